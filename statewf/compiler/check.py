@@ -1,0 +1,108 @@
+"""Every name in a definition that leads nowhere, told at once: targets, initial states, variables.
+
+What this lets pass, `states` can compile without asking again.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+
+from statewf.compiler.tree import Node, Path, Tree
+from statewf.definition.model import Action, Assign, Invoke, State, Transition, path_text
+from statewf.errors import Diagnostic
+from statewf.expr import Expression
+
+EVENT_NAMES = ("inputs", "context", "event", "attempt")
+QUIET_NAMES = ("inputs", "context", "attempt")  # where no event has happened: `always`
+
+
+def check(tree: Tree) -> list[Diagnostic]:
+    """What must be mended before the definition can be compiled, in document order."""
+    definition = tree.definition
+    found = list(_initial(tree, definition.initial_state, tree.roots, ("initialState",)))
+    for node in tree.nodes.values():
+        if node.state.initial is not None:
+            found += _initial(tree, node.state.initial, node.children, (*node.path, "initial"))
+        found += _state(tree, node)
+    return found
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """A hint with the known name that looks most like this one, if any does."""
+    alike = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"did you mean {alike[0]}?" if alike else None
+
+
+def _diagnostic(tree: Tree, code: str, message: str, path: Path, hint: str | None) -> Diagnostic:
+    return Diagnostic(code, message, path_text(path), tree.definition.places.line(path), hint)
+
+
+def _initial(tree: Tree, name: str, among: dict[str, Node] | object, path: Path) -> Iterator[Diagnostic]:
+    known = list(among) if isinstance(among, dict) else []
+    if name not in known:
+        hint = closest(name, known) or f"one of {', '.join(known)}"
+        yield _diagnostic(tree, "unknown-initial", f"there is no state {name} here to start in", path, hint)
+
+
+def _state(tree: Tree, node: Node) -> Iterator[Diagnostic]:
+    state, path = node.state, node.path
+    for event, listed in state.on.items():
+        yield from _transitions(tree, node, listed, (*path, "on", event), EVENT_NAMES)
+    yield from _transitions(tree, node, state.always, (*path, "always"), QUIET_NAMES)
+    if state.timeout_transition is not None:
+        yield from _target(tree, node, state.timeout_transition, (*path, "timeoutTransition"))
+    if state.invoke is not None:
+        yield from _invoke(tree, node, state.invoke)
+    for key, actions in (("onEntry", state.on_entry), ("onExit", state.on_exit)):
+        yield from _actions(tree, actions, (*path, key), EVENT_NAMES)
+    yield from _retry(tree, node, state)
+
+
+def _invoke(tree: Tree, node: Node, invoke: Invoke) -> Iterator[Diagnostic]:
+    path = (*node.path, "invoke")
+    yield from _transitions(tree, node, invoke.on_done, (*path, "onDone"), EVENT_NAMES)
+    yield from _transitions(tree, node, invoke.on_error, (*path, "onError"), EVENT_NAMES)
+
+
+def _retry(tree: Tree, node: Node, state: State) -> Iterator[Diagnostic]:
+    if state.retry is not None and "$error" in state.retry.on and state.invoke is None:
+        message = "retry.on says $error, but the state invokes nothing that could fail"
+        yield _diagnostic(tree, "unknown-name", message, (*node.path, "retry", "on"), "add invoke, or name an event")
+
+
+def _transitions(
+    tree: Tree, node: Node, listed: tuple[Transition, ...], path: Path, names: tuple[str, ...]
+) -> Iterator[Diagnostic]:
+    for i, transition in enumerate(listed):
+        here = (*path, i) if len(listed) > 1 else path
+        if transition.target is not None:
+            yield from _target(tree, node, transition.target, here)
+        if transition.guard is not None:
+            yield from _names(tree, transition.guard, (*here, "guard"), names)
+        yield from _actions(tree, transition.actions, (*here, "actions"), names)
+
+
+def _target(tree: Tree, node: Node, name: str, path: Path) -> Iterator[Diagnostic]:
+    if tree.find(name, node) is None:
+        hidden = [full for full in tree.nodes if full.endswith(f".{name}")]
+        hint = f"did you mean {hidden[0]}?" if hidden else closest(name, tree.nodes)
+        yield _diagnostic(tree, "unknown-target", f"there is no state {name}", path, hint)
+
+
+def _actions(tree: Tree, actions: tuple[Action, ...], path: Path, names: tuple[str, ...]) -> Iterator[Diagnostic]:
+    for i, action in enumerate(actions):
+        if isinstance(action, Assign):
+            here = (*path, i) if len(actions) > 1 else path
+            for key, expression in action.set.items():
+                yield from _names(tree, expression, (*here, "set", key), names)
+
+
+def _names(tree: Tree, expression: Expression, path: Path, known: tuple[str, ...]) -> Iterator[Diagnostic]:
+    for name in dict.fromkeys(str(read[0]) for read in expression.reads):
+        if name not in known:
+            if name == "event":
+                hint: str | None = "always has no event; keep what you need in the context"
+            else:
+                hint = closest(name, known) or f"text stands in quotes: '{name}'; known are {', '.join(known)}"
+            yield _diagnostic(tree, "unknown-name", f"{name} means nothing here", path, hint)

@@ -1,0 +1,77 @@
+"""Put the machine together: regions, who listens to what, the digest, and the notes for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from statewf.compiler.check import check
+from statewf.compiler.states import region
+from statewf.compiler.tree import Node, Tree, grow
+from statewf.definition.model import Definition, path_text
+from statewf.definition.write import to_document
+from statewf.errors import CompileError
+from statewf.machine.fsm import SEMANTICS, Machine, Region
+from statewf.values.canonical import digest
+
+SPOKEN = {"description", "properties"}  # what people read and the checker proves, but `step` never sees
+
+
+@attrs.frozen
+class Notes:
+    """What pictures, messages and bills need and `step` does not.
+
+    `written` maps each local state to the written states around it, innermost first, by full name.
+    """
+
+    definition: Definition
+    written: dict[str, tuple[str, ...]]
+    paths: dict[str, tuple[str | int, ...]]
+
+    def place(self, state: str) -> tuple[str, int | None]:
+        """Where a written or local state stands in its document: path and line."""
+        path = self.paths.get(state) or self.paths.get(self.written.get(state, ("",))[0]) or ()
+        return path_text(path), self.definition.places.line(path)
+
+
+def compile_definition(definition: Definition) -> Machine:
+    """The explicit machine of a definition. Raises CompileError that names every name leading nowhere."""
+    tree = grow(definition)
+    if mistakes := check(tree):
+        raise CompileError(mistakes, definition.places.source)
+    main = region(tree)
+    notes = Notes(definition, _written(tree, main), {node.name: node.path for node in tree.nodes.values()})
+    return Machine(
+        name=definition.name,
+        digest=machine_digest(definition),
+        regions=(main,),
+        listeners={event: (0,) for event in _alphabet(main)},
+        fallback=(0,),
+        eventless=(0,) if any(state.always for state in main.states.values()) else (),
+        notes=notes,
+    )
+
+
+def machine_digest(definition: Definition) -> str:
+    """Equal for definitions that behave and cost the same, whatever their descriptions."""
+    return digest({"definition": _behaviour(to_document(definition)), "semantics": SEMANTICS})
+
+
+def _behaviour(document: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in document.items() if key not in SPOKEN}
+    if "states" in kept:
+        kept["states"] = {name: _behaviour(state) for name, state in kept["states"].items()}
+    return kept
+
+
+def _alphabet(main: Region) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(event for state in main.states.values() for event in state.events))
+
+
+def _written(tree: Tree, main: Region) -> dict[str, tuple[str, ...]]:
+    around: dict[str, tuple[str, ...]] = {}
+    for name in main.states:
+        node: Node | None = tree.nodes.get(name) or tree.nodes.get(name.removesuffix(".$backoff"))
+        around[name] = tuple(outer.name for outer in node.lineage()) if node else ()
+    return around

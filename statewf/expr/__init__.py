@@ -1,0 +1,89 @@
+"""The condition language: a small, total, side-effect-free subset of JavaScript, from text to answer.
+
+`parse(text)` gives an `Expression`, a value that can be compared, hashed, evaluated, and asked what it reads.
+Below: `values` and `errors`. Above: everything with a guard, a `when`, a `match` or an assignment.
+Inside, from the ground: syntax (the tree), operators, functions, grammar, evaluate, reads.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from typing import Any
+
+import attrs
+
+from statewf.errors import Diagnostic, ExpressionError
+from statewf.expr.evaluate import Closure, compiled
+from statewf.expr.grammar import LENGTH, parsed
+from statewf.expr.operators import Fault, kind, settled, truthy
+from statewf.expr.reads import Path, reads
+from statewf.expr.syntax import UNDEFINED, Literal, Node, Undefined, literal_text
+
+__all__ = ["UNDEFINED", "Expression", "Fault", "Undefined", "literal", "parse"]
+
+
+@attrs.frozen
+class Expression:
+    """A condition or a value to compute. The text says it all, so it alone is compared and hashed."""
+
+    text: str
+    node: Node = attrs.field(eq=False, repr=False)
+
+    @cached_property
+    def reads(self) -> tuple[Path, ...]:
+        """The variables it reads, as static member paths: `a.b[0]` is `("a", "b", 0)`."""
+        return reads(self.node)
+
+    @property
+    def constant(self) -> bool:
+        """Whether it reads nothing, and so always has the same answer."""
+        return not self.reads
+
+    @cached_property
+    def _run(self) -> Closure:
+        return compiled(self.node)
+
+    def evaluate(self, scope: Mapping[str, Any]) -> Any:
+        """Its value: JSON, or UNDEFINED. Raises `Fault` where there is none."""
+        return self._run(scope)
+
+    def holds(self, scope: Mapping[str, Any]) -> bool:
+        """Whether its value is true, as JavaScript has it. Raises `Fault` where there is no value."""
+        return truthy(self._run(scope))
+
+
+@lru_cache(maxsize=4096)
+def parse(text: str) -> Expression:
+    """The expression that the text says. Raises ExpressionError with the column and a hint."""
+    return Expression(text, parsed(text))
+
+
+def literal(value: bool | int | float | str | None) -> Expression:
+    """The expression that is always this value. Raises ExpressionError for what no condition can say."""
+    if not _is_sayable(value):
+        raise ExpressionError([Diagnostic("bad-expression", f"{_clipped(value)} cannot be said in a condition")])
+    value = settled(value) if isinstance(value, float) else value  # as it would be read: 1.0 is 1
+    text = literal_text(value)
+    if len(text) > LENGTH:
+        message = f"the condition has {len(text):,} characters, more than {LENGTH:,}"
+        raise ExpressionError([Diagnostic("expression-too-long", message)])
+    return Expression(text, Literal(value))
+
+
+def _clipped(value: object) -> str:
+    return repr(value)[:40] if isinstance(value, float | str) else kind(value)
+
+
+def _is_sayable(value: object) -> bool:
+    """Whether it is a scalar that JSON and JavaScript can hold; the caller may have passed on anything."""
+    match value:
+        case None | bool():
+            return True
+        case str():
+            return not any("\ud800" <= char <= "\udfff" for char in value)
+        case int() | float():
+            return -sys.float_info.max <= value <= sys.float_info.max
+        case _:
+            return False

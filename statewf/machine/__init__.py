@@ -1,0 +1,6 @@
+"""What a definition means: one or more flat state machines (regions), and the pure function `step`.
+
+Stands on `expr` and `values`; knows nothing of files, definitions, clocks or handlers. The import order
+is the reading order: `events` (what happened) and `effects` (what is to be done) mirror each other,
+`fsm` is the table, `snapshot` where one instance is, `step` the only thing that moves it.
+"""

@@ -1,0 +1,84 @@
+"""Events: what happened, as data. Time comes in here (`at`, milliseconds) and nowhere else.
+
+The mirror of `effects`: a `Call` is answered by `Returned` or `Failed`, a `SetTimer` by `Fired`.
+These records and those of `snapshot` are named tuples, not attrs values: a frozen attrs object costs
+three times as much to make, and making records is most of what a step costs.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+from statewf.values.frozen import EMPTY, Json, Object, freeze_object
+
+
+class CallId(NamedTuple):
+    """Which call of an instance: the step that opened it, and the how manieth of that step."""
+
+    seq: int
+    index: int
+
+
+class _Event(NamedTuple):
+    name: str
+    data: Object
+    at: int
+    key: str | None
+
+
+class Event(_Event):
+    """A named event, with data that is merged into the context when a transition takes it.
+
+    Also what a handler returns to answer with an event. `key` makes sending it twice the same as once.
+    Raises DataError when `data` is not a JSON object.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, name: str, data: object = None, at: int = 0, key: str | None = None) -> Event:
+        frozen = freeze_object(data, f"the data of {name}") if data else EMPTY
+        return tuple.__new__(cls, (name, frozen, at, key))
+
+
+class Start(NamedTuple):
+    """The instance was asked for."""
+
+    inputs: Object
+    at: int = 0
+
+
+class Returned(NamedTuple):
+    """A call came back with a result or, if the handler answered with one, an event."""
+
+    call: CallId
+    result: Json = None
+    at: int = 0
+    answer: Event | None = None
+
+
+class Failed(NamedTuple):
+    """A call failed: the name of its error, and what it said. Not `retryable`: no attempt is left."""
+
+    call: CallId
+    error: str
+    message: str
+    at: int = 0
+    retryable: bool = True
+
+
+class Fired(NamedTuple):
+    """A timer of a region came due."""
+
+    region: str
+    timer: str
+    at: int = 0
+
+
+class Cancel(NamedTuple):
+    """Somebody wants the instance to end; `now`: without undoing anything."""
+
+    at: int = 0
+    now: bool = False
+
+
+AnyEvent: TypeAlias = Event | Start | Returned | Failed | Fired | Cancel

@@ -1,0 +1,229 @@
+"""The table: regions of local states, and what each transition between them does.
+
+All the cleverness of a definition (compound states, retries, timeouts) is gone here: the compiler has
+written out, for each pair of source and target, which timers to disarm and arm, which calls to close
+and open, and which actions run. `step` only looks up.
+
+A *trigger* is the name of an event, or one of the machine's own, which start with `$`:
+
+    $timeout:S   the timeout of state S came due        $retry:S   the backoff of S is over
+    $done:S      the call that S invoked came back      $error:S   ... failed
+    $cancel      somebody wants the instance to end
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+import attrs
+
+from statewf.expr import Expression
+from statewf.values.frozen import EMPTY, Json, Object
+
+SEMANTICS = 1  # raised whenever the meaning of `step` changes; part of every machine's digest
+
+CANCEL = "$cancel"
+CANCELLED = "$cancelled"  # the reserved terminal state of a cancelled state machine
+TIMEOUT, RETRY, DONE, ERROR = "$timeout:", "$retry:", "$done:", "$error:"
+
+
+@attrs.frozen
+class Delay:
+    """How long to wait: `base` ms, growing with the attempt n, at most `cap`.
+
+    exponential: base * 2^(n-1); linear: base * n; constant: base. With `jitter` the delay lies evenly
+    between 0 and that, by a hash of who waits: the same on every replay.
+    """
+
+    base: int
+    growth: Literal["constant", "linear", "exponential"] = "constant"
+    cap: int | None = None
+    jitter: bool = False
+
+    def after(self, attempt: int, who: str) -> int:
+        """Milliseconds after attempt number `attempt` (from 1) of `who`."""
+        match self.growth:
+            case "constant":
+                delay = self.base
+            case "linear":
+                delay = self.base * attempt
+            case "exponential":
+                delay = self.base << min(attempt - 1, 64)  # 2^64 ms is past any cap and still cheap
+        if self.cap is not None:
+            delay = min(delay, self.cap)
+        return _share(delay, f"{who}/{attempt}") if self.jitter else delay
+
+
+def _share(delay: int, who: str) -> int:
+    number = int.from_bytes(hashlib.blake2b(who.encode(), digest_size=8).digest(), "big")
+    return delay * number >> 64
+
+
+@attrs.frozen
+class Assign:
+    """Set names of the context; all values are computed before any is set."""
+
+    values: tuple[tuple[str, Expression], ...]
+
+
+@attrs.frozen
+class Tell:
+    """Emit an event to subscribers; without `data`, the context."""
+
+    event: str
+    data: Json = None
+
+
+@attrs.frozen
+class Do:
+    """Queue a function action. `slot` tells it from the other actions of the same visit."""
+
+    handler: str
+    slot: str
+    params: Object = EMPTY
+    max_attempts: int = 1
+    delay: Delay = Delay(0)
+
+
+@attrs.frozen
+class Open:
+    """Call a handler on behalf of state `owner`, after the actions that are queued."""
+
+    owner: str
+    handler: str
+    params: Object = EMPTY
+
+
+@attrs.frozen
+class Close:
+    """Recall the call of state `owner`, if it is open."""
+
+    owner: str
+
+
+@attrs.frozen
+class Arm:
+    """Set the timer of that name, which is also the trigger it pulls."""
+
+    timer: str
+    delay: Delay
+
+
+@attrs.frozen
+class Disarm:
+    """Cancel the timer of that name, if it is set."""
+
+    timer: str
+
+
+Op: TypeAlias = Assign | Tell | Do | Open | Close | Arm | Disarm
+
+
+def opens(op: Op, owner: str) -> bool:
+    """Whether `op` is the call that state `owner` invokes."""
+    return isinstance(op, Open) and op.owner == owner
+
+
+@attrs.frozen
+class Transition:
+    """What one trigger does in one local state.
+
+    Order: `exit` (old context), the merge of the event's data if `merges`, `actions`, `entry`.
+    Without `target` nothing is left or entered. It holds if the attempt is less than `below` (a retry)
+    and `guard` is true. `attempt` says what becomes of the counter; `anew`: whether this is a new visit.
+    """
+
+    trigger: str
+    target: str | None = None
+    guard: Expression | None = None
+    below: int | None = None
+    merges: bool = True
+    attempt: Literal["reset", "keep", "bump"] = "reset"
+    anew: bool = True
+    exit: tuple[Op, ...] = ()
+    actions: tuple[Op, ...] = ()
+    entry: tuple[Op, ...] = ()
+
+    @property
+    def plain(self) -> bool:
+        """Whether it always holds and only moves."""
+        conditional = self.guard is not None or self.below is not None
+        counted = self.attempt != "reset" or not self.anew
+        return not (conditional or counted or self.exit or self.actions or self.entry) and self.merges
+
+
+@attrs.frozen
+class LocalState:
+    """One row of the table: for each trigger the transitions to try, in order.
+
+    `always` are tried after every change; `terminal` is the outcome if nothing leads on;
+    `unexpected` says what becomes of an event that none of them takes.
+    """
+
+    name: str
+    on: Mapping[str, tuple[Transition, ...]] = attrs.field(factory=dict)
+    always: tuple[Transition, ...] = ()
+    terminal: Literal["success", "failure"] | None = None
+    unexpected: Literal["reject", "ignore", "defer"] = "reject"
+    events: tuple[str, ...] = attrs.field(init=False, eq=False, repr=False)
+    plain: Mapping[str, str] = attrs.field(init=False, eq=False, repr=False)
+
+    @events.default
+    def _events(self) -> tuple[str, ...]:
+        return tuple(trigger for trigger in self.on if not trigger.startswith("$"))
+
+    @plain.default
+    def _plain(self) -> dict[str, str]:
+        """Where events lead that do nothing but move: most of most machines, and worth a short cut."""
+        firsts = ((event, self.on[event][0]) for event in self.events)
+        return {event: first.target for event, first in firsts if first.plain and first.target is not None}
+
+    def transitions(self) -> tuple[Transition, ...]:
+        """All that leave or stay in this state, in document order."""
+        return (*(t for listed in self.on.values() for t in listed), *self.always)
+
+
+@attrs.frozen
+class Region:
+    """One flat machine; `start` enters its first state."""
+
+    name: str
+    start: Transition
+    states: Mapping[str, LocalState]
+
+
+@attrs.frozen
+class Machine:
+    """A compiled definition.
+
+    Regions are known by their place in `regions`. `listeners` tells which of them know an event,
+    `fallback` those that answer for an unknown one, `eventless` those with `always` transitions.
+    `notes` is opaque to `step`: names, lines, the definition; for pictures, messages and bills.
+    """
+
+    name: str
+    digest: str
+    regions: tuple[Region, ...]
+    listeners: Mapping[str, tuple[int, ...]]
+    fallback: tuple[int, ...]
+    eventless: tuple[int, ...] = ()
+    semantics: int = SEMANTICS
+    notes: Any = attrs.field(default=None, eq=False, repr=False)
+    numbers: Mapping[str, int] = attrs.field(init=False, eq=False, repr=False)
+
+    @numbers.default
+    def _numbers(self) -> dict[str, int]:
+        return {region.name: number for number, region in enumerate(self.regions)}
+
+    def handlers(self) -> tuple[str, ...]:
+        """The names of all handlers the machine may call, in document order."""
+        named = dict.fromkeys(
+            op.handler
+            for region in self.regions
+            for transition in (region.start, *(t for s in region.states.values() for t in s.transitions()))
+            for op in (*transition.exit, *transition.actions, *transition.entry)
+            if isinstance(op, Do | Open)
+        )
+        return tuple(named)

@@ -1,0 +1,158 @@
+"""Where one instance is, between two macrosteps; and `Step`, one move from here to there.
+
+Everything in flight is here (deadlines, unanswered calls, queued actions, deferred events), so that
+recovery needs no other book. Snapshots are values: they share all that a step did not touch.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from statewf.machine.effects import Call, Effect
+from statewf.machine.events import AnyEvent, CallId, Event
+from statewf.machine.fsm import Do, Machine, Open
+from statewf.values.frozen import EMPTY, Json, Map, Object
+
+
+# Where one region is: (state, attempt, visit). `attempt` counts entries by retry, `visit` entries anew.
+RegionState: TypeAlias = tuple[str, int, int]
+
+# All regions, in chunks of which a changed copy shares every one but one. A chunk is flat: the states of
+# CHUNK regions one after another. Plain tuples of atoms, because the garbage collector forgets those at
+# first sight and walks everything else again and again: in a history that is kept, half of a step's cost.
+Regions: TypeAlias = tuple[tuple[str | int, ...], ...]
+CHUNK = 64
+
+
+class Move(NamedTuple):
+    """A region entered a state; `source` is empty at the start."""
+
+    region: str
+    source: str
+    target: str
+    attempt: int
+
+
+class Queued(NamedTuple):
+    """An action (or the call of an `invoke`) that waits its turn, with the context it was queued in."""
+
+    op: Do | Open
+    region: str
+    key: str
+    attempt: int
+    context: Map[str, Json] | None
+    call: CallId | None = None  # open now; at most the first of the queue is
+
+
+class Flight(NamedTuple):
+    """What is in flight: due, unanswered, queued or put off. A snapshot shares it while it stays the same.
+
+    `invoked` finds an open call by its (region, owner); it says nothing that `calls` does not.
+    `raised` are events that handlers answered with; they are taken before external events.
+    """
+
+    deadlines: Map[tuple[str, str], int]
+    calls: Map[CallId, Call]
+    invoked: Map[tuple[str, str], CallId]
+    queue: tuple[Queued, ...]
+    raised: tuple[Event, ...]
+    deferred: tuple[Event, ...]
+
+
+class Snapshot(NamedTuple):
+    """One instance. `seq` counts its steps, `at` is the time of the last, `ended` the outcome if any."""
+
+    instance: str
+    seq: int
+    at: int
+    inputs: Object
+    context: Map[str, Json]
+    regions: Regions
+    flight: Flight
+    ended: str
+
+
+_NONE: Map[Any, Any] = Map()
+IDLE = Flight(_NONE, _NONE, _NONE, (), (), ())
+
+Disposition: TypeAlias = Literal["accepted", "deferred", "ignored"]
+
+
+class Note(NamedTuple):
+    """Something worth telling that changed no state: a faulting guard, a failed action, a refused answer."""
+
+    kind: Literal["fault", "action-failed", "refused", "recalled", "livelock"]
+    text: str
+
+
+class Step(NamedTuple):
+    """One macrostep: what happened, what it changed, and what is to be done now.
+
+    `path` holds the moves one after another, flat for the same reason as `Regions`; read `moves`.
+    """
+
+    before: Snapshot
+    event: AnyEvent
+    after: Snapshot
+    effects: tuple[Effect, ...]
+    path: tuple[str | int, ...]
+    disposition: Disposition = "accepted"
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def moves(self) -> tuple[Move, ...]:
+        """Which region entered which state, in order."""
+        return tuple(Move(*self.path[i : i + 4]) for i in range(0, len(self.path), 4))  # type: ignore[arg-type]
+
+
+class Rejected(NamedTuple):
+    """An event that was refused: nothing changed.
+
+    `reason`: `terminal` (the instance ended), `unexpected` (the state does not know the event), `guard`
+    (it does, but no guard holds), `full` (too many deferred), `busy` (an action is still running; ask
+    again when it is done), `stale` (a reply or timer nobody waits for), `started`.
+    """
+
+    event: AnyEvent
+    reason: Literal["terminal", "unexpected", "guard", "full", "busy", "stale", "started"]
+    message: str
+    allowed: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+def blank(machine: Machine, instance: str) -> Snapshot:
+    """Before the start: every region is nowhere."""
+    nowhere = ("", 1, 0) * len(machine.regions)
+    regions = tuple(nowhere[i : i + 3 * CHUNK] for i in range(0, len(nowhere), 3 * CHUNK))
+    return Snapshot(instance, 0, 0, EMPTY, _NONE, regions, IDLE, "")
+
+
+def region_state(regions: Regions, number: int) -> RegionState:
+    """Where the region of that number is."""
+    at = number % CHUNK * 3
+    return regions[number // CHUNK][at : at + 3]  # type: ignore[return-value]
+
+
+def moved(regions: Regions, number: int, there: RegionState) -> Regions:
+    """The same regions, but for the one of that number."""
+    major, at = number // CHUNK, number % CHUNK * 3
+    chunk = regions[major]
+    return (*regions[:major], (*chunk[:at], *there, *chunk[at + 3 :]), *regions[major + 1 :])
+
+
+def active(snapshot: Snapshot) -> tuple[str, ...]:
+    """The local state of every region, in the order of the machine."""
+    return tuple(str(state) for chunk in snapshot.regions for state in chunk[::3])
+
+
+def allowed(machine: Machine, snapshot: Snapshot) -> tuple[str, ...]:
+    """The events that some region knows where it is now, in document order; guards may still say no."""
+    if snapshot.ended or not snapshot.seq:
+        return ()
+    here = zip(machine.regions, active(snapshot), strict=True)
+    return tuple(dict.fromkeys(event for region, state in here for event in region.states[state].events))
+
+
+def due(snapshot: Snapshot) -> list[tuple[int, str, str]]:
+    """Every armed timer as (deadline, region, timer), the next first."""
+    return sorted((at, region, timer) for (region, timer), at in snapshot.flight.deadlines.items())
