@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from statewf.compiler.tree import Node, Tree, way
 from statewf.definition import model
 from statewf.definition.model import Action, RetryPolicy
-from statewf.machine import fsm
 from statewf.machine.fsm import (
     CANCEL,
     CANCELLED,
@@ -33,6 +32,7 @@ from statewf.machine.fsm import (
     Tell,
     Transition,
 )
+from statewf.values.frozen import Object
 
 REGION = "main"  # the one region of a state machine
 BACKOFF = ".$backoff"
@@ -200,7 +200,7 @@ def _retry_delay(retry: model.Retry) -> Delay:
     return Delay(base, retry.backoff or "exponential", retry.max_delay, retry.jitter == "full")
 
 
-def _do(handler: str, slot: str, params: fsm.Object, policy: RetryPolicy | None) -> Do:
+def _do(handler: str, slot: str, params: Object, policy: RetryPolicy | None) -> Do:
     if policy is None:
         return Do(handler, slot, params)
     delay = Delay(policy.base_delay, policy.backoff, policy.max_delay, policy.jitter == "full")

@@ -4,121 +4,101 @@ Files and Python meet here: `definition.read` makes these from YAML and JSON, pe
 with the same short forms (`on={"PAY": "paid"}`), and the compiler takes nothing else. Whether a name
 leads anywhere is the compiler's question; here a value only has to be of the right shape.
 Durations are whole milliseconds; the converters also take `"30s"` and `timedelta`.
+
+Below: `words` (what a single value must be), `shape` (what goes together), `places`.
+The types `Name`, `Milliseconds`, ... carry their converter, so that `read` and `schema` follow from them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from typing import Any, Literal, TypeAlias
 
 import attrs
 
+from statewf.definition.places import Places, path_text
+from statewf.definition.shape import NOWHERE, Misfit, misfits, said
+from statewf.definition.words import (
+    ERROR,
+    Count,
+    Data,
+    EventName,
+    Milliseconds,
+    Name,
+    Params,
+    Text,
+    camel,
+    choice,
+    count,
+    duration,
+    event_name,
+    expression,
+    flag,
+    identifier,
+    params,
+    plain_text,
+    wrong,
+)
 from statewf.errors import DefinitionError, Diagnostic
-from statewf.expr import Expression, literal, parse
-from statewf.values.duration import HINT, milliseconds
-from statewf.values.frozen import EMPTY, Json, Object, freeze, freeze_object
+from statewf.expr import Expression
+from statewf.values.frozen import EMPTY, freeze
+
+__all__ = [
+    "ERROR",
+    "Action",
+    "Assign",
+    "Backoff",
+    "Definition",
+    "Emit",
+    "ErrorHandling",
+    "Function",
+    "Invoke",
+    "Jitter",
+    "Outcome",
+    "Places",
+    "Retry",
+    "RetryPolicy",
+    "State",
+    "StateMachine",
+    "Transition",
+    "Unexpected",
+    "Written",
+    "path_text",
+]
 
 Unexpected: TypeAlias = Literal["reject", "ignore", "defer"]
 Backoff: TypeAlias = Literal["exponential", "linear", "constant"]
 Jitter: TypeAlias = Literal["none", "full"]
 Outcome: TypeAlias = Literal["success", "failure"]
 
-ERROR = "$error"  # what `retry.on` calls a failed `invoke`
-
-
-def _mistake(code: str, message: str, hint: str | None = None) -> DefinitionError:
-    return DefinitionError([Diagnostic(code, message, hint=hint)])
-
-
-def duration(value: int | str | timedelta) -> int:
-    """Milliseconds from an int, text or timedelta."""
-    try:
-        return milliseconds(value)
-    except ValueError as error:
-        raise _mistake("bad-duration", str(error), HINT) from None
-
-
-def expression(value: str | bool | int | float | Expression | None) -> Expression:
-    """A condition or value from its text; numbers, true, false and null stand for themselves."""
-    if isinstance(value, Expression):
-        return value
-    return parse(value) if isinstance(value, str) else literal(value)
-
-
-def count(value: int) -> int:
-    """A number of attempts: a whole number from 1 to a million."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1_000_000:
-        raise _mistake("out-of-range", f"{value!r} is not a whole number from 1 to 1,000,000")
-    return value
-
-
-def name(value: str) -> str:
-    """An id: non-empty text without control characters, without `/`, and not led by `$`."""
-    if not isinstance(value, str) or not value.strip():
-        raise _mistake("bad-name", f"{value!r} is not a name")
-    if value.startswith("$"):
-        raise _mistake("bad-name", f"{value!r} starts with $, which is reserved for the compiler's own names")
-    if "/" in value:
-        raise _mistake("bad-name", f"{value!r} contains /, which is kept for paths")
-    if not value.isprintable():
-        raise _mistake("bad-name", f"{value!r} contains a control character")
-    if len(value) > 200:
-        raise _mistake("bad-name", f"a name of more than 200 characters: {value[:40]}...")
-    return value
-
-
-def choice(*allowed: str) -> Any:
-    """An attrs validator: one of these words."""
-
-    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if value is not None and value not in allowed:
-            raise _mistake("bad-choice", f"{attribute.name} is {value!r}", f"one of {', '.join(allowed)}")
-
-    return check
-
-
-def _optional_name(value: str | None) -> str | None:
-    return None if value is None else name(value)
-
-
-def _optional_duration(value: int | str | timedelta | None) -> int | None:
-    return None if value is None else duration(value)
-
-
-def _optional_expression(value: str | Expression | None) -> Expression | None:
-    return None if value is None else expression(value)
-
-
-def _object(value: Mapping[str, Any] | None) -> Object:
-    return freeze_object(value, "params")
-
-
-def _json(value: Any) -> Json:
-    return freeze(value)
+_UNEXPECTED = choice("reject", "ignore", "defer")
+_BACKOFF = choice("exponential", "linear", "constant")
+_JITTER = choice("none", "full")
+_OUTCOME = choice("success", "failure")
+_optional = attrs.converters.optional
 
 
 def _assignments(value: Mapping[str, Any]) -> dict[str, Expression]:
-    return {name(key): expression(item) for key, item in value.items()}
+    return {identifier(key): expression(item) for key, item in value.items()}
 
 
 @attrs.frozen
 class RetryPolicy:
     """How a failing function action is tried again; the delay after attempt n follows `backoff`."""
 
-    max_attempts: int = attrs.field(converter=count)
-    backoff: Backoff = attrs.field(default="exponential", validator=choice("exponential", "linear", "constant"))
-    base_delay: int = attrs.field(default=1_000, converter=duration)
-    max_delay: int = attrs.field(default=30_000, converter=duration)
-    jitter: Jitter = attrs.field(default="none", validator=choice("none", "full"))
+    max_attempts: Count = attrs.field(converter=count)
+    backoff: Backoff = attrs.field(default="exponential", validator=_BACKOFF)
+    base_delay: Milliseconds = attrs.field(default=1_000, converter=duration)
+    max_delay: Milliseconds = attrs.field(default=30_000, converter=duration)
+    jitter: Jitter = attrs.field(default="none", validator=_JITTER)
 
 
 @attrs.frozen
 class Function:
     """An action that calls a handler. Its `params` are given to the handler as they are."""
 
-    handler: str = attrs.field(converter=name)
-    params: Object = attrs.field(default=EMPTY, converter=_object)
+    handler: Name = attrs.field(converter=identifier)
+    params: Params = attrs.field(default=EMPTY, converter=params)
     retry_policy: RetryPolicy | None = None
 
 
@@ -126,15 +106,15 @@ class Function:
 class Emit:
     """An action that tells subscribers. Without `data` they get the whole context, as in the seed."""
 
-    event: str = attrs.field(converter=name)
-    data: Json = attrs.field(default=None, converter=_json)
+    event: Name = attrs.field(converter=identifier)
+    data: Data = attrs.field(default=None, converter=freeze)
 
 
 @attrs.frozen
 class Assign:
     """An action that sets names of the context; every value is computed before any is set."""
 
-    set: Mapping[str, Expression] = attrs.field(converter=_assignments)
+    set: Mapping[Name, Expression] = attrs.field(converter=_assignments)
 
 
 Action: TypeAlias = Function | Emit | Assign
@@ -150,8 +130,8 @@ def _actions(value: Action | Iterable[Action] | None) -> tuple[Action, ...]:
 class Transition:
     """Where an event leads. Without a `target` nothing is left or entered; only the actions run."""
 
-    target: str | None = attrs.field(default=None, converter=_optional_name)
-    guard: Expression | None = attrs.field(default=None, converter=_optional_expression, kw_only=True)
+    target: Name | None = attrs.field(default=None, converter=_optional(identifier))
+    guard: Expression | None = attrs.field(default=None, converter=_optional(expression), kw_only=True)
     actions: tuple[Action, ...] = attrs.field(default=(), converter=_actions, kw_only=True)
 
 
@@ -171,14 +151,14 @@ def _transitions(value: Written | None) -> tuple[Transition, ...]:
 
 
 def _transitions_by_event(value: Mapping[str, Written]) -> dict[str, tuple[Transition, ...]]:
-    return {name(event): _transitions(written) for event, written in value.items()}
+    return {identifier(event): _transitions(written) for event, written in value.items()}
 
 
 def _events(value: str | Iterable[str]) -> tuple[str, ...]:
     listed = (value,) if isinstance(value, str) else tuple(value)
     if not listed:
-        raise _mistake("bad-retry", "retry.on names no event")
-    return tuple(event if event == ERROR else name(event) for event in listed)
+        raise wrong("bad-retry", "retry.on names no event")
+    return tuple(event_name(event) for event in listed)
 
 
 @attrs.frozen
@@ -189,48 +169,73 @@ class Retry:
     default (exponential, 1000 ms).
     """
 
-    max_attempts: int = attrs.field(converter=count)
-    on: tuple[str, ...] = attrs.field(converter=_events)
-    backoff: Backoff | None = attrs.field(default=None, validator=choice("exponential", "linear", "constant"))
-    base_delay: int | None = attrs.field(default=None, converter=_optional_duration)
-    max_delay: int = attrs.field(default=30_000, converter=duration)
-    jitter: Jitter = attrs.field(default="none", validator=choice("none", "full"))
+    max_attempts: Count = attrs.field(converter=count)
+    on: tuple[EventName, ...] = attrs.field(converter=_events)
+    backoff: Backoff | None = attrs.field(default=None, validator=_BACKOFF)
+    base_delay: Milliseconds | None = attrs.field(default=None, converter=_optional(duration))
+    max_delay: Milliseconds = attrs.field(default=30_000, converter=duration)
+    jitter: Jitter = attrs.field(default="none", validator=_JITTER)
 
 
 @attrs.frozen
 class Invoke:
     """A handler called on entry and cancelled on exit; its result or failure takes a transition."""
 
-    handler: str = attrs.field(converter=name)
-    params: Object = attrs.field(default=EMPTY, converter=_object)
+    handler: Name = attrs.field(converter=identifier)
+    params: Params = attrs.field(default=EMPTY, converter=params)
     on_done: tuple[Transition, ...] = attrs.field(default=(), converter=_transitions)
     on_error: tuple[Transition, ...] = attrs.field(default=(), converter=_transitions)
+
+
+def _invoke(value: str | Invoke | None) -> Invoke | None:
+    return Invoke(value) if isinstance(value, str) else value
 
 
 @attrs.frozen
 class State:
     """One state: what it accepts, how long it may last, what it does. With `states` it is compound."""
 
-    on: Mapping[str, tuple[Transition, ...]] = attrs.field(factory=dict, converter=_transitions_by_event)
+    on: Mapping[Name, tuple[Transition, ...]] = attrs.field(factory=dict, converter=_transitions_by_event)
     always: tuple[Transition, ...] = attrs.field(default=(), converter=_transitions, kw_only=True)
-    timeout: int | None = attrs.field(default=None, converter=_optional_duration, kw_only=True)
-    timeout_transition: str | None = attrs.field(default=None, converter=_optional_name, kw_only=True)
+    timeout: Milliseconds | None = attrs.field(default=None, converter=_optional(duration), kw_only=True)
+    timeout_transition: Name | None = attrs.field(default=None, converter=_optional(identifier), kw_only=True)
     retry: Retry | None = attrs.field(default=None, kw_only=True)
-    terminal: bool = attrs.field(default=False, kw_only=True)
-    outcome: Outcome | None = attrs.field(default=None, validator=choice("success", "failure"), kw_only=True)
+    terminal: bool = attrs.field(default=False, converter=flag, kw_only=True)
+    outcome: Outcome | None = attrs.field(default=None, validator=_OUTCOME, kw_only=True)
     on_entry: tuple[Action, ...] = attrs.field(default=(), converter=_actions, kw_only=True)
     on_exit: tuple[Action, ...] = attrs.field(default=(), converter=_actions, kw_only=True)
-    invoke: Invoke | None = attrs.field(default=None, kw_only=True)
-    unexpected: Unexpected | None = attrs.field(
-        default=None, validator=choice("reject", "ignore", "defer"), kw_only=True
-    )
-    states: Mapping[str, State] = attrs.field(factory=dict, converter=lambda v: _states(v), kw_only=True)
-    initial: str | None = attrs.field(default=None, converter=_optional_name, kw_only=True)
-    description: str | None = attrs.field(default=None, kw_only=True)
+    invoke: Invoke | None = attrs.field(default=None, converter=_invoke, kw_only=True)
+    unexpected: Unexpected | None = attrs.field(default=None, validator=_UNEXPECTED, kw_only=True)
+    states: Mapping[Name, State] = attrs.field(factory=dict, converter=lambda v: _states(v), kw_only=True)
+    initial: Name | None = attrs.field(default=None, converter=_optional(identifier), kw_only=True)
+    description: Text | None = attrs.field(default=None, converter=_optional(plain_text), kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        """What does not go together is refused here too, for states made in Python."""
+        has = {camel(field.name) for field in attrs.fields(State) if said(getattr(self, field.name))}
+        found = [_diagnostic(misfit) for misfit in misfits(has)]
+        found += [_diagnostic(NOWHERE, f"[{i}]") for i, way in enumerate(self.always) if leads_nowhere(way)]
+        if found:
+            raise DefinitionError(found)
+
+
+def leads_nowhere(way: Transition) -> bool:
+    """Whether a transition changes nothing: fine for an event, senseless for `always`."""
+    return way.target is None and not way.actions
+
+
+def _diagnostic(misfit: Misfit, where: str = "") -> Diagnostic:
+    return Diagnostic(misfit.code, misfit.message, f"$.{misfit.key}{where}", hint=misfit.hint)
 
 
 def _states(value: Mapping[str, State]) -> dict[str, State]:
-    return {name(key): state for key, state in value.items()}
+    return {identifier(key): state for key, state in value.items()}
+
+
+def _some_states(value: Mapping[str, State]) -> dict[str, State]:
+    if not value:
+        raise wrong("no-states", "a state machine needs at least one state")
+    return _states(value)
 
 
 @attrs.frozen
@@ -242,43 +247,21 @@ class ErrorHandling:
 
 @attrs.frozen
 class StateMachine:
-    """A lifecycle: named states, and the one it starts in."""
+    """A lifecycle: named states, and the one it starts in.
 
-    name: str = attrs.field(converter=name)
-    initial_state: str = attrs.field(converter=name)
-    states: Mapping[str, State] = attrs.field(converter=_states)
-    unexpected: Unexpected = attrs.field(
-        default="reject", validator=choice("reject", "ignore", "defer"), kw_only=True
-    )
+    `pricing`, `billing` and `properties` are kept as they were written, for those who will read them.
+    """
+
+    name: Name = attrs.field(converter=identifier)
+    initial_state: Name = attrs.field(converter=identifier)
+    states: Mapping[Name, State] = attrs.field(converter=_some_states)
+    unexpected: Unexpected = attrs.field(default="reject", validator=_UNEXPECTED, kw_only=True)
     error_handling: ErrorHandling = attrs.field(factory=ErrorHandling, kw_only=True)
-    description: str | None = attrs.field(default=None, kw_only=True)
-    places: Places = attrs.field(factory=lambda: Places(), kw_only=True, eq=False, repr=False)
+    description: Text | None = attrs.field(default=None, converter=_optional(plain_text), kw_only=True)
+    pricing: Data = attrs.field(default=None, converter=freeze, kw_only=True)
+    billing: Data = attrs.field(default=None, converter=freeze, kw_only=True)
+    properties: Data = attrs.field(default=None, converter=freeze, kw_only=True)
+    places: Places = attrs.field(factory=Places, kw_only=True, eq=False, repr=False)
 
 
 Definition: TypeAlias = StateMachine
-
-
-@attrs.frozen
-class Places:
-    """Where each part of a definition stands in the text it was read from; empty for Python objects."""
-
-    source: str | None = None
-    lines: Mapping[tuple[str | int, ...], int] = attrs.field(factory=dict)
-
-    def line(self, path: tuple[str | int, ...]) -> int | None:
-        """The line of the innermost part on `path` whose line is known."""
-        for end in range(len(path), -1, -1):
-            if path[:end] in self.lines:
-                return self.lines[path[:end]]
-        return None
-
-
-def path_text(path: tuple[str | int, ...]) -> str:
-    """`$.states.paid.on[0]`; a name that is no plain word stands in quotes."""
-    return "$" + "".join(
-        f"[{part}]" if isinstance(part, int) else f".{part}" if _plain(part) else f"[{part!r}]" for part in path
-    )
-
-
-def _plain(part: str) -> bool:
-    return part.replace("-", "_").isidentifier()

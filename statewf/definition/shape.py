@@ -10,7 +10,10 @@ from collections.abc import Collection, Iterator
 
 import attrs
 
-_NOT_IN_TERMINAL = ("on", "always", "timeout", "timeoutTransition", "retry", "invoke", "states", "initial", "onExit")
+_NOT_IN_TERMINAL = (
+    *("on", "always", "timeout", "timeoutTransition", "retry"),
+    *("invoke", "states", "initial", "onExit"),
+)
 _PAIRS = (
     ("timeout", "timeoutTransition", "incomplete-timeout", "name the state to go to when the time is up"),
     ("timeoutTransition", "timeout", "incomplete-timeout", "say after how long, as in timeout: 30s"),

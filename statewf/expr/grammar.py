@@ -287,24 +287,22 @@ _HINTS = {
 
 def _stray(text: str, position: int) -> _Mistake:
     """A mistake at a character that begins nothing."""
-    char = text[position]
-    hint = _HINTS.get(text[position : position + 2]) or _HINTS.get(char)
-    if char.isdigit() or char == ".":
-        hint = "write numbers as 12, 0.5 or 1e3" if char.isdigit() else "a name follows the dot"
-        char = re.match(r"[\w$.]*", text[position:])[0]  # type: ignore[index]  # matches always, if nothing
-    return _Mistake(position, f"found {_clipped(char)}, which means nothing here", hint)
+    if text[position].isdigit():
+        word = re.split(r"[^\w$.]", text[position:], maxsplit=1)[0]
+        return _Mistake(position, f"found {_clipped(word)}, which is no number", "write 12, 0.5 or 1e3")
+    hint = _HINTS.get(text[position : position + 2]) or _HINTS.get(text[position])
+    return _Mistake(position, f"found {_clipped(text[position])}, which means nothing here", hint)
 
 
 def _misplaced(text: str, position: int, found: str, expected: set[str]) -> _Mistake:
     """A mistake at a word that cannot stand where it stands; `found` is empty at the end of the text."""
-    if not found and "NAME" not in expected:
-        hint = "close every ( and [, and give every ? its :"
-        return _Mistake(position, "found the end where something is still open", hint)
-    before = text[:position].rstrip()
-    if "NAME" not in expected:
-        wanted, hint = "an operator or the end", _operator_hint(before, found)
+    if "NAME" in expected:
+        wanted = "a value" if "NUMBER" in expected else "a name"
+        hint = _HINTS.get(text[:position].rstrip()[-1:] + found) if found else None
+    elif found:
+        wanted, hint = "an operator or the end", _operator_hint(text[:position].rstrip(), found)
     else:
-        wanted, hint = "a value" if "NUMBER" in expected else "a name", _HINTS.get(before[-1:] + found)
+        wanted, hint = "more", "close every ( and [, and give every ? its :"
     return _Mistake(position, f"found {_clipped(found)} where {wanted} was expected", hint)
 
 
@@ -315,6 +313,8 @@ def _operator_hint(before: str, found: str) -> str | None:
         return "JavaScript does not mix ?? with && and ||; put parentheses around one of them"
     if found == "(" and re.search(r"[\w$]$", before):
         return "values have no methods; write includes(list, value) instead of list.includes(value)"
+    if re.fullmatch(r"\.[0-9]+", found):
+        return f"write [{found[1:]}] for an item of a list"
     return _HINTS.get(found)
 
 

@@ -16,7 +16,7 @@ class CallId(NamedTuple):
     """Which call of an instance: the step that opened it, and the how manieth of that step."""
 
     seq: int
-    index: int
+    nth: int
 
 
 class _Event(NamedTuple):

@@ -120,7 +120,7 @@ def _short_cut(region: Region, machine: Machine, before: Snapshot, event: Event)
     It says what the long way says, which a property test holds it to, in a third of the time.
     """
     instance, seq, earlier, inputs, context, regions, flight, _ = before
-    ((source, _, visit),) = regions
+    source, _, visit = region_state(regions, 0)
     target = region.states[source].plain.get(event.name)
     if target is None or machine.eventless or flight.deferred or flight.raised:
         return None
