@@ -1,7 +1,7 @@
 """Where things stand in a text: paths, their lines, and mistakes that are still to get their line.
 
-Below: `errors`, `values`. Above: the readers of YAML and JSON make `Spot`s, `read` makes mistakes, and a definition
-carries its `Places`, so that whoever finds something wrong with it later can tell the line.
+Below: `errors`, `values`. Above: the readers of YAML and JSON make `Spot`s, `read` makes mistakes, and a
+definition carries its `Places`, so that whoever finds something wrong with it later can tell the line.
 """
 
 from __future__ import annotations
@@ -90,6 +90,20 @@ class Mistake:
         """The mistake as people are told it."""
         line = places.line(self.path) if self.line is None else self.line
         return Diagnostic(self.code, self.message, path_text(self.path) + self.tail, line, self.hint)
+
+
+MOST_TOLD = 1_000  # mistakes of one text: whoever has more mends these first
+FULL = Mistake("too-many-mistakes", f"more than {MOST_TOLD:,} mistakes; the others are not told")
+
+
+@attrs.frozen
+class Parsed:
+    """What a parser made of a text. `broken` says that it came to no end, and so has no value."""
+
+    value: Any = None
+    find: Callable[[], Spot | None] = nowhere
+    mistakes: tuple[Mistake, ...] = ()
+    broken: bool = False
 
 
 def mistakes_of(error: InputError) -> list[Mistake]:

@@ -1,0 +1,124 @@
+"""A store that forgets when it is closed: the contract of every store, for tests and scripts.
+
+It keeps the very values; they are immutable, so nothing has to be copied or encoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from statewf.errors import StoreError
+from statewf.history.port import KEPT, Card, Emitted, Entry, KeyRecord, Loaded, MachineRecord
+from statewf.machine.effects import Emit
+from statewf.machine.record import row
+from statewf.machine.snapshot import Step
+
+
+class Memory:
+    """The store in memory."""
+
+    def __init__(self) -> None:
+        self._machines: dict[str, MachineRecord] = {}
+        self._current: dict[str, str] = {}
+        self._cards: dict[str, Card] = {}
+        self._requests: dict[tuple[str, str], str] = {}
+        self._steps: dict[str, list[Step]] = {}
+        self._keys: dict[tuple[str, str], KeyRecord] = {}
+        self._outbox: dict[str, list[Emitted]] = {}
+        self._cursors: dict[str, dict[str, int]] = {}  # event -> subscriber -> number
+        self._emitted = 0
+
+    def close(self) -> None:
+        """Nothing to close: whoever holds this store may open it again."""
+
+    def deploy(self, record: MachineRecord) -> None:
+        self._machines[record.digest] = record
+        self._current[record.name] = record.digest
+
+    def machine(self, digest: str) -> MachineRecord | None:
+        return self._machines.get(digest)
+
+    def current(self, name: str) -> MachineRecord | None:
+        digest = self._current.get(name)
+        return None if digest is None else self._machines[digest]
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        seen: dict[str, int] = {}
+        for entry in entries:
+            known = seen.get(entry.card.id, len(self._steps.get(entry.card.id, ())))
+            if entry.card.seq != known + 1:
+                raise StoreError(f"{entry.card.id} was changed by somebody else (at step {known})")
+            seen[entry.card.id] = entry.card.seq
+            request = (entry.card.name, entry.card.request_id or "")
+            if entry.card.seq == 1 and entry.card.request_id is not None and request in self._requests:
+                raise StoreError(f"the request id {entry.card.request_id} is taken")
+        for entry in entries:
+            self._keep(entry)
+
+    def _keep(self, entry: Entry) -> None:
+        card, step = entry.card, entry.step
+        self._cards[card.id] = card
+        self._steps.setdefault(card.id, []).append(step)
+        if card.request_id is not None:
+            self._requests[card.name, card.request_id] = card.id
+        if entry.key is not None:
+            self._keys[card.id, entry.key.key] = entry.key
+        emits = (effect for effect in step.effects if isinstance(effect, Emit))
+        for nth, emit in enumerate(emits):
+            self._emitted += 1
+            stable = f"{card.id}/{card.seq}/{nth}"
+            told = Emitted(self._emitted, stable, card.id, emit.event, emit.data, step.after.at)
+            self._outbox.setdefault(emit.event, []).append(told)
+
+    def card(self, instance: str) -> Card | None:
+        return self._cards.get(instance)
+
+    def request(self, name: str, request_id: str) -> Card | None:
+        known = self._requests.get((name, request_id))
+        return None if known is None else self._cards[known]
+
+    def load(self, instance: str) -> Loaded | None:
+        card = self._cards.get(instance)
+        return None if card is None else Loaded(card, self._steps[instance][-1].after, ())
+
+    def rows(self, instance: str, after: int = 0) -> Iterator[dict[str, Any]]:
+        return (row(step) for step in self._steps.get(instance, [])[after:])
+
+    def key(self, instance: str, key: str) -> KeyRecord | None:
+        return self._keys.get((instance, key))
+
+    def cards(self, *, name: str | None = None, state: str | None = None, limit: int = 1_000) -> list[Card]:
+        newest = reversed(self._cards.values())
+        wanted = (c for c in newest if name in (None, c.name) and state in (None, c.state))
+        return [card for card, _ in zip(wanted, range(limit), strict=False)]
+
+    def due(self, at: int, limit: int) -> list[str]:
+        late = [(card.due, card.id) for card in self._cards.values() if card.due is not None and card.due <= at]
+        return [instance for _, instance in sorted(late)[:limit]]
+
+    def next_due(self) -> int | None:
+        return min((card.due for card in self._cards.values() if card.due is not None), default=None)
+
+    def busy(self) -> list[str]:
+        return [card.id for card in self._cards.values() if card.busy]
+
+    def subscribe(self, subscriber: str, event: str) -> None:
+        self._cursors.setdefault(event, {}).setdefault(subscriber, 0)
+
+    def undelivered(self, subscriber: str, event: str, limit: int) -> list[Emitted]:
+        told = self._cursors.get(event, {}).get(subscriber, 0)
+        return [emitted for emitted in self._outbox.get(event, ()) if emitted.number > told][:limit]
+
+    def delivered(self, subscriber: str, event: str, number: int) -> None:
+        self._cursors[event][subscriber] = number
+
+    def purge(self, at: int) -> int:
+        before = sum(map(len, self._outbox.values()))
+        for event, kept in self._outbox.items():
+            cursors = self._cursors.get(event)
+            told = min(cursors.values()) if cursors else 0
+            self._outbox[event] = [
+                emitted for emitted in kept if emitted.number > told and (cursors or emitted.at > at - KEPT)
+            ]
+        return before - sum(map(len, self._outbox.values()))

@@ -1,0 +1,324 @@
+"""The store in a SQLite file: WAL, `synchronous=FULL`, one transaction an `append`.
+
+A history row is written once and never touched again. A snapshot is written when the rows since the
+last one outweigh it, so that loading an instance is short and the total written stays linear. What a
+new owner has to find (deadlines, open calls) lies in partial indexes: a parked instance costs no memory.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from statewf.errors import StoreError
+from statewf.history.codec import decode_event, decode_snapshot, encode_snapshot, encode_step, shown
+from statewf.history.port import KEPT, Card, Emitted, Entry, KeyRecord, Loaded, MachineRecord
+from statewf.machine.effects import Emit
+from statewf.machine.record import Receipt
+from statewf.values.canonical import compact
+from statewf.values.frozen import Object, freeze
+
+APPLICATION = 0x53_57_46_31  # "SWF1" in the file's header: this is one of ours
+VERSION = 1
+LEAST = 4_096  # bytes of rows below which a snapshot is not worth writing
+
+SCHEMA = """
+CREATE TABLE machine (
+    digest TEXT PRIMARY KEY, name TEXT NOT NULL, semantics INTEGER NOT NULL, definition TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE deployment (name TEXT PRIMARY KEY, digest TEXT NOT NULL REFERENCES machine) WITHOUT ROWID;
+CREATE TABLE instance (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, machine TEXT NOT NULL REFERENCES machine,
+    name TEXT NOT NULL, request_id TEXT, inputs TEXT NOT NULL, created INTEGER NOT NULL,
+    updated INTEGER NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL, ended TEXT NOT NULL,
+    due INTEGER, busy INTEGER NOT NULL, weight INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX instance_request ON instance (name, request_id) WHERE request_id IS NOT NULL;
+CREATE INDEX instance_due ON instance (due) WHERE due IS NOT NULL;
+CREATE INDEX instance_busy ON instance (number) WHERE busy;
+CREATE INDEX instance_state ON instance (state);
+CREATE TABLE history (
+    instance INTEGER NOT NULL REFERENCES instance, seq INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (instance, seq)
+) WITHOUT ROWID;
+CREATE TABLE snapshot (
+    instance INTEGER PRIMARY KEY REFERENCES instance, seq INTEGER NOT NULL, size INTEGER NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE TABLE event_key (
+    instance INTEGER NOT NULL REFERENCES instance, key TEXT NOT NULL, digest TEXT NOT NULL,
+    receipt TEXT NOT NULL, PRIMARY KEY (instance, key)
+) WITHOUT ROWID;
+CREATE TABLE outbox (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, instance TEXT NOT NULL,
+    event TEXT NOT NULL, data TEXT NOT NULL, at INTEGER NOT NULL
+);
+CREATE INDEX outbox_event ON outbox (event, number);
+CREATE TABLE subscriber (
+    event TEXT NOT NULL, name TEXT NOT NULL, told INTEGER NOT NULL, PRIMARY KEY (event, name)
+) WITHOUT ROWID;
+"""
+
+_CARD = "id, machine, name, request_id, inputs, created, updated, seq, state, ended, due, busy"
+
+
+class Sqlite:
+    """The store in the file at `path`; made when it does not exist, unless `create` is false.
+
+    Raises StoreError, one line, for a path that is a directory, read-only, foreign, damaged or full.
+    """
+
+    def __init__(self, path: str, *, create: bool = True) -> None:
+        self.path = path
+        with self._told():
+            self._db = _connect(path, create=create)
+        try:
+            with self._told():
+                self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA busy_timeout = 5000")
+        (application,) = self._db.execute("PRAGMA application_id").fetchone()
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if application not in (0, APPLICATION) or (application == 0 and tables):
+            raise StoreError(f"{self.path} is a database of some other program")
+        if version > VERSION:
+            raise StoreError(f"{self.path} was written by a newer statewf (schema {version}, known is {VERSION})")
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        if application == 0:
+            script = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
+            self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} {script} COMMIT;")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Every database error as one clear line."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: {_reason(error)}") from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._told():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _all(self, query: str, *values: object) -> list[Any]:
+        with self._told():
+            return self._db.execute(query, values).fetchall()
+
+    def _one(self, query: str, *values: object) -> Any:
+        with self._told():
+            return self._db.execute(query, values).fetchone()
+
+    def close(self) -> None:
+        with self._told():
+            self._db.close()
+
+    # --- machines
+
+    def deploy(self, record: MachineRecord) -> None:
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO machine VALUES (?, ?, ?, ?)", attrs_tuple(record))
+            db.execute("INSERT OR REPLACE INTO deployment VALUES (?, ?)", (record.name, record.digest))
+
+    def machine(self, digest: str) -> MachineRecord | None:
+        found = self._one("SELECT digest, name, semantics, definition FROM machine WHERE digest = ?", digest)
+        return MachineRecord(*found) if found else None
+
+    def current(self, name: str) -> MachineRecord | None:
+        found = self._one("SELECT digest FROM deployment WHERE name = ?", name)
+        return self.machine(found[0]) if found else None
+
+    # --- steps
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        with self._transaction() as db:
+            for entry in entries:
+                self._keep(db, entry)
+
+    def _keep(self, db: sqlite3.Connection, entry: Entry) -> None:
+        card, step = entry.card, entry.step
+        body = compact(encode_step(step))
+        number, weight = self._begin(db, card) if card.seq == 1 else self._advance(db, card)
+        db.execute("INSERT INTO history VALUES (?, ?, ?)", (number, card.seq, body))
+        self._weigh(db, number, weight + len(body), step)
+        if entry.key is not None:
+            told = compact(attrs_tuple(entry.key.receipt))
+            db.execute("INSERT INTO event_key VALUES (?, ?, ?, ?)", (number, entry.key.key, entry.key.digest, told))
+        emits = [effect for effect in step.effects if isinstance(effect, Emit)]
+        for nth, emit in enumerate(emits):
+            values = (f"{card.id}/{card.seq}/{nth}", card.id, emit.event, compact(emit.data), step.after.at)
+            db.execute("INSERT INTO outbox (id, instance, event, data, at) VALUES (?, ?, ?, ?, ?)", values)
+
+    def _begin(self, db: sqlite3.Connection, card: Card) -> tuple[int, int]:
+        values = (*attrs_tuple(card)[:4], compact(card.inputs), *attrs_tuple(card)[5:])
+        marks = ", ".join("?" * len(values))
+        try:
+            cursor = db.execute(f"INSERT INTO instance ({_CARD}, weight) VALUES ({marks}, 0)", values)
+        except sqlite3.IntegrityError:
+            raise StoreError(f"the instance {card.id} or its request id exists already") from None
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid, 0
+
+    def _advance(self, db: sqlite3.Connection, card: Card) -> tuple[int, int]:
+        found = db.execute(
+            "UPDATE instance SET updated = ?, seq = ?, state = ?, ended = ?, due = ?, busy = ?"
+            " WHERE id = ? AND seq = ? RETURNING number, weight",
+            (card.updated, card.seq, card.state, card.ended, card.due, card.busy, card.id, card.seq - 1),
+        ).fetchone()
+        if found is None:
+            raise StoreError(f"{card.id} was changed by another process, or is not in the store")
+        number, weight = found
+        return number, weight
+
+    def _weigh(self, db: sqlite3.Connection, number: int, weight: int, step: Step) -> None:
+        """Write a snapshot when the rows since the last one outweigh it."""
+        found = db.execute("SELECT size FROM snapshot WHERE instance = ?", (number,)).fetchone()
+        if weight > max(LEAST, found[0] if found else 0):
+            body = compact(encode_snapshot(step.after))
+            values = (number, step.after.seq, len(body), body)
+            db.execute("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)", values)
+            weight = 0
+        db.execute("UPDATE instance SET weight = ? WHERE number = ?", (weight, number))
+
+    # --- instances
+
+    def card(self, instance: str) -> Card | None:
+        return _card(self._one(f"SELECT {_CARD} FROM instance WHERE id = ?", instance))
+
+    def request(self, name: str, request_id: str) -> Card | None:
+        query = f"SELECT {_CARD} FROM instance WHERE name = ? AND request_id = ?"
+        return _card(self._one(query, name, request_id))
+
+    def cards(self, *, name: str | None = None, state: str | None = None, limit: int = 1_000) -> list[Card]:
+        query = (
+            f"SELECT {_CARD} FROM instance WHERE (? IS NULL OR name = ?) AND (? IS NULL OR state = ?)"
+            " ORDER BY number DESC LIMIT ?"
+        )
+        return [card for found in self._all(query, name, name, state, state, limit) if (card := _card(found))]
+
+    def load(self, instance: str) -> Loaded | None:
+        card = self.card(instance)
+        if card is None:
+            return None
+        kept = self._one(
+            "SELECT s.body, s.seq FROM snapshot s JOIN instance i ON i.number = s.instance WHERE i.id = ?", instance
+        )
+        snapshot = decode_snapshot(json.loads(kept[0]), instance, card.inputs) if kept else None
+        events = tuple(decode_event(body) for body in self._bodies(instance, kept[1] if kept else 0))
+        return Loaded(card, snapshot, events)
+
+    def rows(self, instance: str, after: int = 0) -> Iterator[dict[str, Any]]:
+        return (shown(body) for body in self._bodies(instance, after))
+
+    def _bodies(self, instance: str, after: int) -> Iterator[dict[str, Any]]:
+        query = (
+            "SELECT h.body FROM history h JOIN instance i ON i.number = h.instance"
+            " WHERE i.id = ? AND h.seq > ? ORDER BY h.seq"
+        )
+        return (json.loads(body) for (body,) in self._all(query, instance, after))
+
+    def key(self, instance: str, key: str) -> KeyRecord | None:
+        query = (
+            "SELECT k.key, k.digest, k.receipt FROM event_key k JOIN instance i ON i.number = k.instance"
+            " WHERE i.id = ? AND k.key = ?"
+        )
+        found = self._one(query, instance, key)
+        if not found:
+            return None
+        event, disposition, seq, state, allowed, notes, duplicate = json.loads(found[2])
+        told = Receipt(event, disposition, seq, state, tuple(allowed), tuple(notes), duplicate)
+        return KeyRecord(found[0], found[1], told)
+
+    # --- what a new owner has to do
+
+    def due(self, at: int, limit: int) -> list[str]:
+        query = "SELECT id FROM instance WHERE due <= ? ORDER BY due, id LIMIT ?"
+        return [instance for (instance,) in self._all(query, at, limit)]
+
+    def next_due(self) -> int | None:
+        found: int | None = self._one("SELECT min(due) FROM instance WHERE due IS NOT NULL")[0]
+        return found
+
+    def busy(self) -> list[str]:
+        return [instance for (instance,) in self._all("SELECT id FROM instance WHERE busy ORDER BY number")]
+
+    # --- emitted events
+
+    def subscribe(self, subscriber: str, event: str) -> None:
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO subscriber VALUES (?, ?, 0)", (event, subscriber))
+
+    def undelivered(self, subscriber: str, event: str, limit: int) -> list[Emitted]:
+        query = (
+            "SELECT number, id, instance, event, data, at FROM outbox WHERE event = ? AND number >"
+            " (SELECT told FROM subscriber WHERE event = ? AND name = ?) ORDER BY number LIMIT ?"
+        )
+        found = self._all(query, event, event, subscriber, limit)
+        return [Emitted(number, key, of, name, freeze(json.loads(data)), at) for number, key, of, name, data, at in found]
+
+    def delivered(self, subscriber: str, event: str, number: int) -> None:
+        with self._transaction() as db:
+            values = (number, event, subscriber)
+            db.execute("UPDATE subscriber SET told = ? WHERE event = ? AND name = ?", values)
+
+    def purge(self, at: int) -> int:
+        with self._transaction() as db:
+            return db.execute(
+                "DELETE FROM outbox WHERE number <= (SELECT min(told) FROM subscriber s WHERE s.event = outbox.event)"
+                " OR (at <= ? AND NOT EXISTS (SELECT 1 FROM subscriber s WHERE s.event = outbox.event))",
+                (at - KEPT,),
+            ).rowcount
+
+
+def _connect(path: str, *, create: bool) -> sqlite3.Connection:
+    if path == ":memory:":
+        return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    from urllib.parse import quote  # noqa: PLC0415  # 10 ms that nobody but a file store pays
+
+    mode = "rwc" if create else "rw"
+    uri = f"file:{quote(path)}?mode={mode}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+
+
+def _reason(error: sqlite3.Error) -> str:
+    """SQLite's own words, but plain ones where they would puzzle."""
+    text = str(error)
+    known = {
+        "file is not a database": "this is no statewf database",
+        "unable to open database file": "cannot be opened: no such place, a directory, or not allowed",
+        "attempt to write a readonly database": "is read-only",
+        "database is locked": "is in use by another process",
+        "database or disk is full": "the disk is full; nothing of this was kept, all before it was",
+        "database disk image is malformed": "is damaged; what was acknowledged may be in a backup",
+    }
+    return known.get(text, text)
+
+
+def _card(found: Any) -> Card | None:
+    if found is None:
+        return None
+    instance, machine, name, request_id, inputs, *times, due, busy = found
+    frozen = freeze(json.loads(inputs))
+    assert isinstance(frozen, Object)
+    return Card(instance, machine, name, request_id, frozen, *times, due, bool(busy))
+
+
+def attrs_tuple(value: Any) -> tuple[Any, ...]:
+    """The fields of an attrs value in order, one level deep."""
+    return tuple(getattr(value, field.name) for field in value.__attrs_attrs__)
