@@ -13,7 +13,7 @@ import json
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -80,16 +80,21 @@ def _finite(text: str) -> float:
 
 def _too_deep(value: Any) -> bool:
     level = [value]
-    for _ in range(NESTING + 1):
-        level = [
-            part
-            for item in level
-            if isinstance(item, dict | list)
-            for part in (item.values() if isinstance(item, dict) else item)
-        ]
+    for _ in range(NESTING):
+        level = [part for item in level for part in _parts(item) if isinstance(part, dict | list)]
         if not level:
             return False
     return True
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    match value:
+        case dict():
+            return value.values()
+        case list():
+            return value
+        case _:
+            return ()
 
 
 # --- the careful parser

@@ -82,8 +82,8 @@ TERM: /[*\/%]/
 NOT: "!"
 _CHAIN: /\?\.(?![0-9])/
 NUMBER: /(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![\w$.])/
-STRING: /"(?:[^"\\\r\n]|\\[\s\S])*"|'(?:[^'\\\r\n]|\\[\s\S])*'/
-NAME: /(?![0-9])[\w$]+/
+STRING: /"(?:[^"\\\r\n]|\\(?:\r\n|[\s\S]))*"|'(?:[^'\\\r\n]|\\(?:\r\n|[\s\S]))*'/
+NAME: /(?!\d)[\w$]+/
 %ignore /\s+/
 """
 
@@ -155,7 +155,7 @@ class _Builder:
 
     def member(self, parts: list[_Part]) -> Node:
         of, key = parts
-        return Member(_node(of), str(key))
+        return Member(_node(of), _name(key))
 
     def index(self, parts: list[_Part]) -> Node:
         of, key = map(_node, parts)
@@ -166,7 +166,7 @@ class _Builder:
                 return Index(of, key)
 
     def name(self, parts: list[_Part]) -> Node:
-        return _WORDS.get(parts[0]) or Name(str(parts[0]))
+        return _WORDS.get(parts[0]) or Name(_name(parts[0]))
 
     def number(self, parts: list[_Part]) -> Node:
         return Literal(_number(parts[0]))
@@ -200,6 +200,12 @@ _WORDS: Mapping[str, Literal] = {
     "null": Literal(None),
     "undefined": Literal(UNDEFINED),
 }
+
+
+def _name(token: _Part) -> str:
+    if not token.replace("$", "_").isidentifier():  # the grammar's \w has digits such as ², too
+        raise _Mistake(token.start_pos, f"{_clipped(token)} is no name")
+    return str(token)
 
 
 def _number(token: _Part) -> int | float:
@@ -323,13 +329,14 @@ def _clipped(found: str) -> str:
 
 
 def _unknown_function(name: _Part) -> _Mistake:
-    meant = _ALSO_CALLED.get(name.lower()) or next(iter(difflib.get_close_matches(name, FUNCTIONS, 1)), None)
+    close = difflib.get_close_matches(name.lower(), _MEANT, 1, cutoff=0.7)
+    meant = _MEANT[close[0]] if close else None
     hint = f"did you mean {FUNCTIONS[meant].usage(meant)}?" if meant else f"there are {', '.join(FUNCTIONS)}"
     return _Mistake(name.start_pos, f"there is no function {_clipped(name)}", hint, "unknown-function")
 
 
-# What other languages call them.
-_ALSO_CALLED = {
+# What people may have meant: our names, however capitalised, and what other languages call them.
+_MEANT = {name.lower(): name for name in FUNCTIONS} | {
     "length": "len",
     "size": "len",
     "count": "len",

@@ -209,7 +209,8 @@ def literal_text(value: Scalar) -> str:
         case int():
             return str(value)
         case float():
-            return number_text(value)
+            text = number_text(value)
+            return repr(value) if text.strip("-").isdigit() else text  # digits alone would be read as that integer
         case Undefined():
             return "undefined"
         case _:

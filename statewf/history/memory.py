@@ -11,6 +11,7 @@ from typing import Any
 from statewf.errors import StoreError
 from statewf.history.port import KEPT, Card, Emitted, Entry, KeyRecord, Loaded, MachineRecord
 from statewf.machine.effects import Emit
+from statewf.machine.events import AnyEvent
 from statewf.machine.record import row
 from statewf.machine.snapshot import Step
 
@@ -51,7 +52,7 @@ class Memory:
                 raise StoreError(f"{entry.card.id} was changed by somebody else (at step {known})")
             seen[entry.card.id] = entry.card.seq
             request = (entry.card.name, entry.card.request_id or "")
-            if entry.card.seq == 1 and entry.card.request_id is not None and request in self._requests:
+            if entry.card.seq == 1 and request in self._requests and not entry.restart:
                 raise StoreError(f"the request id {entry.card.request_id} is taken")
         for entry in entries:
             self._keep(entry)
@@ -60,7 +61,7 @@ class Memory:
         card, step = entry.card, entry.step
         self._cards[card.id] = card
         self._steps.setdefault(card.id, []).append(step)
-        if card.request_id is not None:
+        if card.request_id is not None and card.seq == 1:
             self._requests[card.name, card.request_id] = card.id
         if entry.key is not None:
             self._keys[card.id, entry.key.key] = entry.key
@@ -81,6 +82,9 @@ class Memory:
     def load(self, instance: str) -> Loaded | None:
         card = self._cards.get(instance)
         return None if card is None else Loaded(card, self._steps[instance][-1].after, ())
+
+    def events(self, instance: str) -> Iterator[AnyEvent]:
+        return (step.event for step in self._steps.get(instance, ()))
 
     def rows(self, instance: str, after: int = 0) -> Iterator[dict[str, Any]]:
         return (row(step) for step in self._steps.get(instance, [])[after:])

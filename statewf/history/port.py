@@ -64,11 +64,15 @@ class KeyRecord:
 
 @attrs.frozen
 class Entry:
-    """One step to be kept, with the card after it, and the key of its event if it had one."""
+    """One step to be kept, with the card after it, and the key of its event if it had one.
+
+    `restart`: the first step of an instance that takes over the request id of an earlier one.
+    """
 
     card: Card
     step: Step
     key: KeyRecord | None = None
+    restart: bool = False
 
 
 @attrs.frozen
@@ -111,9 +115,13 @@ class Store(Protocol):
     def card(self, instance: str) -> Card | None: ...
 
     def request(self, name: str, request_id: str) -> Card | None:
-        """The instance that was started with that request id."""
+        """The instance that was started last with that request id."""
 
-    def load(self, instance: str) -> Loaded | None: ...
+    def load(self, instance: str) -> Loaded | None:
+        """What it takes to go on with an instance."""
+
+    def events(self, instance: str) -> Iterator[AnyEvent]:
+        """Everything that happened to an instance, from its start."""
 
     def rows(self, instance: str, after: int = 0) -> Iterator[dict[str, Any]]:
         """The history rows with a seq greater than `after`, as `machine.record.row` shows them."""

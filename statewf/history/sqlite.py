@@ -17,7 +17,9 @@ from statewf.errors import StoreError
 from statewf.history.codec import decode_event, decode_snapshot, encode_snapshot, encode_step, shown
 from statewf.history.port import KEPT, Card, Emitted, Entry, KeyRecord, Loaded, MachineRecord
 from statewf.machine.effects import Emit
+from statewf.machine.events import AnyEvent
 from statewf.machine.record import Receipt
+from statewf.machine.snapshot import Step
 from statewf.values.canonical import compact
 from statewf.values.frozen import Object, freeze
 
@@ -36,10 +38,12 @@ CREATE TABLE instance (
     updated INTEGER NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL, ended TEXT NOT NULL,
     due INTEGER, busy INTEGER NOT NULL, weight INTEGER NOT NULL
 );
-CREATE UNIQUE INDEX instance_request ON instance (name, request_id) WHERE request_id IS NOT NULL;
 CREATE INDEX instance_due ON instance (due) WHERE due IS NOT NULL;
 CREATE INDEX instance_busy ON instance (number) WHERE busy;
 CREATE INDEX instance_state ON instance (state);
+CREATE TABLE request (
+    name TEXT NOT NULL, request_id TEXT NOT NULL, instance TEXT NOT NULL, PRIMARY KEY (name, request_id)
+) WITHOUT ROWID;
 CREATE TABLE history (
     instance INTEGER NOT NULL REFERENCES instance, seq INTEGER NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (instance, seq)
@@ -154,7 +158,7 @@ class Sqlite:
     def _keep(self, db: sqlite3.Connection, entry: Entry) -> None:
         card, step = entry.card, entry.step
         body = compact(encode_step(step))
-        number, weight = self._begin(db, card) if card.seq == 1 else self._advance(db, card)
+        number, weight = self._begin(db, entry) if card.seq == 1 else self._advance(db, card)
         db.execute("INSERT INTO history VALUES (?, ?, ?)", (number, card.seq, body))
         self._weigh(db, number, weight + len(body), step)
         if entry.key is not None:
@@ -165,11 +169,16 @@ class Sqlite:
             values = (f"{card.id}/{card.seq}/{nth}", card.id, emit.event, compact(emit.data), step.after.at)
             db.execute("INSERT INTO outbox (id, instance, event, data, at) VALUES (?, ?, ?, ?, ?)", values)
 
-    def _begin(self, db: sqlite3.Connection, card: Card) -> tuple[int, int]:
-        values = (*attrs_tuple(card)[:4], compact(card.inputs), *attrs_tuple(card)[5:])
+    def _begin(self, db: sqlite3.Connection, entry: Entry) -> tuple[int, int]:
+        card = entry.card
+        before, after = attrs_tuple(card)[:4], attrs_tuple(card)[5:]
+        values = (*before, compact(card.inputs), *after)
         marks = ", ".join("?" * len(values))
         try:
             cursor = db.execute(f"INSERT INTO instance ({_CARD}, weight) VALUES ({marks}, 0)", values)
+            if card.request_id is not None:
+                verb = "INSERT OR REPLACE" if entry.restart else "INSERT"
+                db.execute(f"{verb} INTO request VALUES (?, ?, ?)", (card.name, card.request_id, card.id))
         except sqlite3.IntegrityError:
             raise StoreError(f"the instance {card.id} or its request id exists already") from None
         assert cursor.lastrowid is not None
@@ -202,8 +211,9 @@ class Sqlite:
         return _card(self._one(f"SELECT {_CARD} FROM instance WHERE id = ?", instance))
 
     def request(self, name: str, request_id: str) -> Card | None:
-        query = f"SELECT {_CARD} FROM instance WHERE name = ? AND request_id = ?"
-        return _card(self._one(query, name, request_id))
+        query = "SELECT instance FROM request WHERE name = ? AND request_id = ?"
+        found = self._one(query, name, request_id)
+        return self.card(found[0]) if found else None
 
     def cards(self, *, name: str | None = None, state: str | None = None, limit: int = 1_000) -> list[Card]:
         query = (
@@ -223,6 +233,9 @@ class Sqlite:
         events = tuple(decode_event(body) for body in self._bodies(instance, kept[1] if kept else 0))
         return Loaded(card, snapshot, events)
 
+    def events(self, instance: str) -> Iterator[AnyEvent]:
+        return (decode_event(body) for body in self._bodies(instance, 0))
+
     def rows(self, instance: str, after: int = 0) -> Iterator[dict[str, Any]]:
         return (shown(body) for body in self._bodies(instance, after))
 
@@ -241,8 +254,8 @@ class Sqlite:
         found = self._one(query, instance, key)
         if not found:
             return None
-        event, disposition, seq, state, allowed, notes, duplicate = json.loads(found[2])
-        told = Receipt(event, disposition, seq, state, tuple(allowed), tuple(notes), duplicate)
+        event, disposition, seq, state, allowed, notes = json.loads(found[2])
+        told = Receipt(event, disposition, seq, state, tuple(allowed), tuple(notes))
         return KeyRecord(found[0], found[1], told)
 
     # --- what a new owner has to do
@@ -313,10 +326,10 @@ def _reason(error: sqlite3.Error) -> str:
 def _card(found: Any) -> Card | None:
     if found is None:
         return None
-    instance, machine, name, request_id, inputs, *times, due, busy = found
+    *before, inputs, created, updated, seq, state, ended, due, busy = found
     frozen = freeze(json.loads(inputs))
     assert isinstance(frozen, Object)
-    return Card(instance, machine, name, request_id, frozen, *times, due, bool(busy))
+    return Card(*before, frozen, created, updated, seq, state, ended, due, bool(busy))
 
 
 def attrs_tuple(value: Any) -> tuple[Any, ...]:

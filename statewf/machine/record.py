@@ -6,7 +6,7 @@ Stands beside `step` and above `snapshot`; stores, simulators and the command li
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -20,17 +20,16 @@ from statewf.values.frozen import Json, Object
 class Receipt:
     """The answer to an event that was not rejected.
 
-    `disposition` is accepted, deferred, ignored or duplicate; of a duplicate, the rest is what the first
-    one was told. `seq` is the number of its history row.
+    `disposition` is accepted, deferred, ignored or duplicate; a duplicate is told for the rest what the
+    first one was told. `seq` is the number of its history row.
     """
 
     event: str
-    disposition: Disposition
+    disposition: Disposition | Literal["duplicate"]
     seq: int
     state: str
     allowed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    duplicate: bool = False
 
 
 def receipt(machine: Machine, step: Step) -> Receipt:

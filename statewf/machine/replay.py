@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator
 
 from statewf.machine.events import AnyEvent
 from statewf.machine.fsm import Machine
-from statewf.machine.snapshot import Snapshot, Step, blank
+from statewf.machine.snapshot import Snapshot, Step
 from statewf.machine.step import step
 
 
-def replay(machine: Machine, events: Iterable[AnyEvent], since: Snapshot | None = None) -> Iterator[Step]:
-    """The steps that these events made, from `since` or from before the start.
+def replay(machine: Machine, events: Iterable[AnyEvent], since: Snapshot) -> Iterator[Step]:
+    """The steps that these events made from `since` on (`blank(machine, instance)`: from before the start).
 
     Raises ValueError at an event that is refused: it cannot have made a step of this machine.
     """
-    snapshot = since if since is not None else blank(machine, "local")
+    snapshot = since
     for event in events:
         made = step(machine, snapshot, event)
         if not isinstance(made, Step):
