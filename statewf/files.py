@@ -8,7 +8,7 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
-from statewf.definition import read
+from statewf.definition.read import read
 from statewf.definition.model import Definition
 from statewf.errors import DefinitionError, Diagnostic
 

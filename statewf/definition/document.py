@@ -129,7 +129,7 @@ def _decoded(text: str | bytes) -> str:
             raise _bad_encoding(f"the text is {encoding}", 1)
     limit = max(LIMITS.values())
     if len(text) > limit:  # before decoding what may be anything
-        message = f"the text has {len(text):,} bytes; JSON may have {limit:,} ({limit >> 20} MB), YAML less"
+        message = f"the text has {len(text):,} bytes or more; JSON may have {limit:,} ({limit >> 20} MB), YAML less"
         raise DefinitionError([Diagnostic("too-large", message)])
     try:
         return text.decode("utf-8-sig")

@@ -1,10 +1,10 @@
 """JSON to plain document: the standard library's fast parser when all is well, a careful one when not.
 
 The fast parser knows no lines, takes NaN and duplicate keys, and overflows on deep nesting; so it is used only
-to say "this is fine". Otherwise, and whenever somebody wants a line, `_Scanner` reads the text again: slower,
-without recursion, noting the line of everything and every mistake that leaves a value to go on with.
+to say "this is fine". Otherwise `_Scanner` reads the text again: slower, without recursion, noting the line of
+everything and every mistake that leaves a value to go on with.
 
-Below: `places`. Above: `document`.
+Below: `places`, `json_lines`. Above: `document`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from statewf.definition.json_lines import spots
 from statewf.definition.places import FULL, MOST_TOLD, Mistake, Parsed, Path, Spot, shown
 from statewf.values.frozen import DIGITS, NESTING
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SPACE = re.compile(r"[ \t\n\r]*")
+_SPACES = frozenset(" \t\n\r")
 _WORD = re.compile(r"[^\s\[\]{}:,\"]{1,40}")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?(?![\w.+-])")
 _CONSTANTS = re.compile(r"(?:true|false|null|NaN|-?Infinity)(?!\w)")
@@ -39,7 +41,7 @@ def parsed(text: str) -> Parsed:
         return _scanned(text)
     if _too_deep(value) or _SURROGATE.search(text):
         return _scanned(text)
-    return Parsed(value, partial(_whole, text))
+    return Parsed(value, partial(spots, text))
 
 
 def _scanned(text: str) -> Parsed:
@@ -47,13 +49,6 @@ def _scanned(text: str) -> Parsed:
     scanner.run()
     whole = scanner.spot
     return Parsed(scanner.value, lambda: whole, tuple(scanner.mistakes), broken=scanner.broken)
-
-
-def _whole(text: str) -> Spot | None:
-    """The spots of a text that is known to be fine."""
-    scanner = _Scanner(text)
-    scanner.run()
-    return scanner.spot
 
 
 class _Doubtful(ValueError):
@@ -269,6 +264,9 @@ class _Scanner:
 
     def _peek(self) -> str:
         """The next character that is no space; empty at the end."""
+        char = self._text[self._at : self._at + 1]
+        if char not in _SPACES:
+            return char
         found = _SPACE.match(self._text, self._at)
         assert found is not None
         self._at = found.end()

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 import attrs
 
 from statewf.definition.places import Places, path_text
-from statewf.definition.shape import NOWHERE, Misfit, misfits, said
+from statewf.definition.shape import DEAF, NOWHERE, Misfit, misfits, said
 from statewf.definition.words import (
     ERROR,
     Count,
@@ -215,6 +215,7 @@ class State:
         has = {camel(field.name) for field in attrs.fields(State) if said(getattr(self, field.name))}
         found = [_diagnostic(misfit) for misfit in misfits(has)]
         found += [_diagnostic(NOWHERE, f"[{i}]") for i, way in enumerate(self.always) if leads_nowhere(way)]
+        found += [_diagnostic(DEAF, f".{event}") for event, ways in self.on.items() if not ways]
         if found:
             raise DefinitionError(found)
 

@@ -1,86 +1,99 @@
-"""Document to definition: every value looked at, every mistake told, each with its path.
+"""Text to definition, in one call: every mistake of the text told at once, each with its path and line.
 
-cattrs goes down the model's types; the hooks here say what each type may be written as, and the converters
-that the model's types carry say what a single value must be. No hook knows where it stands: a mistake gets
-its path on its way up, from the notes that cattrs leaves (`_mistakes`), and its line at the very end.
-A list or mapping stops after a thousand mistakes, so that a hostile file costs no more than a careless one.
-
-Below: `document`, `model`. Above: the compiler's callers, `statewf.files`.
+Below: `document` (text to plain data), `converter` (plain data to values). Above: whoever has a text:
+`statewf.loads`, and `statewf.files` for those who have a path.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache, partial
-from typing import Annotated, Any, Literal, TypeAlias, cast, get_args, get_origin
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
 
 import attrs
-from cattrs import BaseValidationError, ClassValidationError, Converter, ForbiddenExtraKeysError
-from cattrs.gen import make_dict_structure_fn, override
 
-from statewf.definition.document import Document, Format, document, refusal
-from statewf.definition.model import (
-    Action,
-    Assign,
-    Emit,
-    Function,
-    Invoke,
-    State,
-    StateMachine,
-    Transition,
-)
-from statewf.definition.places import FULL, MOST_TOLD, Mistake, Path, mistakes_of, shown
-from statewf.definition.shape import NOWHERE, misfits, said
-from statewf.definition.words import camel, expression, flag, nearest, one_of
+from statewf.definition.converter import Wrong, converter, mistakes_in
+from statewf.definition.document import Format, document, refusal
+from statewf.definition.model import StateMachine
+from statewf.definition.places import FULL, MOST_TOLD, Mistake, mistakes_of, shown
+from statewf.definition.words import one_of
 from statewf.errors import InputError
-from statewf.expr import Expression
 
-Hook: TypeAlias = Callable[[Any, Any], Any]
+__all__ = ["UNNAMED", "Format", "read"]
 
-UNNAMED = "machine"
-ACTIONS: dict[str, type[Action]] = {"function": Function, "emit": Emit, "assign": Assign}
-
-# What people write who come from elsewhere, where it is not near enough to our word to be guessed.
-_ELSEWHERE = {
-    "cond": "guard",
-    "condition": "guard",
-    "if": "guard",
-    "entry": "onEntry",
-    "exit": "onExit",
-    "final": "terminal",
-    "after": "timeout",
-    "to": "target",
-    "goto": "target",
-    "transitions": "on",
-    "events": "on",
-    "attempts": "maxAttempts",
-    "delay": "baseDelay",
-    "src": "handler",
-    "start": "initialState",
-}
+UNNAMED = "machine"  # what a machine is called if neither its text nor anybody else says a name
 
 
 def read(
     text: str | bytes, *, source: str | None = None, format: Format | None = None, name: str | None = None
 ) -> StateMachine:
-    """The state machine that a text defines. Raises DefinitionError that tells every mistake.
+    """The state machine that a text defines. Raises DefinitionError, which tells every mistake.
 
-    `source` is where the text came from, as people are told it; its suffix says the format, and its stem
-    (or `name`) the machine's name where the text gives none.
+    `source` is where the text came from, in the words of the caller; its suffix says the format (without one
+    the text is looked at), and its stem (or `name`) names the machine where the text does not.
     """
     found = document(text, source, format)
-    mistakes = list(found.mistakes)
-    machine = None
     try:
         machine = _machine(found.value, name or _stem(source))
-    except _Wrong as error:
+    except Wrong as error:
         spoiled = found.spoiled()
-        mistakes += [mistake for mistake in error.mistakes if mistake.path not in spoiled]
-    if mistakes or machine is None:
-        raise refusal(mistakes, found.places)
+        told = [mistake for mistake in error.mistakes if mistake.path not in spoiled]
+        raise refusal([*found.mistakes, *told], found.places) from None
+    if found.mistakes:
+        raise refusal(found.mistakes, found.places)
     return attrs.evolve(machine, places=found.places)
 
 
 def _stem(source: str | None) -> str:
     last = (source or "").replace("\\", "/").rpartition("/")[2]
     return last.rpartition(".")[0] or last or UNNAMED
+
+
+def _machine(value: Any, name: str) -> StateMachine:
+    if not isinstance(value, dict):
+        hint = "a definition has keys such as initialState and states"
+        raise Wrong([Mistake("wrong-type", f"expected an object, found {shown(value)}", hint=hint)])
+    if "steps" in value and "states" not in value:
+        raise Wrong([Mistake("steps-unsupported", "step workflows are not in this version yet", ("steps",))])
+    header = list(_header(value))
+    body = {key: item for key, item in value.items() if key not in ("type", "subtype", "steps")}
+    try:
+        machine: StateMachine = converter().structure({"name": name, "states": {}, **body}, StateMachine)
+    except Exception as error:
+        told = list(islice(mistakes_in(error), MOST_TOLD))
+        if len(told) == MOST_TOLD:
+            told.append(FULL)
+        # the header has said it better
+        raise Wrong([*header, *(mistake for mistake in told if mistake.code != "no-states")]) from None
+    if header:
+        raise Wrong(header)
+    return machine
+
+
+def _header(value: Mapping[str, Any]) -> Iterator[Mistake]:
+    """What is wrong with the kind of the whole."""
+    if "states" not in value:
+        hint = "a state machine has initialState and states; a step workflow has steps"
+        yield Mistake("no-states", "there are neither states nor steps", hint=hint)
+    elif value["states"] == {}:
+        yield Mistake("no-states", "a state machine needs at least one state", ("states",))
+    if "steps" in value:
+        hint = "a machine is made of states or of steps; keep one"
+        yield Mistake("states-and-steps", "there are steps beside states", ("steps",), hint)
+    kind = value.get("type")
+    if "type" in value and not (isinstance(kind, str) and kind.rpartition(".")[2] == "Automation"):
+        hint = "write Automation, or leave the key out"
+        yield Mistake("bad-choice", f"{shown(kind)} is not the type of a machine", ("type",), hint)
+    if "subtype" in value:
+        yield from _subtype(value["subtype"])
+
+
+def _subtype(value: object) -> Iterator[Mistake]:
+    try:
+        subtype = one_of(value, ("state-machine", "workflow"))
+    except InputError as error:
+        yield from (mistake.under(("subtype",)) for mistake in mistakes_of(error))
+        return
+    if subtype == "workflow":
+        hint = "write state-machine, or leave the key out"
+        yield Mistake("subtype-mismatch", "a workflow has steps, but here are states", ("subtype",), hint)

@@ -62,3 +62,9 @@ NOWHERE = Misfit(
     "neither a target nor actions: this would do nothing, again and again",
     "name a target, or remove it",
 )
+DEAF = Misfit(
+    "empty-list",
+    "on",
+    "an empty list: no transition is ever taken",
+    "{} accepts the event and does nothing; without the key the event is rejected",
+)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from functools import cache
 from typing import Annotated, Any, TypeAlias
 
 import attrs
@@ -32,6 +33,8 @@ def wrong(code: str, message: str, hint: str | None = None) -> DefinitionError:
 
 def wrong_type(expected: str, value: object, hint: str | None = None) -> DefinitionError:
     """The error that a value is of another kind than it must be."""
+    if value is None and hint is None:
+        hint = "leave the key out if nothing is meant"
     return wrong("wrong-type", f"expected {expected}, found {shown(value)}", hint)
 
 
@@ -43,6 +46,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return close[0] if close else None
 
 
+@cache
 def camel(snake: str) -> str:
     """The key of the files for an attribute of Python: `onEntry` for `on_entry`."""
     first, *rest = snake.split("_")

@@ -16,7 +16,7 @@ from statewf.machine.record import row
 from statewf.machine.snapshot import Flight, Queued, Snapshot, Step
 from statewf.values.frozen import Json, Map, Object, freeze
 
-SHOWN = ("seq", "at", "event", "data", "changes", "disposition", "notes")
+SHOWN = ("seq", "at", "event", "data", "changes", "handler", "disposition", "notes")
 
 
 def encode_step(step: Step) -> dict[str, Any]:
@@ -50,14 +50,15 @@ def decode_event(document: Mapping[str, Any]) -> AnyEvent:
     match name:
         case "$start":
             return Start(_object(data), at)
-        case "$returned":
-            answer = Event(data["event"], data["data"]) if "event" in data else None
-            return Returned(CallId(*document["call"]), freeze(data.get("result")), at, answer)
         case "$failed":
             call = CallId(*document["call"])
             return Failed(call, data["error"], data["message"], at, document["retryable"])
         case "$cancel":
             return Cancel(at, data["now"])
+        case "$returned":
+            return Returned(CallId(*document["call"]), freeze(data), at)
+    if "call" in document:
+        return Returned(CallId(*document["call"]), None, at, Event(name, data))
     if "region" in document:
         return Fired(document["region"], name, at)
     return Event(name, data, at, document.get("key"))

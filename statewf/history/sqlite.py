@@ -326,10 +326,11 @@ def _reason(error: sqlite3.Error) -> str:
 def _card(found: Any) -> Card | None:
     if found is None:
         return None
-    *before, inputs, created, updated, seq, state, ended, due, busy = found
+    instance, machine, name, request_id, inputs, created, updated, seq, state, ended, due, busy = found
     frozen = freeze(json.loads(inputs))
     assert isinstance(frozen, Object)
-    return Card(*before, frozen, created, updated, seq, state, ended, due, bool(busy))
+    started = (instance, machine, name, request_id, frozen, created)
+    return Card(*started, updated, seq, state, ended, due, bool(busy))
 
 
 def attrs_tuple(value: Any) -> tuple[Any, ...]:

@@ -5,11 +5,12 @@ Stands beside `step` and above `snapshot`; stores, simulators and the command li
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import attrs
 
+from statewf.machine.effects import Emit
 from statewf.machine.events import AnyEvent, Cancel, Event, Failed, Fired, Returned, Start
 from statewf.machine.fsm import Machine
 from statewf.machine.snapshot import Disposition, Note, Rejected, Snapshot, Step, active, allowed
@@ -54,7 +55,7 @@ def event_name(event: AnyEvent) -> str:
         case Start():
             return "$start"
         case Returned():
-            return "$returned"
+            return event.answer.name if event.answer is not None else "$returned"
         case Failed():
             return "$failed"
         case Fired():
@@ -63,39 +64,40 @@ def event_name(event: AnyEvent) -> str:
             return "$cancel"
 
 
-def event_data(step: Step) -> Json:
-    """The data of a step's event, as a history shows it."""
-    match step.event:
-        case Event() as event:
+def event_data(event: AnyEvent) -> Json:
+    """The data of an event, as a history shows it: of a reply, what the handler said."""
+    match event:
+        case Event():
             return event.data
-        case Start() as event:
+        case Start():
             return event.inputs
-        case Returned() as event:
-            handler = step.before.flight.calls[event.call].handler
-            if event.answer is not None:
-                return Object({"handler": handler, "event": event.answer.name, "data": event.answer.data})
-            return Object({"handler": handler, "result": event.result})
-        case Failed() as event:
-            handler = step.before.flight.calls[event.call].handler
-            return Object({"handler": handler, "error": event.error, "message": event.message})
+        case Returned():
+            return event.answer.data if event.answer is not None else event.result
+        case Failed():
+            return Object({"error": event.error, "message": event.message})
         case Fired():
             return None
-        case Cancel() as event:
+        case Cancel():
             return Object({"now": event.now})
 
 
 def row(step: Step) -> dict[str, Any]:
-    """One history row: the event, and what changed. Notes and a disposition only where there are any."""
+    """One history row: the event, and what changed.
+
+    A reply also names its `handler`; `disposition` and `notes` are there only when there is something to say.
+    """
     shown: dict[str, Any] = {
         "seq": step.after.seq,
         "at": step.after.at,
         "event": event_name(step.event),
-        "data": event_data(step),
+        "data": event_data(step.event),
         "changes": [
             {"region": move.region, "from": move.source or None, "to": move.target, "attempt": move.attempt}
             for move in step.moves
         ],
     }
+    if isinstance(step.event, Returned | Failed):
+        shown["handler"] = step.before.flight.calls[step.event.call].handler
     if step.disposition != "accepted":
         shown["disposition"] = step.disposition
     if step.notes:
@@ -108,19 +110,35 @@ def told(note: Note) -> str:
     return f"{note.kind}: {note.text}"
 
 
-def outputs(snapshot: Snapshot) -> dict[str, Any]:
-    """What an instance has come to: the part of the output document that its snapshot knows."""
+def outputs(steps: Sequence[Step], rejected: Sequence[str] = ()) -> dict[str, Any]:
+    """What an instance has come to, from all its steps: the output document of `run` and `simulate`.
+
+    `rejected` names the events that were refused; answers of handlers that nobody accepted are added.
+    `elapsed` (ms) runs from the start to the end, or to the last step.
+    """
+    after = steps[-1].after
+    ended = next((step.after.at for step in steps if step.after.ended), after.at)
     return {
-        "instance": snapshot.instance,
-        "state": state_of(snapshot),
-        "success": snapshot.ended == "success",
+        "instance": after.instance,
+        "state": state_of(after),
+        "success": after.ended == "success",
         "results": {},
-        "context": {key: snapshot.context[key] for key in sorted(snapshot.context)},
+        "context": {key: after.context[key] for key in sorted(after.context)},
         "completedSteps": [],
         "failedSteps": [],
         "compensations": [],
         "path": [],
-        "undelivered": [event.name for event in snapshot.flight.deferred] if snapshot.ended else [],
+        "emitted": [
+            {"event": effect.event, "data": effect.data, "at": step.after.at}
+            for step in steps
+            for effect in step.effects
+            if isinstance(effect, Emit)
+        ],
+        "rejected": [*rejected, *refused_answers(steps)],
+        "undelivered": [event.name for event in after.flight.deferred] if after.ended else [],
+        "history": [row(step) for step in steps],
+        "elapsed": ended - steps[0].after.at,
+        "cost": None,
     }
 
 

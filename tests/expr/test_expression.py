@@ -45,6 +45,15 @@ def test_copies_work_before_and_after_evaluation() -> None:
     assert pickle.loads(pickle.dumps(expression)).holds({"a": 2})
 
 
+def test_the_deepest_expression_can_be_copied_compared_and_shown() -> None:
+    expression = parse("!" * 49 + "-" + "(" * 49 + "a" + "+1)" * 49)
+    for copied in (pickle.loads(pickle.dumps(expression)), copy.deepcopy(expression)):
+        assert copied.node == expression.node
+        assert hash(copied.node) == hash(expression.node)
+        assert repr(copied.node) == repr(expression.node)
+        assert copied.holds({"a": 1}) is expression.holds({"a": 1})
+
+
 def test_evaluate_and_holds() -> None:
     assert parse("a.b").evaluate({"a": {"b": 7}}) == 7
     assert parse("a.b").evaluate({}) is UNDEFINED
@@ -176,6 +185,6 @@ print("lark" in sys.modules)
     assert run.stdout.split() == ["False", "True"]
 
 
-def test_expression_can_be_made_by_hand() -> None:
-    parsed = parse("a + 1")
-    assert Expression(parsed.text, parsed.node) == parsed
+def test_only_the_text_is_compared() -> None:
+    assert Expression("a + 1", parse("b").node) == parse("a + 1")
+    assert Expression("b", parse("a + 1").node) != parse("a + 1")

@@ -8,9 +8,10 @@ precedence, spelling and literals are JavaScript's, and what we read, it reads.
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
-import quickjs
+import quickjs  # type: ignore[import-untyped]  # it has no stubs
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -63,7 +64,7 @@ const BINARY = {
 };
 const UNARY = { "!": a => !a, "-": a => number(a) ? -a : fault(), "+": a => number(a) ? +a : fault() };
 const half = a => typeof a === "string" && /^[\ud800-\udfff]$/.test(a);
-const index = (a, key) => {                                                 // own members only; through nothing, nothing
+const index = (a, key) => {                                                 // no inherited members
   if (a === null || a === undefined) return undefined;
   const k = key();
   if (composite(k)) fault();
@@ -139,11 +140,18 @@ def as_doubles(value: Any) -> Any:
 texts = st.sampled_from(["", "a", "b", "ab", "0", "1", "x", "é", "\ufffd", "\U0001f600", "x\U0001f600"]) | st.text(
     "abx01 \u00e9\ufffd\U0001f600", max_size=4
 )
+
+
+def is_spelled_right(number: float) -> bool:
+    """quickjs-ng writes 54 powers of two with a digit more than the shortest, which the standard asks for."""
+    return abs(math.frexp(number)[0]) != 0.5 or 2**-20 <= abs(number) <= 2**60
+
+
 numbers = (
     st.integers(-3, 3)
     | st.integers(-SAFE, SAFE)
     | st.sampled_from([0.5, -0.5, 2.5, -2.5, 0.1, 1e21, 1e20, 1e-7, 1e-6, 1e308, 5e-324, 0.49999999999999994])
-    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.floats(allow_nan=False, allow_infinity=False).filter(is_spelled_right)
 )
 scalars = st.none() | st.booleans() | numbers | texts
 keys = st.sampled_from(["x", "y", "0", "true", "a b"])
@@ -251,12 +259,14 @@ def test_numbers_as_text(number: float) -> None:
 
 # --- random texts -------------------------------------------------------------------------------------------
 
-operands = st.sampled_from(
-    "a b c d a.x b?.y a[0] b?.[1] a['x'] c.length 0 1 2 3 0.5 .5 7. 1e2 'x' \"y\" '' '\\n\\x41\\u{1F600}\\0' "
-    "true false null undefined [1,2] [] (a) (b||c) (a??b) (1) [a][0]".split()
-)
+OPERANDS = r"""
+a b c d a.x b?.y a[0] b?.[1] a['x'] c.length 0 1 2 3 0.5 .5 7. 1e2 'x' "y" '' '\n\x41\u{1F600}\0'
+true false null undefined [1,2] [] (a) (b||c) (a??b) (1) [7][0]
+"""
+LINKS = "=== !== < <= > >= && || ?? + - * / % + - * / && || ? : ?:"
+operands = st.sampled_from(OPERANDS.split())
+links = st.sampled_from(LINKS.split())
 signs = st.lists(st.sampled_from(["!", "-", "+", "- ", "+ ", "! "]), max_size=2).map("".join)
-links = st.sampled_from("=== !== < <= > >= && || ?? + - * / % + - * / && || ? : ?:".split())
 
 
 @st.composite
@@ -287,10 +297,11 @@ def test_texts_mean_what_javascript_means(text: str, scope: Any) -> None:
         check_same(found, answer)
 
 
-tokens = st.sampled_from(
-    "a b . ?. [ ] ( ) , ? : ?? && || ! - + * / % < <= > >= === !== 1 0.5 .5 1. 01 1e5 'a' \"b\" '\\x4' '\\u0041' '\\8' "
-    "true null é $ _ \u00b2 \u0915 \U0001d4b3 ; = => ` { } # @ \\ ~ ^ & |".split()
-)
+TOKENS = r"""
+a b . ?. [ ] ( ) , ? : ?? && || ! - + * / % < <= > >= === !== 1 0.5 .5 1. 01 1e5 'a' "b" '\x4' '\u0041' '\8'
+true null é $ _ ² क ; = => ` { } # @ \ ~ ^ & |
+"""
+tokens = st.sampled_from([*TOKENS.split(), "\U0001d4b3"])
 
 
 @given(st.lists(tokens, max_size=10), st.sampled_from(["", " "]))

@@ -1,0 +1,117 @@
+"""Keeping steps: compute, queue for the next commit, acknowledge after it, perform after that.
+
+One commit takes everything that was queued while the last one ran. If it fails, all instances in it are
+thrown out of memory, and everybody who waits is told; the store still has the truth.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import anyio
+import attrs
+
+from statewf.errors import StoreError
+from statewf.history import Entry, KeyRecord, Store
+from statewf.machine.events import AnyEvent, Event, Fired
+from statewf.machine.record import receipt
+from statewf.machine.snapshot import Rejected, Step, due
+from statewf.machine.step import step
+from statewf.runtime.live import Live
+
+log = logging.getLogger("statewf.ledger")
+
+
+@attrs.define(eq=False)
+class Pending:
+    """A step on its way into the store."""
+
+    live: Live
+    entry: Entry
+    done: anyio.Event = attrs.field(factory=anyio.Event)
+    error: StoreError | None = None
+
+    async def kept(self) -> None:
+        """Return when the step is kept; raise StoreError when it could not be."""
+        await self.done.wait()
+        if self.error is not None:
+            raise self.error
+
+
+class Ledger:
+    """The one writer of a store. `performed(live, step)` is called after each commit, step by step."""
+
+    def __init__(self, store: Store, performed: Callable[[Live, Step], None]) -> None:
+        self._store = store
+        self._performed = performed
+        self._queue: list[Pending] = []
+        self._work = anyio.Event()
+
+    def take(self, live: Live, event: AnyEvent, used_for: str | None = None) -> Pending | Rejected:
+        """Move an instance by an event, and queue the step for the next commit.
+
+        `used_for` is the digest of what the event's key, if it has one, stands for from now on.
+        """
+        made = step(live.machine, live.snapshot, event)
+        return made if isinstance(made, Rejected) else self.queue(live, made, used_for)
+
+    def queue(self, live: Live, made: Step, used_for: str | None = None, *, restart: bool = False) -> Pending:
+        """Queue a step that was just computed."""
+        live.snapshot = made.after
+        live.card = live.card_after(made.after)
+        record = None
+        if isinstance(made.event, Event) and made.event.key is not None and used_for is not None:
+            record = KeyRecord(made.event.key, used_for, receipt(live.machine, made))
+        pending = Pending(live, Entry(live.card, made, record, restart))
+        self._queue.append(pending)
+        self._work.set()
+        live.notify()
+        return pending
+
+    def catch_up(self, live: Live, before: int) -> Pending | None:
+        """Fire the timers that were due strictly before a time, in order; the last step that made."""
+        last: Pending | None = None
+        while overdue := [timer for timer in due(live.snapshot) if timer[0] < before]:
+            _, region, timer = overdue[0]
+            fired = self.take(live, Fired(region, timer, before))
+            assert isinstance(fired, Pending), "an armed timer fires"
+            last = fired
+        return last
+
+    async def run(self) -> None:
+        """Commit what is queued, again and again, until cancelled."""
+        while True:
+            await self._work.wait()
+            self._work = anyio.Event()
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what is queued now."""
+        batch, self._queue = self._queue, []
+        if not batch:
+            return
+        try:
+            self._store.append([pending.entry for pending in batch])
+        except StoreError as error:
+            self._undo(batch, error)
+            return
+        except Exception as error:
+            log.exception("the store broke its contract")
+            self._undo(batch, StoreError(f"the store failed: {type(error).__name__}: {error}"))
+            return
+        for pending in batch:
+            pending.live.kept = pending.entry.step.after
+            pending.done.set()
+        for pending in batch:
+            pending.live.notify()
+            self._performed(pending.live, pending.entry.step)
+
+    def _undo(self, batch: list[Pending], error: StoreError) -> None:
+        log.error("nothing of %d steps was kept: %s", len(batch), error)
+        for pending in batch:
+            pending.live.broken = True
+            pending.error = error
+            pending.done.set()
+            pending.live.notify()
+

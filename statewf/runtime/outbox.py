@@ -1,0 +1,61 @@
+"""Telling subscribers what machines emitted: in order, at least once, until they returned."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+import anyio
+import anyio.to_thread
+import attrs
+
+from statewf.history import Emitted, Store
+
+log = logging.getLogger("statewf.outbox")
+
+Listener: TypeAlias = "Callable[[Emitted], Any] | Callable[[Emitted], Awaitable[Any]]"
+
+AT_ONCE = 100
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between deliveries to a subscriber that raises
+
+
+@attrs.define(eq=False)
+class Subscription:
+    """One named subscriber of one event."""
+
+    event: str
+    subscriber: str
+    listener: Listener
+    _news: anyio.Event = attrs.field(factory=anyio.Event)
+
+    def notify(self) -> None:
+        """Something was emitted."""
+        self._news.set()
+
+    async def run(self, store: Store) -> None:
+        """Deliver until cancelled."""
+        store.subscribe(self.subscriber, self.event)
+        while True:
+            self._news = anyio.Event()
+            for emitted in store.undelivered(self.subscriber, self.event, AT_ONCE):
+                await self._deliver(emitted)
+                store.delivered(self.subscriber, self.event, emitted.number)
+            if not store.undelivered(self.subscriber, self.event, 1):
+                await self._news.wait()
+
+    async def _deliver(self, emitted: Emitted) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                if inspect.iscoroutinefunction(self.listener):
+                    await self.listener(emitted)
+                else:
+                    await anyio.to_thread.run_sync(self.listener, emitted, abandon_on_cancel=True)
+            except Exception:
+                log.exception("%s could not take %s; again in %g s", self.subscriber, emitted.id, pause)
+                await anyio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                return
