@@ -19,7 +19,7 @@ Below: the compiler's tree and the machine's table. Above: `graph`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import attrs
 
@@ -30,6 +30,7 @@ from statewf.definition.model import Transition as Written
 from statewf.expr import Expression, Fault
 from statewf.machine.fsm import CANCEL, DONE, ERROR, RETRY, TIMEOUT, LocalState, Transition
 
+Item = TypeVar("Item")
 Fate: TypeAlias = Literal["open", "false", "repeated", "shadowed", "spent", "outrun"]
 
 
@@ -92,7 +93,8 @@ def _judged(source: str, listed: Sequence[Transition], places: Sequence[Path]) -
     """The transitions of one trigger, in the order in which `step` tries them."""
     closed: Path | None = None
     guards: dict[Expression, Path] = {}
-    since, again = 1, ()
+    since = 1
+    again: tuple[str, ...] = ()
     for transition, path in zip(listed, places, strict=True):
         answer = settled(transition.guard)
         earlier = None if transition.guard is None else guards.get(transition.guard)
@@ -180,7 +182,7 @@ def _each(trigger: str, listed: Sequence[Written], path: Path) -> Iterator[tuple
     return ((trigger, place) for place, _ in _numbered(path, listed))
 
 
-def _numbered(path: Path, listed: Sequence[str | Written]) -> Iterator[tuple[Path, str | Written]]:
+def _numbered(path: Path, listed: Sequence[Item]) -> Iterator[tuple[Path, Item]]:
     """Each item with its place; one that stands alone needs no number."""
     for number, item in enumerate(listed):
         yield ((*path, number) if len(listed) > 1 else path), item

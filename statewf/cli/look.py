@@ -13,7 +13,7 @@ from statewf.cli.common import db_option, json_option, print_json
 if TYPE_CHECKING:
     from statewf.history import Card, Sqlite
     from statewf.machine.fsm import Machine
-    from statewf.machine.snapshot import Snapshot
+    from statewf.machine.snapshot import Snapshot, Step
 
 
 @contextmanager
@@ -28,24 +28,30 @@ def opened(path: str) -> Iterator[Sqlite]:
         store.close()
 
 
-def located(store: Sqlite, instance: str) -> tuple[Card, Machine, Snapshot]:
-    """An instance as it was kept. Raises UnknownInstance."""
+def travelled(store: Sqlite, instance: str) -> tuple[Machine, tuple[Step, ...]]:
+    """The machine of an instance, and all its steps. Raises UnknownInstance, StoreError."""
     from statewf.compiler import compile_definition
     from statewf.definition.read import read
-    from statewf.errors import UnknownInstance
+    from statewf.errors import StoreError
     from statewf.machine.replay import replay
     from statewf.machine.snapshot import blank
 
-    loaded = store.load(instance)
-    if loaded is None:
-        raise UnknownInstance(f"there is no instance {instance} in {store.path}; `statewf list` shows them")
-    record = store.machine(loaded.card.machine)
+    record = store.machine(_card(store, instance).machine)
     assert record is not None, "an instance is kept with its machine"
     machine = compile_definition(read(record.definition, format="json"))
-    snapshot = loaded.snapshot or blank(machine, instance)
-    for made in replay(machine, loaded.events, snapshot):
-        snapshot = made.after
-    return loaded.card, machine, snapshot
+    try:
+        return machine, tuple(replay(machine, store.events(instance), blank(machine, instance)))
+    except ValueError as error:
+        raise StoreError(f"the history of {instance} is damaged: {error}") from error
+
+
+def _card(store: Sqlite, instance: str) -> Card:
+    from statewf.errors import UnknownInstance
+
+    card = store.card(instance)
+    if card is None:
+        raise UnknownInstance(f"there is no instance {instance} in {store.path}; `statewf list` shows them")
+    return card
 
 
 @click.command("list")
@@ -94,8 +100,9 @@ def _listed(card: Card) -> dict[str, Any]:
 def show_verb(instance: str, db: str, as_json: bool) -> None:
     """Show where an instance is, and what it may do next."""
     with opened(db) as store:
-        card, machine, snapshot = located(store, instance)
-    document = shown(card, machine, snapshot)
+        card = _card(store, instance)
+        machine, steps = travelled(store, instance)
+    document = shown(card, machine, steps[-1].after)
     if as_json:
         print_json(document)
         return
@@ -130,11 +137,8 @@ def shown(card: Card, machine: Machine, snapshot: Snapshot) -> dict[str, Any]:
 @json_option
 def history_verb(instance: str, db: str, as_json: bool) -> None:
     """Show everything that happened to an instance."""
-    from statewf.errors import UnknownInstance
-
     with opened(db) as store:
-        if store.card(instance) is None:
-            raise UnknownInstance(f"there is no instance {instance} in {db}; `statewf list` shows them")
+        _card(store, instance)
         rows = list(store.rows(instance))
     if as_json:
         print_json(rows)

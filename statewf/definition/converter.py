@@ -42,6 +42,7 @@ from statewf.expr import Expression
 Hook: TypeAlias = Callable[[Any, Any], Any]
 
 ACTIONS: dict[str, type[Function | Emit | Assign]] = {"function": Function, "emit": Emit, "assign": Assign}
+_TELLING = {"function": "handler", "emit": "event", "assign": "set"}  # the key that tells what was meant
 
 # What people write who come from elsewhere, where it is not near enough to our word to be guessed.
 _ELSEWHERE = {
@@ -120,7 +121,7 @@ def _unknown(key: str, known: tuple[str, ...]) -> Mistake:
 
 
 @cache
-def _keys(cls: type[Any]) -> tuple[str, ...]:
+def _keys(cls: Any) -> tuple[str, ...]:
     """The keys that may be written for a class."""
     keys = tuple(camel(field.name) for field in attrs.fields(cls) if field.name != "places")
     if cls is StateMachine:
@@ -135,11 +136,11 @@ def _keys(cls: type[Any]) -> tuple[str, ...]:
 def converter() -> Converter:
     """The converter of definitions; made once, for it writes and compiles a function a class."""
     made = Converter(detailed_validation=True)
-    made.register_structure_hook_factory(_is_union, _present)
-    made.register_structure_hook_factory(lambda type: get_origin(type) is Mapping, _mapping)
-    made.register_structure_hook_factory(lambda type: get_origin(type) is tuple, _one_or_many)
-    made.register_structure_hook_factory(lambda type: get_origin(type) is Annotated, _checked)
-    made.register_structure_hook_factory(lambda type: get_origin(type) is Literal, _word)
+    made.register_structure_hook_factory(_is_optional, lambda type: _present(type, made))
+    made.register_structure_hook_factory(_is_a(Mapping), lambda type: _mapping(type, made))
+    made.register_structure_hook_factory(_is_a(tuple), lambda type: _one_or_many(type, made))
+    made.register_structure_hook_factory(_is_a(Annotated), _checked)
+    made.register_structure_hook_factory(_is_a(Literal), _word)
     made.register_structure_hook(bool, lambda value, _: flag(value))
     made.register_structure_hook(Expression, lambda value, _: expression(value))
     for cls in (RetryPolicy, Retry, ErrorHandling, Function, Emit, Assign, StateMachine):
@@ -159,7 +160,11 @@ def _late(type: Any, made: Converter) -> Callable[[Any], Any]:
     return lambda value: hook()(value, type)
 
 
-def _is_union(type: Any) -> bool:
+def _is_a(origin: Any) -> Callable[[Any], bool]:
+    return lambda type: get_origin(type) is origin
+
+
+def _is_optional(type: Any) -> bool:
     return NoneType in get_args(type)
 
 
@@ -176,13 +181,13 @@ def _present(type: Any, made: Converter) -> Hook:
     return hook
 
 
-def _checked(type: Any, _: Converter) -> Hook:
+def _checked(type: Any) -> Hook:
     """A type that carries the converter of its values."""
     check = get_args(type)[1]
     return lambda value, _: check(value)
 
 
-def _word(type: Any, _: Converter) -> Hook:
+def _word(type: Any) -> Hook:
     allowed = get_args(type)
     return lambda value, _: one_of(value, allowed)
 
@@ -242,7 +247,7 @@ def _collect(structure: Callable[[Any], Any], value: Any, step: str | int, wrong
 
 def _record(cls: type[Any], made: Converter) -> Hook:
     """An object with the keys of a class, in the camelCase of the files."""
-    renamed = {
+    renamed: dict[str, Any] = {
         field.name: override(omit=True) if field.name == "places" else override(rename=camel(field.name))
         for field in attrs.fields(cls)
     }
@@ -284,7 +289,7 @@ def _action(made: Converter, value: Any, _: Any) -> Any:
     if not isinstance(value, dict):
         raise wrong_type("an action", value, "an action is an object, as in {type: function, handler: send-mail}")
     if "type" not in value:
-        meant = next((kind for kind, cls in ACTIONS.items() if _keys(cls)[1] in value), None)
+        meant = next((kind for kind, key in _TELLING.items() if key in value), None)
         hint = f"add type: {meant}" if meant else f"one of {', '.join(ACTIONS)}"
         raise Wrong([Mistake("missing-key", "type is missing: what kind of action is it?", hint=hint)])
     try:

@@ -20,8 +20,8 @@ from typing import Any, TypeAlias
 import attrs
 
 from statewf.definition.json_lines import spots
-from statewf.definition.places import FULL, MOST_TOLD, Mistake, Parsed, Path, Spot, shown
-from statewf.values.frozen import DIGITS, NESTING
+from statewf.definition.places import FULL, LONGEST_INTEGER, MOST_TOLD, Mistake, Parsed, Path, Spot, shown
+from statewf.values.frozen import NESTING
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -36,7 +36,9 @@ _STRINGS = json.JSONDecoder()
 def parsed(text: str) -> Parsed:
     """The document, and what is wrong with its text."""
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
+        value = json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite, parse_int=_short
+        )
     except (ValueError, RecursionError):
         return _scanned(text)
     if _too_deep(value) or _SURROGATE.search(text):
@@ -71,6 +73,12 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise _Doubtful
     return value
+
+
+def _short(text: str) -> int:
+    if len(text) > LONGEST_INTEGER:
+        raise _Doubtful
+    return int(text)
 
 
 def _too_deep(value: Any) -> bool:
@@ -251,8 +259,8 @@ class _Scanner:
         if found.lastindex:
             value = float(text)
             return value if math.isfinite(value) else self._not_finite(text)
-        if len(text) > DIGITS:
-            self._note("huge-number", f"an integer of more than {DIGITS:,} digits")
+        if len(text) > LONGEST_INTEGER:
+            self._note("huge-number", f"an integer of more than {LONGEST_INTEGER:,} digits")
             return 0
         return int(text)
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
 import attrs
+from attrs.converters import optional
 
 from statewf.definition.places import Places, path_text
 from statewf.definition.shape import DEAF, NOWHERE, Misfit, misfits, said
@@ -75,7 +76,6 @@ _UNEXPECTED = choice("reject", "ignore", "defer")
 _BACKOFF = choice("exponential", "linear", "constant")
 _JITTER = choice("none", "full")
 _OUTCOME = choice("success", "failure")
-_optional = attrs.converters.optional
 
 
 def _assignments(value: Mapping[str, Any]) -> dict[str, Expression]:
@@ -130,8 +130,8 @@ def _actions(value: Action | Iterable[Action] | None) -> tuple[Action, ...]:
 class Transition:
     """Where an event leads. Without a `target` nothing is left or entered; only the actions run."""
 
-    target: Name | None = attrs.field(default=None, converter=_optional(identifier))
-    guard: Expression | None = attrs.field(default=None, converter=_optional(expression), kw_only=True)
+    target: Name | None = attrs.field(default=None, converter=optional(identifier))
+    guard: Expression | None = attrs.field(default=None, converter=optional(expression), kw_only=True)
     actions: tuple[Action, ...] = attrs.field(default=(), converter=_actions, kw_only=True)
 
 
@@ -172,7 +172,7 @@ class Retry:
     max_attempts: Count = attrs.field(converter=count)
     on: tuple[EventName, ...] = attrs.field(converter=_events)
     backoff: Backoff | None = attrs.field(default=None, validator=_BACKOFF)
-    base_delay: Milliseconds | None = attrs.field(default=None, converter=_optional(duration))
+    base_delay: Milliseconds | None = attrs.field(default=None, converter=optional(duration))
     max_delay: Milliseconds = attrs.field(default=30_000, converter=duration)
     jitter: Jitter = attrs.field(default="none", validator=_JITTER)
 
@@ -191,14 +191,18 @@ def _invoke(value: str | Invoke | None) -> Invoke | None:
     return Invoke(value) if isinstance(value, str) else value
 
 
+def _states(value: Mapping[str, State]) -> dict[str, State]:
+    return {identifier(key): state for key, state in value.items()}
+
+
 @attrs.frozen
 class State:
     """One state: what it accepts, how long it may last, what it does. With `states` it is compound."""
 
     on: Mapping[Name, tuple[Transition, ...]] = attrs.field(factory=dict, converter=_transitions_by_event)
     always: tuple[Transition, ...] = attrs.field(default=(), converter=_transitions, kw_only=True)
-    timeout: Milliseconds | None = attrs.field(default=None, converter=_optional(duration), kw_only=True)
-    timeout_transition: Name | None = attrs.field(default=None, converter=_optional(identifier), kw_only=True)
+    timeout: Milliseconds | None = attrs.field(default=None, converter=optional(duration), kw_only=True)
+    timeout_transition: Name | None = attrs.field(default=None, converter=optional(identifier), kw_only=True)
     retry: Retry | None = attrs.field(default=None, kw_only=True)
     terminal: bool = attrs.field(default=False, converter=flag, kw_only=True)
     outcome: Outcome | None = attrs.field(default=None, validator=_OUTCOME, kw_only=True)
@@ -206,9 +210,9 @@ class State:
     on_exit: tuple[Action, ...] = attrs.field(default=(), converter=_actions, kw_only=True)
     invoke: Invoke | None = attrs.field(default=None, converter=_invoke, kw_only=True)
     unexpected: Unexpected | None = attrs.field(default=None, validator=_UNEXPECTED, kw_only=True)
-    states: Mapping[Name, State] = attrs.field(factory=dict, converter=lambda v: _states(v), kw_only=True)
-    initial: Name | None = attrs.field(default=None, converter=_optional(identifier), kw_only=True)
-    description: Text | None = attrs.field(default=None, converter=_optional(plain_text), kw_only=True)
+    states: Mapping[Name, State] = attrs.field(factory=dict, converter=_states, kw_only=True)
+    initial: Name | None = attrs.field(default=None, converter=optional(identifier), kw_only=True)
+    description: Text | None = attrs.field(default=None, converter=optional(plain_text), kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         """What does not go together is refused here too, for states made in Python."""
@@ -227,10 +231,6 @@ def leads_nowhere(way: Transition) -> bool:
 
 def _diagnostic(misfit: Misfit, where: str = "") -> Diagnostic:
     return Diagnostic(misfit.code, misfit.message, f"$.{misfit.key}{where}", hint=misfit.hint)
-
-
-def _states(value: Mapping[str, State]) -> dict[str, State]:
-    return {identifier(key): state for key, state in value.items()}
 
 
 def _some_states(value: Mapping[str, State]) -> dict[str, State]:
@@ -258,7 +258,7 @@ class StateMachine:
     states: Mapping[Name, State] = attrs.field(converter=_some_states)
     unexpected: Unexpected = attrs.field(default="reject", validator=_UNEXPECTED, kw_only=True)
     error_handling: ErrorHandling = attrs.field(factory=ErrorHandling, kw_only=True)
-    description: Text | None = attrs.field(default=None, converter=_optional(plain_text), kw_only=True)
+    description: Text | None = attrs.field(default=None, converter=optional(plain_text), kw_only=True)
     pricing: Data = attrs.field(default=None, converter=freeze, kw_only=True)
     billing: Data = attrs.field(default=None, converter=freeze, kw_only=True)
     properties: Data = attrs.field(default=None, converter=freeze, kw_only=True)

@@ -17,6 +17,9 @@ from statewf.values.frozen import kind_of
 
 Path: TypeAlias = tuple[str | int, ...]
 
+LONGEST_STEP = 200  # characters of a name in a path, as it is shown
+LONGEST_INTEGER = 3_600  # digits: what `values` can hold, with some to spare
+
 
 class Spot(NamedTuple):
     """The line of a value, and the spots of its parts; a part of an object stands where its key stands.
@@ -62,13 +65,9 @@ class Places:
 
 
 def _part(parts: Mapping[str, Spot] | Sequence[Spot] | None, part: str | int) -> Spot | None:
-    match parts, part:
-        case Mapping(), str():
-            return parts.get(part)
-        case Sequence(), int() if part < len(parts):
-            return parts[part]
-        case _:
-            return None
+    if isinstance(parts, Mapping):
+        return parts.get(part) if isinstance(part, str) else None
+    return parts[part] if parts and isinstance(part, int) and part < len(parts) else None
 
 
 @attrs.frozen
@@ -112,14 +111,15 @@ def mistakes_of(error: InputError) -> list[Mistake]:
 
 
 def path_text(path: Path) -> str:
-    """`$.states.paid.on[0]`; a name that is no plain word stands in quotes."""
-    return "$" + "".join(
-        f"[{part}]" if isinstance(part, int) else f".{part}" if _plain(part) else f"[{part!r}]" for part in path
-    )
+    """`$.states.paid.on[0]`; a name that is no plain word stands in quotes, and a very long one is cut short."""
+    return "$" + "".join(_step_text(step) for step in path)
 
 
-def _plain(part: str) -> bool:
-    return part.replace("-", "_").isidentifier()
+def _step_text(step: str | int) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    short = step if len(step) <= LONGEST_STEP else step[:LONGEST_STEP] + "..."
+    return f".{short}" if short.replace("-", "_").isidentifier() else f"[{short!r}]"
 
 
 def shown(value: Any, width: int = 40) -> str:

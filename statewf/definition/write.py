@@ -52,7 +52,9 @@ def _plain(value: Any) -> Any:
             return target
         case Invoke(handler, params=params, on_done=(), on_error=()) if not params:
             return handler
-        case Function() | Emit() | Assign():
+        case Assign(assignments):
+            return {"type": "assign", "set": {key: _assigned(item) for key, item in assignments.items()}}
+        case Function() | Emit():
             return {"type": type(value).__name__.lower(), **_fields(value)}
         case tuple():
             parts = [_plain(part) for part in value]
@@ -78,13 +80,18 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 def _default(field: attrs.Attribute[Any]) -> Any:
-    return field.default.factory() if isinstance(field.default, attrs.Factory) else field.default
+    default: Any = field.default
+    return default.factory() if hasattr(default, "factory") else default
 
 
-def _expression(value: Expression) -> str | bool | int | float | None:
-    """A number, true, false or null stands for itself; all else is the text of the condition."""
+def _assigned(value: Expression) -> str | bool | int | float | None:
+    return None if value.text == "null" else _expression(value)
+
+
+def _expression(value: Expression) -> str | bool | int | float:
+    """A number, true or false stands for itself; all else is the text of the condition."""
     match value.node:
-        case Literal(None | bool() | int() | float() as constant) if literal(constant).text == value.text:
+        case Literal(bool() | int() | float() as constant) if literal(constant).text == value.text:
             return constant
         case _:
             return value.text

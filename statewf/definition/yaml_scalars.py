@@ -14,8 +14,7 @@ from typing import Any
 
 import yaml
 
-from statewf.definition.places import shown
-from statewf.values.frozen import DIGITS
+from statewf.definition.places import LONGEST_INTEGER, shown
 
 _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -30,7 +29,7 @@ _NUMERIC = frozenset("0123456789+-.")
 
 _TAGS = "tag:yaml.org,2002:"
 _TEXT_TAGS = ("!", _TAGS + "str")
-_CONTAINER_TAGS = {dict: ("!", _TAGS + "map"), list: ("!", _TAGS + "seq")}
+_CONTAINER_TAGS: dict[type, tuple[str, str]] = {dict: ("!", _TAGS + "map"), list: ("!", _TAGS + "seq")}
 _SCALAR_TAGS: dict[str, tuple[type, ...]] = {
     _TAGS + "null": (type(None),),
     _TAGS + "bool": (bool,),
@@ -92,18 +91,20 @@ def _tagged(tag: str, text: str) -> Any:
 
 def _number(text: str) -> int | float | str:
     """The number that plain text is, or the text."""
-    if len(text) > DIGITS:
-        if _INT.fullmatch(text) or _OTHER_BASE.fullmatch(text):
-            raise Unfit("huge-number", f"an integer of more than {DIGITS:,} digits", instead=0)
-        return text
     if _INT.fullmatch(text):
-        return int(text)
+        return int(_checked(text, LONGEST_INTEGER))
     if _OTHER_BASE.fullmatch(text):
-        return int(text[2:], 8 if text[1] == "o" else 16)
+        return int(_checked(text, LONGEST_INTEGER * 3 // 4)[2:], 8 if text[1] == "o" else 16)
     if _FLOAT.fullmatch(text):
         return float(text)
     if _NOT_FINITE.fullmatch(text):
         return float(text.replace(".", ""))
+    return text
+
+
+def _checked(text: str, longest: int) -> str:
+    if len(text) > longest:
+        raise Unfit("huge-number", f"an integer of more than {longest:,} digits", instead=0)
     return text
 
 

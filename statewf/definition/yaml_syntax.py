@@ -15,18 +15,24 @@ from statewf.definition.places import Mistake
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _FORBIDDEN_TOLD = 100  # a text with more is none
 
+_INDENTATION = "is the line indented as those above, and is there nothing after a closing quote?"
+_BRACKETS = "is a bracket or brace never closed? Within them, text with brackets, commas or colons must be in quotes"
+
+# by what the parser says, libyaml's words and PyYAML's own; the first that fits
 _HINTS = (
     ("mapping values are not allowed", "text with a colon and a space in it must be in quotes"),
-    ("'@'", "text that starts with @ must be in quotes"),
-    ("'`'", "text that starts with ` must be in quotes"),
-    ("'%'", "text that starts with % must be in quotes"),
-    ("cannot start any token", "text that starts with a special character must be in quotes"),
-    ("expected <block end>", "is the indentation the same as in the lines above?"),
+    ("cannot start any token", "text that starts with @, `, % or a tab must be in quotes"),
+    ("<block end>", _INDENTATION),
+    ("expected key", _INDENTATION),
+    ("'-' indicator", _INDENTATION),
     ("could not find expected ':'", "a key is followed by a colon and a space"),
-    ("end of stream", "a quote, bracket or brace is never closed"),
+    ("end of stream", "a quote is never closed"),
     ("undefined tag handle", "text that starts with ! must be in quotes"),
     ("alphabetic or numeric", "text that starts with & or * must be in quotes"),
-    ("expected ',' or", "within brackets and braces, text that has brackets, braces or commas must be in quotes"),
+    ("expected ',' or", _BRACKETS),
+    ("node content", _BRACKETS),
+    ("<document start>", "is there a bracket or brace too many?"),
+    ("block sequence entries", "a list starts on a line of its own"),
     ("escape character", "within double quotes, write a backslash twice"),
 )
 
@@ -50,11 +56,12 @@ def syntax_mistake(error: Exception, text: str) -> Mistake:
     if not isinstance(error, yaml.MarkedYAMLError):
         return Mistake("bad-syntax", f"this is not YAML: {error}".split("\n")[0][:200])
     mark = error.problem_mark or error.context_mark
-    line = mark.line + 1 if mark else None
+    last = text.rstrip("\n").count("\n") + 1  # at the end, the parser counts on
+    line = min(mark.line + 1, last) if mark else None
     problem = error.problem or "this is not YAML"
     message = problem if error.context is None else f"{problem} {error.context}"
     begun = error.context_mark
-    if begun is not None and begun.line + 1 != line:
+    if begun is not None and line is not None and begun.line + 1 < line:
         message += f" that starts on line {begun.line + 1}"
     return Mistake("bad-syntax", message, line=line, hint=_hint(problem, text, line))
 

@@ -125,7 +125,7 @@ class _Composer:
 
     def take(self, event: yaml.Event) -> None:
         """The next event of the text."""
-        line: int = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 0
         match event:
             case yaml.ScalarEvent():
                 self._scalar(event, line)
@@ -136,7 +136,7 @@ class _Composer:
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 self._close()
             case yaml.AliasEvent():
-                self._done(self._aliased(event.anchor, line), line)
+                self._done(self._aliased(str(event.anchor), line), line)
             case yaml.DocumentStartEvent() if self.root is not None:
                 self._note("several-documents", "a second document starts here", line, hint="use two files")
                 raise _Stop
@@ -211,7 +211,7 @@ class _Composer:
             if not isinstance(value, dict):
                 self._note("bad-merge", f"<< merges mappings, not {kind_of(value)}", line)
                 continue
-            spot: Any = node.spot.parts[i] if listed else node.spot  # type: ignore[index,call-overload]
+            spot: Any = node.spot.parts[i] if listed else node.spot  # type: ignore[index]  # parts as the value
             yield from ((key, item, spot.parts[key]) for key, item in value.items())
 
     # --- keys
@@ -263,12 +263,12 @@ class _Composer:
     def _aliased(self, name: str, line: int) -> _Node:
         node = self._anchors.get(name)
         if node is None and name in self._anchors:
-            self._note("cyclic-alias", f"the alias *{name} stands within what it names", line)
+            self._note("cyclic-alias", f"the alias *{name[:40]} stands within what it names", line)
         elif node is None:
             hint = "text that starts with * must be in quotes"
-            self._note("unknown-alias", f"nothing above is named &{name}", line, hint)
+            self._note("unknown-alias", f"nothing above is named &{name[:40]}", line, hint)
         elif len(self._frames) + node.height > NESTING:
-            self._note("too-deep", f"nested deeper than {NESTING} levels with what *{name} names", line)
+            self._note("too-deep", f"nested deeper than {NESTING} levels with what *{name[:40]} names", line)
         else:
             self._expanded += node.size
             if self._expanded <= EXPANDED:

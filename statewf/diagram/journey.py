@@ -19,8 +19,10 @@ Way = tuple[str, str, str]  # from a local state, by a trigger, to a local state
 
 @attrs.frozen
 class Journey:
-    """`here`: the local states one is in, each with its attempt; `visited`: all that were entered;
-    `taken`: the ways between them.
+    """The way of one instance.
+
+    `here`: the local states it is in, each with its attempt; `visited`: all that it entered; `taken`: the ways
+    between them.
     """
 
     here: dict[str, int] = attrs.field(factory=dict)

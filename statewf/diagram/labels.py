@@ -6,6 +6,7 @@ puts words on nodes and edges, and the renderers, which fold them.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
@@ -17,9 +18,10 @@ from statewf.expr import Expression
 from statewf.machine import fsm
 from statewf.values.duration import spoken
 
-WIDTH = 34  # characters in a row of text: no label is wider
+WIDTH = 34  # characters in a row of text: labels are hardly ever wider
 ROWS = 6  # of one part of a label; who wants to read more reads the definition
 BACKOFF = ".$backoff"
+_WORD = re.compile(r"[^.\-_ ]+[.\-_ ]*|[.\-_ ]+")
 
 Action = model.Action | fsm.Assign | fsm.Tell | fsm.Do
 
@@ -90,6 +92,16 @@ def fold(parts: Iterable[str], width: int = WIDTH) -> list[str]:
     return [whole] if len(whole) <= width else [row for part in shown for row in _rows(part, width)]
 
 
+def fold_name(name: str, width: int = WIDTH) -> list[str]:
+    """A name in rows that break where its words do: after a dot, a hyphen, a space or an underscore."""
+    rows = [""]
+    for word in _WORD.findall(visible(name)):
+        if rows[-1] and len(rows[-1]) + len(word) > width:
+            rows.append("")
+        rows[-1] += word
+    return [piece for row in rows for piece in textwrap.wrap(row, width, break_on_hyphens=False)]
+
+
 def _rows(part: str, width: int) -> list[str]:
     rows = textwrap.wrap(part, width, subsequent_indent="  ", break_on_hyphens=False)
     return rows if len(rows) <= ROWS else [*rows[: ROWS - 1], f"{rows[ROWS - 1][: width - 2]} …"]
@@ -97,9 +109,7 @@ def _rows(part: str, width: int) -> list[str]:
 
 def visible(text: str) -> str:
     """The text with what cannot be seen, or would break an XML document, written as an escape."""
-    return "".join(
-        char if char.isprintable() else " " if char in "\n\r\t" else _escape(char) for char in text
-    )
+    return "".join(char if char.isprintable() else " " if char in "\n\r\t" else _escape(char) for char in text)
 
 
 def _escape(char: str) -> str:

@@ -23,7 +23,8 @@ class Node:
     """A state. `lines` tell what it does: entry and exit actions, what it invokes, internal transitions.
 
     `kind`: a terminal state is a `success` or a `failure`, `waiting` lies between two attempts.
-    Of a compound state, `initial` is the inner state that is entered first.
+    Of a compound state, `initial` is the inner state that is entered first. `status` tells what an instance
+    does here now, where being active does not say it all.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Node:
     initial: str | None = None
     active: bool = False
     visited: bool = False
+    status: str | None = None
 
 
 @attrs.frozen
@@ -113,10 +115,20 @@ class Picture:
         initial = self.by_name[name].initial
         return name if initial is None else self.leaf(initial)
 
+    def last(self, name: str) -> str:
+        """The last state inside a compound one that can be left, in document order; of another, itself."""
+        inner = self.inside(name)
+        going_on = [node for node in inner if node.kind not in ("success", "failure")] or inner
+        return self.last(going_on[-1].name) if going_on else name
+
     def inward(self, edge: Edge) -> bool:
-        """Whether it leads from a compound node to itself or to one within: neither has a border to start from."""
+        """Whether it leads from a compound node to itself or into itself: there is no border to cross."""
         return self.by_name[edge.source].kind == "compound" and edge.source in self.around(edge.target)
 
+    def inner_edges(self, name: str) -> list[Edge]:
+        """The edges of a compound node that lead to itself or into itself."""
+        return [edge for edge in self.edges if edge.source == name and self.inward(edge)]
+
     def outward(self, edge: Edge) -> bool:
-        """Whether it leads from a node to a compound one around it."""
-        return edge.source != edge.target and edge.target in self.around(edge.source)
+        """Whether it leads to a compound node from itself or from one inside."""
+        return self.by_name[edge.target].kind == "compound" and edge.target in self.around(edge.source)

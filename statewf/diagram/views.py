@@ -21,7 +21,18 @@ from statewf.diagram.journey import Journey, journey, local_name
 from statewf.diagram.labels import BACKOFF, Action, action_text, done_when, trigger_text, waits
 from statewf.diagram.picture import Cause, Edge, Kind, Line, Node, Picture
 from statewf.expr import Expression
-from statewf.machine.fsm import CANCEL, CANCELLED, DONE, ERROR, RETRY, TIMEOUT, LocalState, Machine, Region, Transition
+from statewf.machine.fsm import (
+    CANCEL,
+    CANCELLED,
+    DONE,
+    ERROR,
+    RETRY,
+    TIMEOUT,
+    LocalState,
+    Machine,
+    Region,
+    Transition,
+)
 from statewf.machine.snapshot import Snapshot, Step
 
 
@@ -79,20 +90,17 @@ class _Written:
         nodes = [self.node(place) for place in self.tree.nodes.values()]
         arrows = [arrow for place in self.tree.nodes.values() for arrow in self.arrows(place)]
         if CANCELLED in self.lifted.visited:
-            nodes.append(self.light(Node(CANCELLED, CANCELLED, "failure")))
+            nodes.append(_lit(Node(CANCELLED, CANCELLED, "failure"), self.lifted))
             arrows += self.cancels()
         return _assembled(self.machine.name, self.tree.definition.initial_state, nodes, arrows)
 
     def node(self, place: Place) -> Node:
         state = place.state
         initial = place.children[state.initial].name if state.initial is not None else None
-        attempt = () if initial else (*_attempt(place.name, self.seen), *_attempt(place.name + BACKOFF, self.seen))
-        lines = (*_doings(state), *attempt)
         parent = place.parent.name if place.parent else None
-        return self.light(Node(place.name, str(place.path[-1]), _kind(state), lines, parent, initial))
-
-    def light(self, node: Node) -> Node:
-        return attrs.evolve(node, active=node.name in self.lifted.here, visited=node.name in self.lifted.visited)
+        node = Node(place.name, str(place.path[-1]), _kind(state), _doings(state), parent, initial)
+        status = _status(place.name, self.seen) or _status(place.name + BACKOFF, self.seen)
+        return _lit(attrs.evolve(node, status=status), self.lifted)
 
     def arrows(self, place: Place) -> Iterator[_Arrow]:
         """What the state declares, in the order in which a person would tell it."""
@@ -169,9 +177,8 @@ class _Flat:
         place = self.tree.nodes.get(state.name) if self.tree else None
         waiting = any(trigger.startswith(RETRY) for trigger in state.on)
         kind: Kind = state.terminal or ("waiting" if waiting else "normal")
-        lines = (*(_doings(place.state) if place else ()), *_attempt(name, self.seen))
-        active, visited = name in self.seen.here, name in self.seen.visited
-        return Node(name, state.name, kind, lines, parent, active=active, visited=visited)
+        node = Node(name, state.name, kind, _doings(place.state) if place else (), parent)
+        return attrs.evolve(_lit(node, self.seen), status=_status(name, self.seen))
 
     def arrows(self, region: Region, state: LocalState) -> Iterator[_Arrow]:
         name = self.name(region, state.name)
@@ -208,14 +215,18 @@ def _doings(state: model.State) -> tuple[str, ...]:
     return (*done_when("entry", state.on_entry), *invoke, *done_when("exit", state.on_exit))
 
 
-def _attempt(local: str, seen: Journey) -> tuple[str, ...]:
+def _lit(node: Node, seen: Journey) -> Node:
+    return attrs.evolve(node, active=node.name in seen.here, visited=node.name in seen.visited)
+
+
+def _status(local: str, seen: Journey) -> str | None:
     """What is worth telling of the attempt at a local state, if one is there."""
     attempt = seen.here.get(local)
     if attempt is None:
-        return ()
+        return None
     if local.endswith(BACKOFF):
-        return (f"waiting for attempt {attempt + 1}",)
-    return (f"attempt {attempt}",) if attempt > 1 else ()
+        return f"waiting for attempt {attempt + 1}"
+    return f"attempt {attempt}" if attempt > 1 else None
 
 
 def _line(

@@ -128,7 +128,11 @@ class Executor:
         if self._performer is None:
             return
         for instance in self.store.busy():
-            live = self._live(instance)
+            try:
+                live = self._live(instance)
+            except StoreError as error:
+                log.error("%s is left alone: %s", instance, error)  # one damaged instance must not stop the rest
+                continue
             for call in live.kept.flight.calls.values():
                 self._performer.call(self._group, live.kept, call)
 
@@ -234,8 +238,11 @@ class Executor:
             raise UnknownInstance(f"there is no instance {instance}")
         machine = self._machine(loaded.card.machine)
         snapshot = loaded.snapshot if loaded.snapshot is not None else blank(machine, instance)
-        for made in replay(machine, loaded.events, snapshot):
-            snapshot = made.after
+        try:
+            for made in replay(machine, loaded.events, snapshot):
+                snapshot = made.after
+        except ValueError as error:
+            raise StoreError(f"the history of {instance} is damaged: {error}") from error
         self._lives[instance] = live = Live(machine, loaded.card, snapshot, snapshot)
         self._forget()
         return live

@@ -1,0 +1,88 @@
+"""Looking for ways: shortest paths and strongly connected components, without recursion.
+
+Below: `edges`. Above: `graph` and the rules. Whoever asks says what the next steps are, so that one search
+serves the whole graph and a part of it alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from heapq import heappop, heappush
+from itertools import count
+
+from statewf.checker.edges import Edge
+
+
+def shortest(start: str, steps: Callable[[str], Iterable[Edge]]) -> dict[str, Edge | None]:
+    """For each state that can be reached, the last edge of a way there on which the least has to happen."""
+    best = {start: 0}
+    arrivals: dict[str, Edge | None] = {start: None}
+    serial = count()  # of equal ways, the one found first
+    heap = [(0, next(serial), start)]
+    while heap:
+        length, _, state = heappop(heap)
+        if length > best[state]:
+            continue
+        for edge in steps(state):
+            if edge.target is None:
+                continue
+            there = length + edge.length
+            if edge.target not in best or there < best[edge.target]:
+                best[edge.target] = there
+                arrivals[edge.target] = edge
+                heappush(heap, (there, next(serial), edge.target))
+    return arrivals
+
+
+def way(arrivals: Mapping[str, Edge | None], state: str) -> tuple[Edge, ...]:
+    """The edges from the start to `state`, one after another."""
+    found: list[Edge] = []
+    while (edge := arrivals[state]) is not None:
+        found.append(edge)
+        state = edge.source
+    return tuple(reversed(found))
+
+
+def components(nodes: Iterable[str], successors: Callable[[str], Iterable[str]]) -> list[tuple[str, ...]]:
+    """The strongly connected components, by Tarjan; they and what is in them in the order of `nodes`.
+
+    `low` of a node is the smallest number it can get back to; one that gets no further back than itself
+    closes a component.
+    """
+    place = {node: at for at, node in enumerate(nodes)}
+    number: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    work: list[tuple[str, Iterator[str]]] = []
+    found: list[tuple[str, ...]] = []
+
+    def visit(node: str) -> None:
+        number[node] = low[node] = len(number)
+        stack.append(node)
+        work.append((node, iter([after for after in successors(node) if after in place])))
+
+    def close(node: str) -> None:
+        group: list[str] = []
+        while not group or group[-1] != node:
+            group.append(stack.pop())
+            low[group[-1]] = len(place)  # greater than any number: it draws nobody into another component
+        found.append(tuple(sorted(group, key=place.__getitem__)))
+
+    for root in place:
+        if root not in number:
+            visit(root)
+        while work:
+            node, rest = work[-1]
+            child = next(rest, None)
+            if child is None:
+                work.pop()
+                if low[node] == number[node]:
+                    close(node)
+                if work:
+                    parent = work[-1][0]
+                    low[parent] = min(low[parent], low[node])
+            elif child in number:
+                low[node] = min(low[node], low[child])
+            else:
+                visit(child)
+    return sorted(found, key=lambda group: place[group[0]])

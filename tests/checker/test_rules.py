@@ -1,0 +1,190 @@
+"""Every rule finds what it is for, finds it alone, and finds nothing in the near miss beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+import statewf as wf
+from statewf import State, StateMachine, Transition
+from statewf.checker import Finding, check
+from statewf.checker.lint import RULES
+from statewf.definition.write import to_yaml
+from tests.checker.cases import CASES, DONE, ERRORS, Case, around, machine, waits
+
+each = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.rule}: {case.name}")
+
+
+def found(definition: StateMachine) -> list[tuple[str, str]]:
+    """The rules that are broken, and where."""
+    return [(finding.rule, finding.where) for finding in check(definition).findings]
+
+
+def only(definition: StateMachine) -> Finding:
+    """The one finding there is."""
+    (finding,) = check(definition).findings
+    return finding
+
+
+@each
+def test_it_is_found_alone(case: Case) -> None:
+    assert found(case.broken) == [(case.rule, case.where)]
+
+
+@each
+def test_the_near_miss_is_clean(case: Case) -> None:
+    assert found(case.mended) == []
+
+
+@each
+def test_from_a_file_it_is_the_same_with_a_line(case: Case) -> None:
+    text = to_yaml(case.broken)
+    written = only(case.broken)
+    read = only(wf.loads(text))
+    assert read.line is not None
+    assert (read.rule, read.severity, read.message, read.trace, read.hint) == (
+        *(written.rule, written.severity, written.message),
+        *(written.trace, written.hint),
+    )
+    line = text.splitlines()[read.line - 1].replace('"', "").strip()
+    key = case.where.split(".")[-1]
+    assert line.startswith("- " if key.endswith("]") else f"{key}:")
+
+
+@each
+def test_errors_are_not_ok_and_warnings_are(case: Case) -> None:
+    report = check(case.broken)
+    assert report.ok is (case not in ERRORS)
+    assert {finding.severity for finding in report.findings} == {"error" if case in ERRORS else "warning"}
+
+
+def test_every_rule_has_a_case() -> None:
+    assert {case.rule for case in CASES} == {rule.__name__.replace("_", "-") for rule in RULES}
+
+
+def test_lines_are_those_of_the_text() -> None:
+    text = "\n".join(
+        (
+            "name: lines",
+            "initialState: a",
+            "states:",
+            "  a:",
+            "    on:",
+            "      E:",
+            "        - done",
+            "        - target: done",
+            "          guard: context.x",
+            "    timeout: 1h",
+            "    timeoutTransition: done",
+            "  done: {terminal: true}",
+            "  lost: {timeout: 1s, timeoutTransition: done}",
+        )
+    )
+    lines = [(finding.rule, finding.line) for finding in check(wf.loads(text)).findings]
+    assert lines == [("unreachable-state", 13), ("shadowed-transition", 8)]
+
+
+class TestTraces:
+    def test_the_way_to_a_state(self) -> None:
+        definition = machine(a=waits({"E": "b"}), b=waits({"F": "c"}), c=State({"G": "done"}), done=DONE)
+        assert only(definition).trace == ("E", "F")
+
+    def test_the_shortest_counts_events_and_not_transitions(self) -> None:
+        definition = machine(
+            a=waits({"E": "c", "F": "b"}),
+            b=State(always="b2"),
+            b2=State(always="b3"),
+            b3=State(always="goal"),
+            c=waits({"G": "goal"}),
+            goal=State({"H": "done"}),
+            done=DONE,
+        )
+        assert only(definition).trace == ("F",)
+
+    def test_the_last_attempt_has_those_before_it(self) -> None:
+        retry = wf.Retry(3, "E", base_delay=5)
+        definition = machine(a=waits({"E": "b"}, retry=retry), b=State({"G": "done"}), done=DONE)
+        assert only(definition).trace == ("E", "$retry:a", "E", "$retry:a", "E")
+
+    def test_a_cycle_is_gone_round_once(self) -> None:
+        definition = machine(a=waits({"E": "b"}), b=waits({"F": "c"}), c=waits({"G": "b"}), done=DONE)
+        finding = only(definition)
+        assert finding.trace == ("E", "F", "G")
+        assert finding.message.startswith("b -> c -> b ")
+
+    def test_a_trace_that_nobody_would_read_is_left_out(self) -> None:
+        retry = wf.Retry(1_000_000, "E")
+        definition = machine(a=waits({"E": "b"}, retry=retry), b=State({"G": "done"}), done=DONE)
+        assert only(definition).trace == ()
+
+
+class TestOneFaultOneFinding:
+    def test_what_follows_from_an_unreachable_state(self) -> None:
+        definition = machine(
+            a=waits(),
+            lost=State({"NEVER": [Transition("loop", guard="false"), "stuck"]}),
+            stuck=State(),
+            loop=State(always="loop"),
+            done=DONE,
+        )
+        assert found(definition) == [("unreachable-state", "$.states.lost")]
+
+    def test_states_that_can_be_entered_but_only_before_a_dead_end(self) -> None:
+        assert found(machine(a=waits(to="b"), b=waits(to="c"), c=State())) == [("dead-end", "$.states.c")]
+
+    def test_a_terminal_state_that_nothing_leads_to(self) -> None:
+        definition = machine(a=waits(to="b"), b=waits(to="a"), done=DONE)
+        assert found(definition) == [("unreachable-state", "$.states.done")]
+
+    def test_a_trap_does_not_hide_another(self) -> None:
+        definition = machine(
+            a=waits({"E": "b", "F": "d"}), b=waits(to="c"), c=waits(to="b"), d=State(), done=DONE
+        )
+        assert found(definition) == [("dead-end", "$.states.d"), ("no-way-to-terminal", "$.states.b")]
+
+    def test_two_roots_in_one_compound_state(self) -> None:
+        definition = machine(
+            a=waits(), p=State(states={"x": waits(), "y": waits()}, initial="x"), done=DONE
+        )
+        assert found(definition) == [("unreachable-state", "$.states.p")]
+
+    def test_an_event_after_a_shadow_is_not_told_again(self) -> None:
+        definition = machine(a=waits({"E": Transition("done", guard="false"), "F": "done"}), done=DONE)
+        assert found(definition) == [("shadowed-guard", "$.states.a.on.E.guard")]
+
+    def test_a_parents_transition_is_told_once(self) -> None:
+        inner = {name: waits({"E": "done"}) for name in ("x", "y", "z")}
+        inner["x"] = waits({"E": "done", "NEXT": "y"})
+        inner["y"] = waits({"E": "done", "NEXT": "z"})
+        definition = machine(p=State({"E": "done"}, states=inner, initial="x"), done=DONE)
+        assert found(definition) == [("shadowed-transition", "$.states.p.on.E")]
+
+    def test_it_may_be_dead_for_another_reason_in_each_child(self) -> None:
+        def asked(guard: str | None, **more: str) -> State:
+            return waits({"E": Transition("done", guard=guard), **more})
+
+        inner = {"x": asked("context.x", NEXT="y"), "y": asked(None)}
+        shared = State({"E": Transition("done", guard="context.x")}, states=inner, initial="x")
+        assert found(machine(p=shared, done=DONE)) == [("shadowed-transition", "$.states.p.on.E")]
+
+
+class TestMessages:
+    def test_what_cannot_be_entered_and_what_lies_behind(self) -> None:
+        definition = machine(
+            a=waits(), b=waits({"E": "c", "F": "d"}), c=waits(), d=waits({"G": "e"}), e=waits(), done=DONE
+        )
+        message = "b can never be entered: no transition leads there; so neither can c, d and e"
+        assert only(definition).message == message
+
+    def test_what_only_leads_to_itself(self) -> None:
+        definition = machine(a=waits(), b=waits(to="c"), c=waits(to="b"), done=DONE)
+        assert only(definition).message == "b can never be entered: only c leads there"
+
+    def test_which_events_are_waited_for(self) -> None:
+        definition = machine(a=State({"E": "done", "F": "a2", "G": "done"}), a2=waits(), done=DONE)
+        assert only(definition).message == "a may wait for ever: only events from outside end it (E, F, G)"
+
+    def test_how_long_the_waits_are(self) -> None:
+        retry = wf.Retry(3, "E", backoff="linear", base_delay="10s")
+        definition = machine(p=around(State(retry=retry), timeout="20s", timeout_transition="done"), done=DONE)
+        message = "attempt 3 can never be made: the waits before it take 30s, and p ends after 20s"
+        assert only(definition).message == message

@@ -1,0 +1,1 @@
+"""Tests of statewf.diagram: the picture model, then each format."""

@@ -1,0 +1,196 @@
+"""The laws of `step`, on generated machines and whatever may happen to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statewf.history.codec import decode_event, decode_snapshot, encode_snapshot, encode_step
+from statewf.machine import step as kernel
+from statewf.machine.effects import Call, CancelTimer, Recall, SetTimer
+from statewf.machine.events import AnyEvent, Event, Failed, Returned
+from statewf.machine.fsm import Arm, Machine
+from statewf.machine.replay import replay
+from statewf.machine.snapshot import Rejected, Snapshot, Step, active, allowed, blank, region_state
+from statewf.machine.step import start, step
+from statewf.values.canonical import compact, digest
+from tests.worlds import data, happenings, machines
+
+import json
+
+
+def journey(draw: Any, machine: Machine, most: int = 12) -> list[Step | Rejected]:
+    """A start and some happenings, refused ones included."""
+    made: list[Step | Rejected] = [start(machine, {"n": 0, **draw(data)}, instance="i")]
+    snapshot = made[0].after  # type: ignore[union-attr]  # a start is a step
+    for _ in range(draw(st.integers(0, most))):
+        told = step(machine, snapshot, draw(happenings(machine, snapshot)))
+        made.append(told)
+        snapshot = told.after if isinstance(told, Step) else snapshot
+    return made
+
+
+def steps_of(made: list[Step | Rejected]) -> list[Step]:
+    return [told for told in made if isinstance(told, Step)]
+
+
+@given(st.data(), machines)
+def test_step_is_total_deterministic_and_leaves_its_argument_alone(given_data: st.DataObject, machine: Machine) -> None:
+    snapshot = start(machine, {"n": 0}, instance="i").after
+    for _ in range(10):
+        event = given_data.draw(happenings(machine, snapshot))
+        before = digest(encode_snapshot(snapshot))
+        told = step(machine, snapshot, event)
+        assert digest(encode_snapshot(snapshot)) == before
+        assert step(machine, snapshot, event) == told
+        if isinstance(told, Step):
+            assert told.before is snapshot
+            assert told.after.seq == snapshot.seq + 1
+            assert told.after.at >= snapshot.at
+            snapshot = told.after
+
+
+@given(st.data(), machines)
+def test_a_terminal_state_accepts_nothing_and_a_refused_event_says_why(
+    given_data: st.DataObject, machine: Machine
+) -> None:
+    for told in journey(given_data.draw, machine):
+        if isinstance(told, Rejected):
+            assert told.message
+            continue
+        state = machine.regions[0].states[active(told.after)[0]]
+        assert (state.terminal or "") == told.after.ended
+        if told.after.ended:
+            assert allowed(machine, told.after) == ()
+            for name in ("A", "B", "C", "D", "E"):
+                refused = step(machine, told.after, Event(name))
+                assert isinstance(refused, Rejected)
+                assert refused.reason == "terminal"
+
+
+@given(st.data(), machines)
+def test_attempts_never_pass_their_maximum(given_data: st.DataObject, machine: Machine) -> None:
+    retries = {name: state.retry for name, state in _written(machine).items() if state.retry is not None}
+    for told in steps_of(journey(given_data.draw, machine, 20)):
+        for move in told.moves:
+            retry = retries.get(move.target.removesuffix(".$backoff"))
+            assert 1 <= move.attempt <= (retry.max_attempts if retry else 1)
+
+
+@given(st.data(), machines)
+def test_a_timer_is_armed_exactly_when_the_state_says_so(given_data: st.DataObject, machine: Machine) -> None:
+    written = _written(machine)
+    for told in steps_of(journey(given_data.draw, machine)):
+        armed = {timer for region, timer in told.after.flight.deadlines if region}
+        local = active(told.after)[0]
+        lineage = machine.notes.written[local]
+        expected = {f"$timeout:{name}" for name in lineage if written[name].timeout is not None}
+        if local.endswith(".$backoff"):
+            expected = (expected - {f"$timeout:{lineage[0]}"}) | {f"$retry:{lineage[0]}"}
+        fired_without_leaving = {told.event.timer} if hasattr(told.event, "timer") and not told.moves else set()
+        assert armed == expected - fired_without_leaving - _spent(told.before, told.after)
+
+
+def _spent(before: Snapshot, after: Snapshot) -> set[str]:
+    return set()
+
+
+def _written(machine: Machine) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+
+    def walk(states: Any, prefix: str) -> None:
+        for name, state in states.items():
+            found[prefix + name] = state
+            walk(state.states, f"{prefix}{name}.")
+
+    walk(machine.notes.definition.states, "")
+    return found
+
+
+@given(st.data(), machines)
+def test_effects_say_exactly_how_what_is_in_flight_changed(given_data: st.DataObject, machine: Machine) -> None:
+    """Whoever performs the effects, and nothing else, has the timers and calls that the snapshot has."""
+    timers: dict[tuple[str, str], int] = {}
+    calls: set[Any] = set()
+    for told in steps_of(journey(given_data.draw, machine)):
+        if isinstance(told.event, Returned | Failed):
+            calls.discard(told.event.call)
+        if hasattr(told.event, "timer"):
+            timers.pop((told.event.region, told.event.timer), None)
+        for effect in told.effects:
+            match effect:
+                case SetTimer(region, timer, at):
+                    timers[region, timer] = at
+                case CancelTimer(region, timer):
+                    del timers[region, timer]
+                case Call():
+                    calls.add(effect.id)
+                case Recall(call):
+                    calls.remove(call)
+        assert timers == dict(told.after.flight.deadlines)
+        assert calls == set(told.after.flight.calls)
+        invoked = {(c.region, c.owner): c.id for c in told.after.flight.calls.values() if c.owner}
+        assert invoked == dict(told.after.flight.invoked)
+
+
+@given(st.data(), machines)
+def test_replay_of_a_history_gives_the_same_steps(given_data: st.DataObject, machine: Machine) -> None:
+    made = steps_of(journey(given_data.draw, machine))
+    stored = [json.loads(compact(encode_step(told))) for told in made]
+    events = [decode_event(document) for document in stored]
+    again = list(replay(machine, events, blank(machine, "i")))
+    assert again == made
+    for told in made:
+        document = json.loads(compact(encode_snapshot(told.after)))
+        assert decode_snapshot(document, "i", told.after.inputs) == told.after
+
+
+@given(st.data(), machines)
+def test_the_short_cut_says_what_the_long_way_says(given_data: st.DataObject, machine: Machine) -> None:
+    snapshot = start(machine, {"n": 0}, instance="i").after
+    for _ in range(8):
+        event: AnyEvent = given_data.draw(happenings(machine, snapshot))
+        told = step(machine, snapshot, event)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(kernel, "_short_cut", lambda *_: None)
+            assert step(machine, snapshot, event) == told
+        snapshot = told.after if isinstance(told, Step) else snapshot
+
+
+@given(st.data(), machines)
+def test_between_macrosteps_nothing_is_left_that_could_happen_by_itself(
+    given_data: st.DataObject, machine: Machine
+) -> None:
+    for told in steps_of(journey(given_data.draw, machine)):
+        flight = told.after.flight
+        if any(note.kind == "livelock" for note in told.notes):
+            continue
+        if flight.queue:
+            waits = ("", kernel.BACKOFF) in flight.deadlines
+            assert (flight.queue[0].call in flight.calls) != waits
+        else:
+            assert not flight.raised
+        assert region_state(told.after.regions, 0)[0]
+
+
+def test_a_plain_machine_takes_the_short_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the law above is not kept by never taking it."""
+    from statewf.compiler import compile_definition
+    from statewf.definition.model import State, StateMachine
+
+    machine = compile_definition(
+        StateMachine("m", "a", {"a": State({"GO": "b"}), "b": State(terminal=True, outcome="failure")})
+    )
+    monkeypatch.setattr(kernel, "_Macrostep", None)  # the long way would not work now
+    begun = Snapshot("i", 1, 0, *blank(machine, "i")[3:5], (("a", 1, 1),), *blank(machine, "i")[6:])
+    told = step(machine, begun, Event("GO", {"x": 1}, 7))
+    assert isinstance(told, Step)
+    assert (active(told.after), told.after.ended, told.after.at) == (("b",), "failure", 7)
+    assert dict(told.after.context) == {"x": 1}
+
+
+def test_arm_is_what_timers_come_from() -> None:
+    assert {field.name for field in Arm.__attrs_attrs__} == {"timer", "delay"}

@@ -1,0 +1,108 @@
+"""Design 4.1: terminal states, their outcome and entry actions; cancelling; what is left undelivered."""
+
+from __future__ import annotations
+
+import pytest
+
+from statewf.machine.effects import Finish
+
+from .support import Recorder, drive, play, refusal
+
+ENDING = """
+initialState: open
+unexpected: %s
+states:
+  open: {on: {WIN: won, LOSE: lost}, timeout: 1m, timeoutTransition: lost, invoke: {handler: work}}
+  won:
+    terminal: true
+    onEntry:
+      - {type: assign, set: {won: true}}
+      - {type: emit, event: Won}
+      - {type: function, handler: cheer}
+      - {type: function, handler: sing}
+  lost: {terminal: true, outcome: failure}
+"""
+
+
+@pytest.mark.parametrize(
+    ("event", "state", "outcome"),
+    [("WIN", "won", "success"), ("LOSE", "lost", "failure"), ("cancel", "$cancelled", "failure")],
+)
+def test_an_ending_finishes_with_its_outcome(event: str, state: str, outcome: str) -> None:
+    driver = drive(ENDING % "reject")
+    play(driver, event)
+    assert (driver.state, driver.done, driver.success) == (state, True, outcome == "success")
+    assert Finish(state, outcome) in [effect for step in driver.history for effect in step.effects]
+    assert driver.allowed == ()
+    assert driver.calls == ()
+    assert dict(driver.snapshot.flight.deadlines) == {}
+
+
+@pytest.mark.parametrize("policy", ["reject", "ignore", "defer"])
+def test_a_terminal_state_rejects_everything_whatever_unexpected_says(policy: str) -> None:
+    driver = drive(ENDING % policy)
+    driver.send("WIN")
+    before = driver.snapshot
+    for name in ("WIN", "LOSE", "X"):
+        told = refusal(lambda name=name: driver.send(name))  # type: ignore[misc]  # mypy cannot infer the default
+        assert (told.reason, told.allowed) == ("terminal", ())
+    assert refusal(driver.cancel).reason == "terminal"
+    driver.advance(1_000)
+    assert driver.snapshot is before
+
+
+def test_the_entry_actions_of_a_terminal_state_run() -> None:
+    log = Recorder()
+    driver = drive(ENDING % "reject", cheer=log.handler(OSError("hoarse")), sing=log.handler())
+    driver.send("WIN")
+    assert log.names == ["cheer", "sing"]
+    assert driver.context == {"won": True}
+    assert [told.event for told in driver.emitted] == ["Won"]
+    assert driver.snapshot.flight.queue == ()
+
+
+def test_cancelling_runs_exit_actions_and_ends_in_the_reserved_state() -> None:
+    driver = drive(
+        """
+        initialState: a
+        states:
+          a: {initial: b, onExit: {type: emit, event: -a}, states: {b: {onExit: {type: emit, event: -b}}}}
+        """
+    )
+    receipt = driver.cancel(now=True)
+    assert (receipt.state, receipt.event) == ("$cancelled", "$cancel")
+    assert [told.event for told in driver.emitted] == ["-b", "-a"]
+    assert driver.rows[-1]["data"] == {"now": True}
+
+
+def test_cancelling_takes_the_running_action_with_it() -> None:
+    log = Recorder()
+    driver = drive(
+        """
+        initialState: a
+        states:
+          a:
+            onEntry:
+              - {type: function, handler: slow, retryPolicy: {maxAttempts: 9, baseDelay: 1h}}
+              - {type: function, handler: next}
+            onExit: {type: function, handler: leave}
+        """,
+        slow=log.handler(OSError()),
+        next=log.handler(),
+        leave=log.handler(),
+    )
+    driver.cancel()
+    assert log.names == ["slow", "next", "leave"]
+    assert driver.snapshot.flight.queue == ()
+    assert dict(driver.snapshot.flight.deadlines) == {}
+
+
+def test_deferred_events_that_are_left_stay_in_the_snapshot_to_be_told() -> None:
+    driver = drive(ENDING % "defer")
+    play(driver, "X Y LOSE")
+    assert [event.name for event in driver.snapshot.flight.deferred] == ["X", "Y"]
+
+
+def test_an_instance_may_end_at_its_start() -> None:
+    driver = drive("{initialState: a, states: {a: {terminal: true, outcome: failure}}}")
+    assert (driver.done, driver.success, len(driver.history)) == (True, False, 1)
