@@ -141,6 +141,8 @@ def converter() -> Converter:
     made.register_structure_hook_factory(_is_a(tuple), lambda type: _one_or_many(type, made))
     made.register_structure_hook_factory(_is_a(Annotated), _checked)
     made.register_structure_hook_factory(_is_a(Literal), _word)
+    several = tuple[EventName, ...]
+    made.register_structure_hook_func(lambda type: type == several, partial(_events, _one_or_many(several, made)))
     made.register_structure_hook(bool, lambda value, _: flag(value))
     made.register_structure_hook(Expression, lambda value, _: expression(value))
     for cls in (RetryPolicy, Retry, ErrorHandling, Function, Emit, Assign, StateMachine):
@@ -149,8 +151,6 @@ def converter() -> Converter:
     made.register_structure_hook(Invoke, partial(_invoke, _record(Invoke, made)))
     made.register_structure_hook(State, partial(_state, _record(State, made)))
     made.register_structure_hook_func(lambda type: type == Action, partial(_action, made))
-    several = tuple[EventName, ...]
-    made.register_structure_hook_func(lambda type: type == several, partial(_events, _one_or_many(several, made)))
     return made
 
 

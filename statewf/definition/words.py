@@ -65,7 +65,7 @@ def duration(value: int | str | timedelta) -> int:
         raise wrong("bad-duration", "a duration of more than a hundred years", HINT) from None
 
 
-def expression(value: str | bool | int | float | Expression | None) -> Expression:
+def expression(value: str | bool | float | Expression | None) -> Expression:
     """A condition or value from its text; numbers, true, false and null stand for themselves."""
     match value:
         case Expression():
@@ -121,7 +121,7 @@ def plain_text(value: str) -> str:
 
 
 def flag(value: bool) -> bool:
-    """true or false, and nothing that is merely like it."""
+    """A bool, and nothing that is merely like one."""
     if not isinstance(value, bool):
         raise wrong_type("true or false", value)
     return value

@@ -16,7 +16,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\uf
 _FORBIDDEN_TOLD = 100  # a text with more is none
 
 _INDENTATION = "is the line indented as those above, and is there nothing after a closing quote?"
-_BRACKETS = "is a bracket or brace never closed? Within them, text with brackets, commas or colons must be in quotes"
+_BRACKETS = "is a bracket or brace never closed? Within them, text with brackets, commas or colons needs quotes"
 
 # by what the parser says, libyaml's words and PyYAML's own; the first that fits
 _HINTS = (

@@ -161,7 +161,7 @@ def test_an_edge_knows_its_place(definition: StateMachine) -> None:
         assert [edge.transition for edge in edges] == list(made.region.states[local].transitions())
         for edge in edges:
             match written_at(definition, edge):
-                case Transition(target, guard):
+                case Transition(target, guard=guard):
                     assert (edge.transition.guard, edge.transition.below) == (guard, None)
                     assert (edge.target or "").removesuffix(".x") == (target or "")
                 case "":

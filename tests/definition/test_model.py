@@ -120,6 +120,6 @@ def test_camel() -> None:
 
 
 def test_the_package_is_light() -> None:
-    code = "import sys, statewf.definition; print(sorted({'cattrs', 'yaml', 'difflib'} & set(sys.modules)))"
+    code = "import sys, statewf.definition; print(sorted({'cattrs', 'yaml'} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import attrs
+from hypothesis import strategies as st
 
 from statewf.compiler import compile_definition
 from statewf.definition.model import (
@@ -17,11 +19,11 @@ from statewf.definition.model import (
     StateMachine,
     Transition,
 )
-from statewf.machine.events import AnyEvent, Event, Start
+from statewf.machine.events import AnyEvent, Cancel, Event, Failed, Fired, Returned, Start
 from statewf.machine.fsm import Machine
-from statewf.machine.snapshot import Step, blank
+from statewf.machine.snapshot import Snapshot, Step, blank, due
 from statewf.machine.step import step
-from statewf.values.frozen import EMPTY
+from statewf.values.frozen import Object, freeze_object
 
 FAILURE = State(terminal=True, outcome="failure")
 SUCCESS = State(terminal=True)
@@ -99,13 +101,115 @@ def compiled(definition: StateMachine) -> Machine:
     return compile_definition(definition)
 
 
-def drive(machine: Machine, events: Sequence[str | AnyEvent]) -> list[Step]:
-    """The steps of an instance that takes these events, from the start."""
+def drive(machine: Machine, *events: str, **inputs: object) -> list[Step]:
+    """The steps of an instance that takes these events; `$done`, `$failed`, `$timer` and `$cancel` happen to it."""
     steps: list[Step] = []
     snapshot = blank(machine, "i1")
-    for event in (Start(EMPTY), *events):
-        made = step(machine, snapshot, Event(event) if isinstance(event, str) else event)
+    for name in ("$start", *events):
+        made = step(machine, snapshot, _event(name, snapshot, freeze_object(inputs, "inputs")))
         assert isinstance(made, Step), made
         steps.append(made)
         snapshot = made.after
     return steps
+
+
+def _event(name: str, snapshot: Snapshot, inputs: Object) -> AnyEvent:
+    match name:
+        case "$start":
+            return Start(inputs)
+        case "$done":
+            return Returned(max(snapshot.flight.calls))
+        case "$failed":
+            return Failed(max(snapshot.flight.calls), "Oops", "no")
+        case "$timer":
+            at, region, timer = due(snapshot)[0]
+            return Fired(region, timer, at)
+        case "$cancel":
+            return Cancel()
+        case _:
+            return Event(name)
+
+
+# --- names that would break a text if they were not escaped
+
+HOSTILE = (
+    *("end", "state", "class", "default", "note", "direction", "fork", "[*]", "digraph", "node", "edge", "strict"),
+    *('"', "'", "\\", "a\\", '\\"', "\\N", "\\n", "\\l", "a b", " a ", "a-b", "v1.2", "1", "-1", "1. one", "- x"),
+    *(
+        "<b>",
+        "<BR/>",
+        "a > b",
+        "&",
+        "&amp;",
+        "&#59;",
+        "#59;",
+        "#",
+        "a:b",
+        "a::b",
+        "a;b",
+        "%%",
+        "%% x",
+        "{",
+        "}",
+        "{}",
+    ),
+    *(
+        "[a]",
+        "a-->b",
+        "a->b",
+        "->",
+        "--",
+        "<<choice>>",
+        "`a`",
+        "**a**",
+        "__init__",
+        "_a_",
+        "~~x~~",
+        "$$x$$",
+        "|",
+        "||",
+    ),
+    *("été", "日本語", "注文", "😀", "🏳️🌈", "עברית", "ﬂ", "n" * 200, "word " * 30 + "end"),
+    *(
+        "javascript:alert(1)",
+        "<script>alert(1)</script>",
+        "classDef a fill:#f00",
+        "click s0",
+        "as x",
+        "]]>",
+        "<!--",
+    ),
+)
+words = st.sampled_from(HOSTILE) | st.text(min_size=1, max_size=12).filter(
+    lambda text: text.isprintable() and bool(text.strip()) and text[0] != "$" and "/" not in text
+)
+
+
+def hostile(listed: Sequence[str]) -> StateMachine:
+    """A machine whose every text is one of these four, with each kind of edge and box."""
+    first, last, outer, inner = (f"{n}{word}" if n else word for n, word in zip((0, 1, 2, 3), listed, strict=True))
+    guard = f"context.text === {json.dumps(listed[1], ensure_ascii=False)}"
+    way = Transition(outer, guard=guard, actions=(Emit(listed[2]), Assign({listed[3]: guard})))
+    return StateMachine(
+        listed[0],
+        first,
+        {
+            first: State(
+                {listed[0]: way, listed[1]: Transition(actions=Function(listed[2]))},
+                on_entry=Function(listed[3]),
+                invoke=Invoke(listed[0], on_done=last),
+            ),
+            outer: State(
+                {listed[2]: f"{outer}.{inner}", listed[3]: outer},
+                timeout=1,
+                timeout_transition=last,
+                on_exit=Emit(listed[1]),
+                initial=inner,
+                states={inner: State({listed[0]: outer}, retry=Retry(2, listed[1], base_delay=1))},
+            ),
+            last: FAILURE,
+        },
+    )
+
+
+hostiles = st.lists(words, min_size=4, max_size=4).map(hostile)

@@ -1,0 +1,170 @@
+"""The contract of every store, kept by each of them, and the same history from both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statewf.errors import StoreError
+from statewf.history import KeyRecord, Memory, Sqlite, Store
+from statewf.history.port import KEPT
+from statewf.machine.events import Event
+from statewf.machine.fsm import Machine
+from statewf.machine.record import receipt
+from statewf.machine.replay import replay
+from statewf.machine.snapshot import Snapshot, Step, blank
+from statewf.machine.step import start, step
+from statewf.values.canonical import compact
+from tests.history.support import TOY, begun, entry, record
+from tests.worlds import happenings, machines
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    opened: Store = Memory() if request.param == "memory" else Sqlite(str(tmp_path / "s.db"))
+    opened.deploy(record(TOY))
+    yield opened
+    opened.close()
+
+
+def stepped(before: Step, event: Event) -> Step:
+    made = step(TOY, before.after, event)
+    assert isinstance(made, Step)
+    return made
+
+
+def latest(store: Store, machine: Machine, instance: str) -> Snapshot:
+    """Where an instance is, as a new owner finds it."""
+    loaded = store.load(instance)
+    assert loaded is not None
+    snapshot = loaded.snapshot if loaded.snapshot is not None else blank(machine, instance)
+    for made in replay(machine, loaded.events, snapshot):
+        snapshot = made.after
+    return snapshot
+
+
+@given(st.data(), machines)
+def test_both_stores_give_back_what_was_appended(given_data: st.DataObject, machine: Machine) -> None:
+    memory, sqlite = Memory(), Sqlite(":memory:")
+    stores: tuple[Store, ...] = (memory, sqlite)
+    for each in stores:
+        each.deploy(record(machine))
+    first = start(machine, {"n": 0, "padding": "x" * 3000}, instance="i")
+    made = [first]
+    for _ in range(given_data.draw(st.integers(0, 10))):
+        told = step(machine, made[-1].after, given_data.draw(happenings(machine, made[-1].after)))
+        if isinstance(told, Step):
+            made.append(told)
+    cut = given_data.draw(st.integers(0, len(made)))
+    for each in stores:
+        each.append([entry(machine, one, request_id="r") for one in made[:cut]])
+        each.append([entry(machine, one, request_id="r") for one in made[cut:]])
+        assert latest(each, machine, "i") == made[-1].after
+        assert list(each.events("i")) == [one.event for one in made]
+    rows = [json.loads(compact(list(each.rows("i")))) for each in stores]
+    assert rows[0] == rows[1]
+    assert memory.card("i") == sqlite.card("i") == entry(machine, made[-1], request_id="r").card
+    assert memory.busy() == sqlite.busy()
+    assert memory.next_due() == sqlite.next_due()
+    sqlite.close()
+
+
+def test_a_batch_is_kept_whole_or_not_at_all(store: Store) -> None:
+    first = begun("a")
+    store.append([entry(TOY, first)])
+    second = stepped(first, Event("GO"))
+    third = stepped(second, Event("BACK"))
+    with pytest.raises(StoreError, match="somebody else|another process"):
+        store.append([entry(TOY, begun("b")), entry(TOY, second), entry(TOY, second)])
+    assert store.card("b") is None
+    assert [row["seq"] for row in store.rows("a")] == [1]
+    store.append([entry(TOY, second), entry(TOY, third)])
+    assert [row["event"] for row in store.rows("a")] == ["$start", "GO", "BACK"]
+    assert [row["event"] for row in store.rows("a", after=2)] == ["BACK"]
+
+
+def test_a_step_of_an_instance_that_was_never_started_is_a_conflict(store: Store) -> None:
+    with pytest.raises(StoreError):
+        store.append([entry(TOY, stepped(begun("a"), Event("GO")))])
+
+
+def test_a_request_finds_its_instance_and_is_taken_once(store: Store) -> None:
+    store.append([entry(TOY, begun("a"), request_id="r")])
+    assert store.request("toy", "r") == store.card("a")
+    assert store.request("toy", "other") is None
+    assert store.request("other", "r") is None
+    with pytest.raises(StoreError):
+        store.append([entry(TOY, begun("b"), request_id="r")])
+    store.append([entry(TOY, begun("c"), request_id="r", restart=True)])
+    found = store.request("toy", "r")
+    assert found is not None
+    assert found.id == "c"
+
+
+def test_keys_are_kept_with_their_receipts(store: Store) -> None:
+    first = begun("a")
+    second = stepped(first, Event("GO", key="k"))
+    kept = KeyRecord("k", "digest", receipt(TOY, second))
+    store.append([entry(TOY, first), entry(TOY, second, key=kept)])
+    assert store.key("a", "k") == kept
+    assert store.key("a", "other") is None
+    assert store.key("b", "k") is None
+
+
+def test_deadlines_come_in_order(store: Store) -> None:
+    for name, at in (("late", 500), ("early", 100), ("middle", 300)):
+        store.append([entry(TOY, begun(name, at))])
+    assert store.next_due() == 1100
+    assert store.due(1300, 10) == ["early", "middle"]
+    assert store.due(9999, 1) == ["early"]
+    assert store.due(1099, 10) == []
+    gone = stepped(begun("early", 100), Event("GO"))
+    store.append([entry(TOY, gone)])
+    assert store.next_due() == 1300
+
+
+def test_instances_are_listed_newest_first(store: Store) -> None:
+    for name in ("a", "b", "c"):
+        store.append([entry(TOY, begun(name))])
+    store.append([entry(TOY, stepped(begun("b"), Event("GO")))])
+    assert [card.id for card in store.cards()] == ["c", "b", "a"]
+    assert [card.id for card in store.cards(state="a")] == ["c", "a"]
+    assert [card.id for card in store.cards(name="toy", limit=2)] == ["c", "b"]
+    assert store.cards(name="other") == []
+
+
+def test_machines_are_found_by_digest_and_the_last_deployed_by_name(store: Store) -> None:
+    assert store.machine(TOY.digest) == record(TOY) == store.current("toy")
+    assert store.machine("none") is None
+    assert store.current("none") is None
+
+
+def test_emitted_events_wait_for_their_subscribers(store: Store) -> None:
+    store.subscribe("mail", "Said")
+    first = begun("a")
+    second = stepped(first, Event("SAY", {"n": 2}, 5))
+    store.append([entry(TOY, first), entry(TOY, second)])
+    told = store.undelivered("mail", "Said", 10)
+    assert [(one.id, one.instance, one.event, one.data, one.at) for one in told] == [
+        ("a/1/0", "a", "Said", {"n": 1}, 0),
+        ("a/2/0", "a", "Said", {"n": 2}, 5),
+    ]
+    store.delivered("mail", "Said", told[0].number)
+    assert store.undelivered("mail", "Said", 10) == told[1:]
+    store.subscribe("audit", "Said")  # somebody who comes later is told all that is still kept
+    assert store.undelivered("audit", "Said", 1) == told[:1]
+    assert store.purge(0) == 0
+    store.delivered("audit", "Said", told[1].number)
+    assert store.purge(0) == 1
+    assert store.undelivered("mail", "Said", 10) == told[1:]
+
+
+def test_what_nobody_asked_for_is_forgotten_in_the_end(store: Store) -> None:
+    store.append([entry(TOY, begun("a", 10))])
+    assert store.purge(10 + KEPT - 1) == 0
+    assert store.purge(10 + KEPT) == 1
