@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from statewf.values.canonical import compact
+from statewf.values.duration import spoken
 
 SHORT = 60  # characters of data shown in a line; all of it is in `--json`
 
@@ -70,6 +71,15 @@ def history(rows: Iterable[Mapping[str, Any]]) -> None:
         (str(row["seq"]), moment(row["at"]), happened(row), changes(row), short(row["data"])) for row in rows
     ]
     table(("seq", "at", "event", "change", "data"), cells, "no steps")
+
+
+def played(rows: Iterable[Mapping[str, Any]]) -> None:
+    """The same in virtual time: when counts from the start."""
+    cells = [
+        (str(row["seq"]), spoken(row["at"]) if row["at"] else "0", happened(row), changes(row), short(row["data"]))
+        for row in rows
+    ]
+    table(("seq", "after", "event", "change", "data"), cells, "no steps")
 
 
 def happened(row: Mapping[str, Any]) -> str:

@@ -26,6 +26,7 @@ from statewf.definition.model import (
     StateMachine,
     Transition,
 )
+from statewf.definition.shape import NOT_IN_TERMINAL
 from statewf.definition.words import LONGEST_NAME, MOST, camel, count, duration, event_name, identifier, plain_text
 from statewf.definition.words import params as params_of
 from statewf.expr import Expression
@@ -105,6 +106,8 @@ def _definitions() -> dict[str, Any]:
         "initial": ["states"],
         "outcome": ["terminal"],
     }
+    found["State"]["if"] = {"properties": {"terminal": {"const": True}}, "required": ["terminal"]}
+    found["State"]["then"] = {"properties": dict.fromkeys(NOT_IN_TERMINAL, False)}
     return {**found, "name": _NAME, "duration": _DURATION, "expression": _EXPRESSION}
 
 

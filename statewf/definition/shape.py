@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 
 import attrs
 
-_NOT_IN_TERMINAL = (
+NOT_IN_TERMINAL = (
     *("on", "always", "timeout", "timeoutTransition", "retry"),
     *("invoke", "states", "initial", "onExit"),
 )
@@ -40,7 +40,7 @@ def said(value: object) -> bool:
 def misfits(has: Collection[str]) -> Iterator[Misfit]:
     """What is wrong with a state in which these keys say something."""
     if "terminal" in has:
-        for key in _NOT_IN_TERMINAL:
+        for key in NOT_IN_TERMINAL:
             if key in has:
                 hint = f"a terminal state is never left; remove {key}, or terminal: true"
                 yield Misfit("terminal-conflict", key, f"a terminal state cannot have {key}", hint)

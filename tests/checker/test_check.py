@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
-import random
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import Any
 
+import attrs
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import statewf as wf
-from statewf import Function, Retry, State, StateMachine, Transition
+from statewf import Retry, State, StateMachine
 from statewf.checker import Finding, Report, check
 from statewf.checker.graph import graph_of
 from statewf.checker.timing import least
 from statewf.compiler import compile_definition
-from statewf.machine.events import AnyEvent, Event, Failed, Fired, Returned
-from statewf.machine.fsm import DONE, ERROR, RETRY, TIMEOUT, Delay, Machine
-from statewf.machine.snapshot import Rejected, Snapshot, Step, active, due
+from statewf.definition.model import path_text
+from statewf.machine.events import AnyEvent, Cancel, Event, Failed, Fired, Returned
+from statewf.machine.fsm import CANCEL, DONE, ERROR, RETRY, TIMEOUT, Delay, Machine
+from statewf.machine.snapshot import Snapshot, Step, active, due, region_state
 from statewf.machine.step import start, step
+from statewf.values.frozen import Object
 from tests.checker.cases import DONE as TERMINAL
 from tests.checker.cases import machine, waits
 from tests.checker.machines import EVENTS, machines, sound_machines
@@ -137,17 +141,82 @@ def answered(machine: Machine, snapshot: Snapshot) -> Snapshot:
     return snapshot
 
 
-def pulled(machine: Machine, snapshot: Snapshot, trigger: str) -> Snapshot:
-    """What becomes of an instance when this happens: a word of a trace."""
-    event: AnyEvent = Event(trigger, at=snapshot.at)
+def event_of(snapshot: Snapshot, trigger: str) -> AnyEvent:
+    """What has to happen for a word of a trace."""
+    owner = trigger.partition(":")[2]
+    if trigger.startswith((TIMEOUT, RETRY)):
+        return Fired("main", trigger, snapshot.flight.deadlines["main", trigger])
     if trigger.startswith((DONE, ERROR)):
-        kind, _, owner = trigger.partition(":")
         (call,) = (call for call in snapshot.flight.calls.values() if call.owner == owner)
-        event = Returned(call.id) if kind + ":" == DONE else Failed(call.id, "Error", "")
-    elif trigger.startswith((TIMEOUT, RETRY)):
-        event = Fired("main", trigger, snapshot.flight.deadlines["main", trigger])
-    elif trigger.startswith("$"):
-        event = wf.machine.events.Cancel() if False else event
-    done = step(machine, snapshot, event)
-    assert isinstance(done, Step), done
-    return done.after
+        return Returned(call.id, at=snapshot.at) if trigger.startswith(DONE) else Failed(call.id, "Error", "")
+    return Cancel(snapshot.at) if trigger == CANCEL else Event(trigger, at=snapshot.at)
+
+
+@given(machines(guards=()))
+def test_a_trace_can_be_replayed(definition: StateMachine) -> None:
+    compiled = compile_definition(definition)
+    graph = graph_of(compiled)
+    for local in (*graph.resting, *(name for name in graph.entered if graph.region.states[name].terminal)):
+        if graph.circling:
+            continue  # a livelock is cut, and where is nobody's business
+        now = answered(compiled, start(compiled).after)
+        for trigger in graph.trace(local):
+            done = step(compiled, now, event_of(now, trigger))
+            assert isinstance(done, Step), (local, graph.trace(local), done)
+            now = answered(compiled, done.after)
+        assert active(now) == (local,), graph.trace(local)
+
+
+def options(snapshot: Snapshot) -> Iterator[AnyEvent]:
+    """What may happen next: any event, any answer, and the timer that is due first."""
+    for call in snapshot.flight.calls.values():
+        yield Returned(call.id, Object({"x": snapshot.seq % 2 == 0, "y": 1}), snapshot.at)
+        yield Failed(call.id, "Error", "", snapshot.at)
+    if not snapshot.flight.queue:
+        yield from (Event(name, {"x": snapshot.seq % 3 == 0}, snapshot.at) for name in EVENTS)
+    yield from (Fired(region, timer, at) for at, region, timer in due(snapshot)[:1] if region)
+
+
+def walk(machine: Machine, choices: list[int]) -> Iterator[Step]:
+    """A run in which the choices say what happens, until it ends or runs in a circle."""
+    done = start(machine)
+    yield done
+    for choice in choices:
+        now = done.after
+        possible = list(options(now))
+        taken = step(machine, now, possible[choice % len(possible)])
+        if isinstance(taken, Step):
+            yield taken
+            done = taken
+        if done.after.ended or any(note.kind == "livelock" for note in done.notes):
+            return
+
+
+@given(machines(), st.lists(st.integers(0, 59), max_size=40))
+def test_what_is_ruled_out_never_happens(definition: StateMachine, choices: list[int]) -> None:
+    machine = compile_definition(definition)
+    graph, said = graph_of(machine), check(machine).findings
+    dead = {finding.where for finding in said if finding.rule == "dead-timeout"}
+    never = {f.where.rpartition(".")[2] for f in said if f.rule == "event-never-accepted"}
+    timers = {TIMEOUT + node.name for node in graph.tree.nodes.values() if path_text((*node.path, "timeout")) in dead}
+    for done in walk(machine, choices):
+        livelock = any(note.kind == "livelock" for note in done.notes)
+        state, attempt, _ = region_state(done.after.regions, 0)
+        assert all(move.target in graph.arrivals for move in done.moves)
+        assert all(move.attempt <= graph.attempts[move.target] for move in done.moves)
+        assert attempt <= graph.attempts[state]
+        assert done.after.ended or livelock or state in graph.resting
+        assert not (isinstance(done.event, Fired) and done.event.timer in timers)
+        assert not (isinstance(done.event, Event) and done.event.name in never and done.moves)
+
+
+@pytest.mark.parametrize("growth", ["constant", "linear", "exponential"])
+@given(st.integers(0, 40), st.integers(0, 200) | st.none(), st.integers(0, 80))
+def test_waits_are_added_up(growth: Any, base: int, cap: int | None, times: int) -> None:
+    delay = Delay(base, growth, cap)
+    assert least(delay, times) == sum(delay.after(attempt, "") for attempt in range(1, times + 1))
+    assert least(attrs.evolve(delay, jitter=True), times) == 0
+
+
+def test_a_million_waits_are_added_up_at_once() -> None:
+    assert least(Delay(1, "linear", 10**9), 10**9) == 10**9 * (10**9 + 1) // 2

@@ -161,17 +161,17 @@ def test_a_megabyte_of_duplicate_keys() -> None:
 @pytest.mark.parametrize(
     "states",
     [
-        '{"a": {"always": [' + "1," * 1_000_000 + "1]}}",
-        '{"a": {"on": {"E": [' + "[1]," * 500_000 + "1]}}}",
-        "{" + ",".join(f'"{i}":1' for i in range(500_000)) + "}",
-        '{"a": {' + ",".join(f'"k{i}":1' for i in range(500_000)) + "}}",
+        '{"a": {"always": [' + "1," * 100_000 + "1]}}",
+        '{"a": {"on": {"E": [' + "[1]," * 50_000 + "1]}}}",
+        "{" + ",".join(f'"{i}":1' for i in range(50_000)) + "}",
+        '{"a": {' + ",".join(f'"k{i}":1' for i in range(50_000)) + "}}",
         "{"
         + ",".join(f'"s{i}":' + "{" + ",".join(f'"k{j}":1' for j in range(100)) + "}" for i in range(5_000))
         + "}",
     ],
     ids=["list", "lists", "states", "keys", "states of keys"],
 )
-def test_a_million_mistakes(states: str) -> None:
+def test_more_mistakes_than_anybody_reads(states: str) -> None:
     told = found(machine(states), "json")
     assert len(told) == MOST_TOLD + 1
     assert "too-many-mistakes" in {diagnostic.code for diagnostic in told}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statewf.definition.model import StateMachine
@@ -101,6 +101,7 @@ def test_cancelling_is_drawn_where_it_happened() -> None:
     assert CANCELLED in picture(machine, snapshot=steps[-1].after).by_name
 
 
+@settings(max_examples=50)
 @given(definitions(), st.data())
 def test_the_marked_way_is_the_way(definition: StateMachine, data: st.DataObject) -> None:
     machine = compiled(definition)

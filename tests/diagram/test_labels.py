@@ -50,8 +50,9 @@ def test_short_labels_are_one_row_and_long_ones_a_row_a_part() -> None:
     assert fold(["PAY", "[a > b]"]) == ["PAY [a > b]"]
     assert fold(["PROCESS_PAYMENT", "[inputs.total > 100]"]) == ["PROCESS_PAYMENT", "[inputs.total > 100]"]
     assert fold(["[" + " && ".join(["inputs.total > 100"] * 3) + "]"]) == [
-        "[inputs.total > 100 && inputs.total",
-        "  > 100 && inputs.total > 100]",
+        "[inputs.total > 100 &&",
+        "  inputs.total > 100 &&",
+        "  inputs.total > 100]",
     ]
     rows = fold([" ".join(["word"] * 100)])
     assert len(rows) == ROWS

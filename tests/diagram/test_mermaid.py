@@ -6,12 +6,12 @@ import re
 from textwrap import dedent
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from statewf.definition.model import StateMachine
-from statewf.diagram import draw
+from statewf.diagram import draw, picture
 from statewf.diagram.mermaid import escaped
-from tests.diagram.cases import CHECKOUT, DELAYED, HOSTILE, ORDER, compiled, drive, hostiles
+from tests.diagram.cases import CHECKOUT, DELAYED, ORDER, compiled, drive, hostiles
 from tests.worlds import definitions
 
 GOLDEN = """\
@@ -59,18 +59,19 @@ stateDiagram-v2
 
 TEXT = r"(?:[^\"#:;<>%{}*`~\\$|\n]|#\d+;|<br/>)+"
 LINE = re.compile(
-    rf"""
-    stateDiagram-v2
-    | \ *\[\*\]\ -->\ s\d+
-    | \ {{4}}s\d+\ -->\ \[\*\]
-    | \ *state\ "{TEXT}"\ as\ s\d+(any|\ {{)?
-    | \ *s\d+\ :\ {TEXT}
-    | \ {{4}}s\d+(any)?\ -->\ s\d+\ :\ {TEXT}
-    | \ *}}
-    | \ {{4}}classDef\ \w+\ fill:\#\w{{6}},stroke:\#\w{{6}},color:\#\w{{6}}
-    | \ {{4}}class\ s\d+(,s\d+)*\ \w+
-    """,
-    re.VERBOSE,
+    "|".join(
+        (
+            r"stateDiagram-v2",
+            r" *\[\*\] --> s\d+",
+            r"    s\d+ --> \[\*\]",
+            rf' *state "{TEXT}" as s\d+(any| {{)?',
+            rf" *s\d+ : {TEXT}",
+            rf"    s\d+(any)? --> s\d+ : {TEXT}",
+            r" *}",
+            r"    classDef \w+ fill:#\w{6},stroke:#\w{6},color:#\w{6}",
+            r"    class s\d+(,s\d+)* \w+",
+        )
+    )
 )
 
 
@@ -115,24 +116,26 @@ def test_an_instance_is_marked_by_classes() -> None:
         ("a && b", "a && b"),
         ("&amp;", "#38;amp#59;"),
         ('<b> #1: "x"; %%', "#60;b#62; #35;1#58; #34;x#34;#59; #37;#37;"),
-        ("日本語 – été", "日本語 – été"),
+        ("日本語 · été", "日本語 · été"),
     ],
 )
 def test_what_mermaid_would_misread_is_an_entity(text: str, expected: str) -> None:
     assert escaped(text) == expected
 
 
+@settings(max_examples=50)
 @given(definitions())
 def test_every_line_keeps_to_the_grammar(definition: StateMachine) -> None:
     for flat in (False, True):
         keeps_to_the_grammar(draw(compiled(definition), flat=flat))
 
 
+@settings(max_examples=50)
 @given(hostiles)
 def test_names_break_nothing(definition: StateMachine) -> None:
     text = draw(compiled(definition))
     keeps_to_the_grammar(text)
-    assert text.count("-->") == 12  # 9 transitions, 2 beginnings, 1 end
+    assert text.count("-->") == len(picture(compiled(definition)).edges) + 3  # two beginnings, one end
 
 
 def keeps_to_the_grammar(text: str) -> None:
@@ -143,7 +146,3 @@ def keeps_to_the_grammar(text: str) -> None:
     declared = re.findall(r'state ".*" as (\w+)', text)
     assert len(declared) == len(set(declared))
     assert set(re.findall(r"\bs\d+(?:any)?\b(?= -->)|(?<=--> )s\d+", text)) <= set(declared)
-
-
-def test_all_hostile_words() -> None:
-    assert len(set(HOSTILE)) == len(HOSTILE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import attrs
-from hypothesis import given
+from hypothesis import given, settings
 
 from statewf.compiler.tree import grow
 from statewf.definition.model import State, StateMachine, Transition
@@ -128,6 +128,7 @@ def test_regions_are_boxes() -> None:
 # --- laws
 
 
+@settings(max_examples=50)
 @given(definitions())
 def test_the_flat_view_is_the_table(definition: StateMachine) -> None:
     machine = compiled(definition)
@@ -144,6 +145,7 @@ def test_the_flat_view_is_the_table(definition: StateMachine) -> None:
     assert {node.name for node in drawn.nodes} == machine.regions[0].states.keys() - {fsm.CANCELLED}
 
 
+@settings(max_examples=50)
 @given(definitions())
 def test_the_written_view_has_each_written_transition_once(definition: StateMachine) -> None:
     tree = grow(definition)
@@ -165,6 +167,7 @@ def test_the_written_view_has_each_written_transition_once(definition: StateMach
     assert [node.name for node in drawn.nodes] == list(tree.nodes)
 
 
+@settings(max_examples=50)
 @given(definitions())
 def test_no_two_edges_join_the_same_two_nodes(definition: StateMachine) -> None:
     for flat in (False, True):
