@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from statewf.definition.places import Mistake, Parsed, Path, Places
+from statewf.definition.places import FULL, Mistake, Parsed, Path, Places
 from statewf.errors import DefinitionError, Diagnostic
 
 Format: TypeAlias = Literal["yaml", "json"]
@@ -62,8 +62,11 @@ def document(text: str | bytes, source: str | None = None, format: Format | None
 
 def refusal(mistakes: tuple[Mistake, ...] | list[Mistake], places: Places) -> DefinitionError:
     """The error that tells these mistakes, in the order of their lines, each once."""
-    told = dict.fromkeys(mistake.diagnostic(places) for mistake in mistakes)
-    return DefinitionError(sorted(told, key=lambda d: d.line or 0), places.source)
+    found = dict.fromkeys(mistake.diagnostic(places) for mistake in mistakes if mistake is not FULL)
+    told = sorted(found, key=lambda diagnostic: diagnostic.line or 0)
+    if FULL in mistakes:
+        told.append(Diagnostic(FULL.code, FULL.message))
+    return DefinitionError(told, places.source)
 
 
 def _parsed(text: str, format: Format | None) -> Parsed:

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import anyio
+import attrs
 from anyio.abc import TaskGroup
 
 from statewf.compiler import compile_definition
@@ -87,7 +88,6 @@ class Executor:
         self._machines: dict[str, Machine] = {}
         self._lives: OrderedDict[str, Live] = OrderedDict()
         self._requests: dict[tuple[str, str], Pending] = {}
-        self._keys: dict[tuple[str, str], Pending] = {}
         self._subscriptions: list[Subscription] = []
         self._stack: AsyncExitStack | None = None
 
@@ -263,43 +263,39 @@ class Executor:
         KeyConflict (the key was used for something else), UnknownInstance, DataError, StoreError.
         """
         sent = Event(event, freeze_object(data, f"the data of {event}"), 0, key)
-        used_for = digest([event, sent.data])
-        if key is not None and (known := await self._known(instance, key, used_for)):
-            return known
-        return await self._take(instance, lambda at: sent._replace(at=at), used_for)
+        return await self._take(instance, lambda at: sent._replace(at=at), key, digest([event, sent.data]))
 
     async def cancel(self, instance: str, *, now: bool = False) -> Receipt:
         """End an instance. Raises EventRejected when it has ended already."""
-        return await self._take(instance, lambda at: Cancel(at, now), None)
+        return await self._take(instance, lambda at: Cancel(at, now))
 
-    async def _known(self, instance: str, key: str, used_for: str) -> Receipt | None:
-        """The receipt of an event with that key, if there was one."""
-        if pending := self._keys.get((instance, key)):
-            await pending.kept()
-        self._live(instance)
-        record = self.store.key(instance, key)
-        if record is None:
-            return None
-        if record.digest != used_for:
-            raise KeyConflict(f"the key {key} was used before for another event or other data")
-        return _duplicate(record.receipt)
-
-    async def _take(self, instance: str, event: Callable[[int], AnyEvent], used_for: str | None) -> Receipt:
+    async def _take(
+        self, instance: str, event: Callable[[int], AnyEvent], key: str | None = None, used_for: str = ""
+    ) -> Receipt:
         """Take an external event in its turn, and return when it is kept."""
         while True:
             live = self._live(instance)
             async with live.turn:
+                if key is not None and (known := self._ledger.keyed(instance, key)):
+                    break
                 caught_up, taken = await self._in_turn(live, event, used_for)
             if taken is None:
                 continue
             if isinstance(taken, Pending):
-                return await self._acknowledge(taken)
+                await taken.kept()
+                return receipt(live.machine, taken.entry.step)
             if caught_up is not None:
                 await caught_up.kept()
             raise _refusal(taken)
+        record, pending = known
+        if pending is not None:
+            await pending.kept()
+        if record.digest != used_for:
+            raise KeyConflict(f"the key {key} was used before for another event or other data")
+        return attrs.evolve(record.receipt, disposition="duplicate")
 
     async def _in_turn(
-        self, live: Live, event: Callable[[int], AnyEvent], used_for: str | None
+        self, live: Live, event: Callable[[int], AnyEvent], used_for: str
     ) -> tuple[Pending | None, Pending | Rejected | None]:
         """Wait for the running action and take the event; None if the instance has to be loaded again."""
         while not live.broken:
@@ -314,18 +310,6 @@ class Executor:
     def _performs(self, live: Live) -> bool:
         """Whether the action an instance waits for will be performed here."""
         return self._performer is not None and self._performer.knows(live.snapshot.flight.queue[0].op.handler)
-
-    async def _acknowledge(self, pending: Pending) -> Receipt:
-        record = pending.entry.key
-        place = (pending.live.card.id, record.key) if record is not None else None
-        if place is not None:
-            self._keys[place] = pending
-        try:
-            await pending.kept()
-        finally:
-            if place is not None:
-                del self._keys[place]
-        return record.receipt if record is not None else receipt(pending.live.machine, pending.entry.step)
 
     async def _answer(self, instance: str, reply: Returned | Failed) -> None:
         """Take the reply of a handler; try again until it is kept, for the handler's work is done."""
@@ -422,10 +406,6 @@ class Executor:
 def _refusal(rejected: Rejected) -> EventRejected:
     name = event_name(rejected.event)
     return EventRejected(name, rejected.reason, rejected.message, rejected.allowed, rejected.faults)
-
-
-def _duplicate(known: Receipt) -> Receipt:
-    return Receipt(known.event, "duplicate", known.seq, known.state, known.allowed, known.notes)
 
 
 def _slug(name: str) -> str:

@@ -46,6 +46,7 @@ class Ledger:
         self._store = store
         self._performed = performed
         self._queue: list[Pending] = []
+        self._keys: dict[tuple[str, str], Pending] = {}  # of queued events
         self._work = anyio.Event()
 
     def take(self, live: Live, event: AnyEvent, used_for: str | None = None) -> Pending | Rejected:
@@ -65,9 +66,19 @@ class Ledger:
             record = KeyRecord(made.event.key, used_for, receipt(live.machine, made))
         pending = Pending(live, Entry(live.card, made, record, restart))
         self._queue.append(pending)
+        if record is not None:
+            self._keys[live.card.id, record.key] = pending
         self._work.set()
         live.notify()
         return pending
+
+    def keyed(self, instance: str, key: str) -> tuple[KeyRecord, Pending | None] | None:
+        """What an event with that key was told, and its step if it is still to be kept."""
+        if pending := self._keys.get((instance, key)):
+            assert pending.entry.key is not None
+            return pending.entry.key, pending
+        record = self._store.key(instance, key)
+        return None if record is None else (record, None)
 
     def catch_up(self, live: Live, before: int) -> Pending | None:
         """Fire the timers that were due strictly before a time, in order; the last step that made."""
@@ -89,6 +100,7 @@ class Ledger:
     def flush(self) -> None:
         """Commit what is queued now."""
         batch, self._queue = self._queue, []
+        self._keys.clear()
         if not batch:
             return
         try:

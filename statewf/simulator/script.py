@@ -143,7 +143,7 @@ class _Reader:
     def decision(self, path: Path, entry: object) -> Decision:
         hint = "such as {after: 1h, decision: approved, by: ann}"
         found = _said(self.keys(path, entry, DECISION_KEYS, hint))
-        if "decision" not in found:
+        if "decision" not in found and isinstance(entry, Mapping):
             self.tell("missing-key", "what is decided is not said", path, "add decision: approved, or leave it out")
         return Decision(
             self.part(path, found, "decision", identifier, "?"),
@@ -173,7 +173,7 @@ class _Reader:
             self.stray(path, found, ("send", "data", "key"), "an entry sends an event or cancels, not both")
             return Cancel(at, self.part(path, found, "now", flag, False))
         self.stray(path, found, ("now",), "now goes with cancel: true only")
-        if "send" not in found:
+        if "send" not in found and isinstance(entry, Mapping):
             self.tell("missing-key", "neither send nor cancel", path, "add send: EVENT, or cancel: true")
         data = self.part(path, found, "data", params, EMPTY)
         name = self.part(path, found, "send", identifier, "?")

@@ -26,7 +26,7 @@ from statewf.simulator.script import read_scenario, refuse, unfit
 from statewf.simulator.world import Answer, Endless, World
 from statewf.values.frozen import Object, freeze_object, thaw
 
-MOST_STEPS = 100_000  # of one run: a machine that is still busy then runs in a circle
+MOST_STEPS = 20_000  # of one run: two years of hourly timers; who is still busy then runs in a circle
 _UNSCRIPTED = (Turn(),)
 
 

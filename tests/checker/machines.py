@@ -7,19 +7,22 @@ from typing import Any
 from hypothesis import strategies as st
 
 from statewf import Assign, Function, Invoke, Retry, State, StateMachine, Transition
+from statewf.definition.model import Action
 
 NAMES = ("a", "b", "c", "p", "done")
 INNER = ("p.x", "p.y")
 EVENTS = ("E", "F", "G")
 GUARDS = ("context.x", "context.y === 1", "attempt < 2", "true", "1 > 2", "1 % 0")
-ACTIONS = (Function("act"), Assign({"x": "!context.x"}))
+ACTIONS: tuple[Action, ...] = (Function("act"), Assign({"x": "!context.x"}))
 TERMINAL = State(terminal=True)
 
 targets = st.sampled_from((*NAMES, *INNER))
 durations = st.sampled_from((1, 5, 10, 50))
 
 
-def transitions(guards: tuple[str, ...], targets: st.SearchStrategy[str] = targets) -> st.SearchStrategy[Transition]:
+def transitions(
+    guards: tuple[str, ...], targets: st.SearchStrategy[str] = targets
+) -> st.SearchStrategy[Transition]:
     """A transition that leads on, or stays and does something."""
     guard: st.SearchStrategy[str | None] = st.none() | st.sampled_from(guards) if guards else st.none()
     moves = st.builds(Transition, targets, guard=guard, actions=st.lists(st.sampled_from(ACTIONS), max_size=1))
@@ -68,7 +71,7 @@ def machines(guards: tuple[str, ...] = GUARDS) -> st.SearchStrategy[StateMachine
 def sound_machines(draw: st.DrawFn) -> StateMachine:
     """Machines that are right by construction: the timeout of each state leads to the next, of the last to the end.
 
-    So every state is entered and every state ends, whatever else there is; an `always` without a guard leads there too.
+    So every state is entered and every state ends, whatever else there is. A sure `always` leads there too.
     """
     size = draw(st.integers(1, 5))
     names = [f"s{number}" for number in range(size)]

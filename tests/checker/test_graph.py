@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -195,7 +196,7 @@ def test_components_are_what_reaches_each_other(after: dict[str, list[str]]) -> 
 
 def test_components_of_a_long_chain_need_no_stack() -> None:
     chain = [str(number) for number in range(50_000)]
-    after = dict(zip(chain, chain[1:], strict=False))
+    after = dict(pairwise(chain))
     assert len(components(chain, lambda node: [after[node]] if node in after else [])) == len(chain)
     ring = {**after, chain[-1]: chain[0]}
     assert components(chain, lambda node: [ring[node]]) == [tuple(chain)]

@@ -136,15 +136,11 @@ class TestOneFaultOneFinding:
         assert found(definition) == [("unreachable-state", "$.states.done")]
 
     def test_a_trap_does_not_hide_another(self) -> None:
-        definition = machine(
-            a=waits({"E": "b", "F": "d"}), b=waits(to="c"), c=waits(to="b"), d=State(), done=DONE
-        )
+        definition = machine(a=waits({"E": "b", "F": "d"}), b=waits(to="c"), c=waits(to="b"), d=State(), done=DONE)
         assert found(definition) == [("dead-end", "$.states.d"), ("no-way-to-terminal", "$.states.b")]
 
     def test_two_roots_in_one_compound_state(self) -> None:
-        definition = machine(
-            a=waits(), p=State(states={"x": waits(), "y": waits()}, initial="x"), done=DONE
-        )
+        definition = machine(a=waits(), p=State(states={"x": waits(), "y": waits()}, initial="x"), done=DONE)
         assert found(definition) == [("unreachable-state", "$.states.p")]
 
     def test_an_event_after_a_shadow_is_not_told_again(self) -> None:

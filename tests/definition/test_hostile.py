@@ -155,7 +155,7 @@ def test_ten_megabytes_of_yaml() -> None:
 def test_a_megabyte_of_duplicate_keys() -> None:
     told = found("a: b\n" * 200_000, "yaml")
     assert len(told) == MOST_TOLD + 1
-    assert told[-1].code == "too-many-mistakes" or told[0].code == "too-many-mistakes"
+    assert told[-1].code == "too-many-mistakes"
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_megabyte_of_duplicate_keys() -> None:
 def test_more_mistakes_than_anybody_reads(states: str) -> None:
     told = found(machine(states), "json")
     assert len(told) == MOST_TOLD + 1
-    assert "too-many-mistakes" in {diagnostic.code for diagnostic in told}
+    assert told[-1].code == "too-many-mistakes"
 
 
 def test_messages_stay_short() -> None:

@@ -63,6 +63,6 @@ def test_a_renderer_that_fails_is_told_in_one_line(
 
 
 def test_only_an_svg_needs_a_subprocess() -> None:
-    code = "import sys; bare = set(sys.modules); import statewf.diagram; print('subprocess' in set(sys.modules) - bare)"
+    code = "import sys; bare = {*sys.modules}; import statewf.diagram; print('subprocess' in {*sys.modules} - bare)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

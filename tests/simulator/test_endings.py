@@ -106,3 +106,26 @@ def test_deferred_events_that_are_left_stay_in_the_snapshot_to_be_told() -> None
 def test_an_instance_may_end_at_its_start() -> None:
     driver = drive("{initialState: a, states: {a: {terminal: true, outcome: failure}}}")
     assert (driver.done, driver.success, len(driver.history)) == (True, False, 1)
+
+
+def test_an_ending_inside_a_compound_state_leaves_nothing_in_flight() -> None:
+    driver = drive(
+        """
+        initialState: a
+        states:
+          a:
+            initial: x
+            timeout: 5s
+            timeoutTransition: late
+            invoke: {handler: watch, onDone: late}
+            states: {x: {on: {GO: y}}, y: {terminal: true}}
+          late: {terminal: true, outcome: failure}
+        """
+    )
+    driver.send("GO")
+    assert (driver.state, driver.success) == ("a.y", True)
+    # Disagreement with design 4.1 (a terminal state rejects everything) and 2 (an instance that ended waits
+    # for nothing): compiler/states.py neither disarms nor closes what the states around it have in flight,
+    # so the timer fires after the end and the call of `watch` is never recalled.
+    assert driver.calls == ()
+    assert dict(driver.snapshot.flight.deadlines) == {}

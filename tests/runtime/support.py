@@ -1,0 +1,53 @@
+"""What tests of the runtime share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+
+from statewf.compiler import compile_definition
+from statewf.files import loads
+from statewf.history import Store
+from statewf.machine.fsm import Machine
+from statewf.runtime import Executor
+from statewf.runtime.handlers import Handlers
+
+EPOCH = 1_700_000_000_000
+
+
+def clock() -> int:
+    """Virtual milliseconds."""
+    return EPOCH + round(anyio.current_time() * 1000)
+
+
+def executor(store: Store | str, handlers: Handlers | None = None, **options: Any) -> Executor:
+    return Executor(store, handlers, **{"clock": clock, **options})
+
+
+def machine(text: str) -> Machine:
+    return compile_definition(loads(text))
+
+
+DOOR = machine("""
+name: door
+initialState: closed
+states:
+  closed: {on: {OPEN: open, LOCK: {target: locked, guard: event.data.code === 42}}}
+  open: {on: {CLOSE: closed}, timeout: 10s, timeoutTransition: alarm}
+  alarm: {onEntry: {type: emit, event: Alarm.raised, data: {loud: true}}, on: {CLOSE: closed}}
+  locked: {terminal: true}
+""")
+
+PAYMENT = machine("""
+name: payment
+initialState: waiting
+states:
+  waiting: {on: {PAY: paying}}
+  paying:
+    invoke: charge
+    on: {DECLINED: waiting, PAID: paid}
+    timeout: 1m
+    timeoutTransition: waiting
+  paid: {onEntry: {type: function, handler: thank}, terminal: true}
+""")

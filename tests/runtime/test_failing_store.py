@@ -1,0 +1,102 @@
+"""A store that cannot keep: nothing is acknowledged that was not kept, and the executor goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import anyio
+import pytest
+
+from statewf.errors import StoreError
+from statewf.history import Entry, Memory
+from statewf.machine.events import Event
+from tests.runtime.support import DOOR, PAYMENT, executor
+
+pytestmark = pytest.mark.anyio
+
+
+class Full(Memory):
+    """A store that refuses to keep while it is full."""
+
+    full = False
+    refused = 0
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        if self.full:
+            self.refused += 1
+            raise StoreError("the disk is full")
+        super().append(entries)
+
+
+async def test_a_sender_is_told_and_what_was_kept_stands() -> None:
+    store = Full()
+    async with executor(store) as owner:
+        await owner.deploy(DOOR)
+        door = await owner.start("door")
+        store.full = True
+        with pytest.raises(StoreError, match="full"):
+            await door.send("OPEN")
+        assert door.state == "closed"
+        with pytest.raises(StoreError):
+            await owner.start("door", request_id="r")
+        store.full = False
+        assert (await door.send("OPEN")).seq == 2
+        assert (await owner.start("door", request_id="r")).state == "closed"
+
+
+async def test_everybody_in_the_batch_is_undone() -> None:
+    store = Full()
+    async with executor(store) as owner:
+        await owner.deploy(DOOR)
+        doors = [await owner.start("door") for _ in range(3)]
+        store.full = True
+        told: list[str] = []
+
+        async def send(n: int, event: str) -> None:
+            try:
+                await doors[n].send(event)
+            except StoreError as error:
+                told.append(str(error))
+
+        async with anyio.create_task_group() as group:
+            for n in range(3):
+                group.start_soon(send, n, "OPEN")
+        assert told == ["the disk is full"] * 3
+        store.full = False
+        assert [door.state for door in doors] == ["closed"] * 3
+
+
+async def test_a_reply_that_could_not_be_kept_is_kept_later() -> None:
+    store = Full()
+    calls = 0
+
+    async def charge(_: object) -> Event:
+        nonlocal calls
+        calls += 1
+        store.full = True
+        return Event("PAID")
+
+    async with executor(store, {"charge": charge, "thank": lambda _: None}) as owner:
+        await owner.deploy(PAYMENT)
+        payment = await owner.start("payment")
+        await payment.send("PAY")
+        await anyio.sleep(5)
+        assert store.refused > 1
+        assert payment.state == "paying"
+        store.full = False
+        assert (await payment.wait()).state == "paid"
+        assert calls == 1
+
+
+async def test_timers_wait_for_the_store() -> None:
+    store = Full()
+    async with executor(store) as owner:
+        await owner.deploy(DOOR)
+        door = await owner.start("door")
+        await door.send("OPEN")
+        store.full = True
+        await anyio.sleep(15)
+        assert door.state == "open"
+        store.full = False
+        await anyio.sleep(5)
+        assert door.state == "alarm"
