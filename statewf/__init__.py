@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from statewf.checker import check as check
-    from statewf.compiler import compile_definition as compile  # noqa: A004  # the verb of the field
+    from statewf.compiler import compile_definition
     from statewf.definition.model import Assign as Assign
     from statewf.definition.model import Emit as Emit
     from statewf.definition.model import ErrorHandling as ErrorHandling
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from statewf.runtime import Executor as Executor
     from statewf.simulator import Driver as Driver
     from statewf.simulator import simulate as simulate
+
+    compile = compile_definition  # noqa: A001  # the verb of the field
 
 __version__ = "0.1.0"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
-from statewf.definition.read import read
 from statewf.definition.model import Definition
+from statewf.definition.read import read
 from statewf.errors import DefinitionError, Diagnostic
 
 LARGEST = 10 * 1024 * 1024 + 1  # one byte more than any format may have: enough to see that it is too much

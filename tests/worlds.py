@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from statewf.compiler import compile_definition
 from statewf.definition.model import (
-    Action,
     Assign,
     Emit,
     Function,
@@ -20,6 +19,7 @@ from statewf.definition.model import (
     State,
     StateMachine,
     Transition,
+    Unexpected,
 )
 from statewf.machine.events import AnyEvent, Cancel, Event, Failed, Fired, Returned
 from statewf.machine.fsm import Machine
@@ -54,7 +54,7 @@ _action = st.one_of(
     st.builds(Assign, st.sampled_from(ASSIGNMENTS)),
 )
 actions = st.lists(_action, max_size=2)
-_policies = st.sampled_from(["reject", "ignore", "defer"])
+_policies: st.SearchStrategy[Unexpected] = st.sampled_from(["reject", "ignore", "defer"])
 _target = st.integers(0, 9).map(str)
 _move = st.builds(Transition, st.none() | _target, guard=st.sampled_from(GUARDS), actions=actions)
 _moves = st.lists(_move, max_size=1)

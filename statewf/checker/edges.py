@@ -23,8 +23,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 import attrs
 
-from statewf.compiler.states import BACKOFF
-from statewf.compiler.tree import Node, Path
+from statewf.compiler.tree import BACKOFF, Node, Path
 from statewf.definition.model import ERROR as FAILED
 from statewf.definition.model import Transition as Written
 from statewf.expr import Expression, Fault

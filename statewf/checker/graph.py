@@ -19,8 +19,7 @@ from statewf.checker.edges import Edge, row_edges, settled
 from statewf.checker.findings import Finding, Severity
 from statewf.checker.search import components, shortest, way
 from statewf.compiler.emit import Notes
-from statewf.compiler.states import BACKOFF
-from statewf.compiler.tree import Node, Path, Tree, grow
+from statewf.compiler.tree import BACKOFF, Node, Path, Tree, grow
 from statewf.definition.model import path_text
 from statewf.machine.fsm import CANCEL, Machine, Region
 

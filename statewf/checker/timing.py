@@ -10,8 +10,7 @@ from typing import assert_never
 
 from statewf.checker.findings import Finding
 from statewf.checker.graph import Graph
-from statewf.compiler.states import BACKOFF
-from statewf.compiler.tree import Node
+from statewf.compiler.tree import BACKOFF, Node
 from statewf.machine.fsm import Arm, Delay
 from statewf.values.duration import spoken
 

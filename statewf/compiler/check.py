@@ -6,9 +6,9 @@ What this lets pass, `states` can compile without asking again.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from statewf.compiler.tree import Node, Path, Tree
+from statewf.compiler.tree import BACKOFF, Node, Path, Tree
 from statewf.definition.model import Action, Assign, Invoke, State, Transition, path_text
 from statewf.errors import Diagnostic
 from statewf.expr import Expression
@@ -21,7 +21,10 @@ def check(tree: Tree) -> list[Diagnostic]:
     """What must be mended before the definition can be compiled, in document order."""
     definition = tree.definition
     found = list(_initial(tree, definition.initial_state, tree.roots, ("initialState",)))
+    found += (_double(tree, node) for node in tree.doubles)
     for node in tree.nodes.values():
+        if node.name.endswith(BACKOFF):
+            found.append(_double(tree, node))
         if node.state.initial is not None:
             found += _initial(tree, node.state.initial, node.children, (*node.path, "initial"))
         found += _state(tree, node)
@@ -38,8 +41,13 @@ def _diagnostic(tree: Tree, code: str, message: str, path: Path, hint: str | Non
     return Diagnostic(code, message, path_text(path), tree.definition.places.line(path), hint)
 
 
-def _initial(tree: Tree, name: str, among: dict[str, Node] | object, path: Path) -> Iterator[Diagnostic]:
-    known = list(among) if isinstance(among, dict) else []
+def _double(tree: Tree, node: Node) -> Diagnostic:
+    hint = "full names are parent.child; call one of them something else"
+    return _diagnostic(tree, "duplicate-state", f"there is another state {node.name}", node.path, hint)
+
+
+def _initial(tree: Tree, name: str, among: Mapping[str, Node], path: Path) -> Iterator[Diagnostic]:
+    known = list(among)
     if name not in known:
         hint = closest(name, known) or f"one of {', '.join(known)}"
         yield _diagnostic(tree, "unknown-initial", f"there is no state {name} here to start in", path, hint)

@@ -8,7 +8,7 @@ import attrs
 
 from statewf.compiler.check import check
 from statewf.compiler.states import region
-from statewf.compiler.tree import Node, Tree, grow
+from statewf.compiler.tree import BACKOFF, Node, Tree, grow
 from statewf.definition.model import Definition, path_text
 from statewf.definition.write import to_document
 from statewf.errors import CompileError
@@ -46,7 +46,7 @@ def compile_definition(definition: Definition) -> Machine:
         name=definition.name,
         digest=machine_digest(definition),
         regions=(main,),
-        listeners={event: (0,) for event in _alphabet(main)},
+        listeners=dict.fromkeys(_alphabet(main), (0,)),
         fallback=(0,),
         eventless=(0,) if any(state.always for state in main.states.values()) else (),
         notes=notes,
@@ -72,6 +72,6 @@ def _alphabet(main: Region) -> tuple[str, ...]:
 def _written(tree: Tree, main: Region) -> dict[str, tuple[str, ...]]:
     around: dict[str, tuple[str, ...]] = {}
     for name in main.states:
-        node: Node | None = tree.nodes.get(name) or tree.nodes.get(name.removesuffix(".$backoff"))
+        node: Node | None = tree.nodes.get(name) or tree.nodes.get(name.removesuffix(BACKOFF))
         around[name] = tuple(outer.name for outer in node.lineage()) if node else ()
     return around

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from statewf.compiler.tree import Node, Tree, way
+from statewf.compiler.tree import BACKOFF, Node, Tree, way
 from statewf.definition import model
 from statewf.definition.model import Action, RetryPolicy
 from statewf.machine.fsm import (
@@ -35,7 +35,6 @@ from statewf.machine.fsm import (
 from statewf.values.frozen import Object
 
 REGION = "main"  # the one region of a state machine
-BACKOFF = ".$backoff"
 
 
 def region(tree: Tree) -> Region:

@@ -15,6 +15,8 @@ from statewf.definition.model import State, StateMachine
 
 Path = tuple[str | int, ...]
 
+BACKOFF = ".$backoff"  # what the state between two attempts of a state is called, after that state
+
 
 @attrs.frozen(eq=False)
 class Node:
@@ -38,11 +40,15 @@ class Node:
 
 @attrs.frozen(eq=False)
 class Tree:
-    """All states of a machine; `roots` by name, `nodes` by full name in document order."""
+    """All states of a machine; `roots` by name, `nodes` by full name in document order.
+
+    `doubles` are states whose full name another one bears already (`a.b`, and `b` within `a`).
+    """
 
     definition: StateMachine
     roots: Mapping[str, Node]
     nodes: Mapping[str, Node]
+    doubles: tuple[Node, ...] = ()
 
     def leaves(self) -> Iterator[Node]:
         """The states one can be in."""
@@ -60,18 +66,21 @@ class Tree:
 def grow(definition: StateMachine) -> Tree:
     """The tree of a definition."""
     nodes: dict[str, Node] = {}
+    doubles: list[Node] = []
 
     def plant(states: Mapping[str, State], parent: Node | None, path: Path) -> dict[str, Node]:
         planted = {}
         for name, state in states.items():
             full = f"{parent.name}.{name}" if parent else name
             node = Node(full, (*path, name), state, parent)
-            nodes[full] = planted[name] = node
+            planted[name] = node
+            if nodes.setdefault(full, node) is not node:
+                doubles.append(node)
             node.children.update(plant(state.states, node, (*path, name, "states")))
         return planted
 
     roots = plant(definition.states, None, ("states",))
-    return Tree(definition, roots, nodes)
+    return Tree(definition, roots, nodes, tuple(doubles))
 
 
 def way(source: Node, declared: Node, target: Node) -> tuple[tuple[Node, ...], tuple[Node, ...]]:

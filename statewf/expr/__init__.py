@@ -60,7 +60,7 @@ def parse(text: str) -> Expression:
     return Expression(text, parsed(text))
 
 
-def literal(value: bool | int | float | str | None) -> Expression:
+def literal(value: bool | float | str | None) -> Expression:
     """The expression that is always this value. Raises ExpressionError for what no condition can say."""
     if not _is_sayable(value):
         raise ExpressionError([Diagnostic("bad-expression", f"{_clipped(value)} cannot be said in a condition")])

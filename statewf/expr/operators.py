@@ -167,7 +167,7 @@ def negated(value: Any) -> bool:
     return not truthy(value)
 
 
-def as_text(value: str | int | float | Undefined | None) -> str:
+def as_text(value: str | float | Undefined | None) -> str:
     """A scalar as JavaScript makes text of it."""
     match value:
         case str():

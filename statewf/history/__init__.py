@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _HOMES = {"Memory": "memory", "Sqlite": "sqlite"}
 _HOMES |= dict.fromkeys(("Card", "Emitted", "Entry", "KeyRecord", "Loaded", "MachineRecord", "Store"), "port")
-__all__ = list(_HOMES)  # noqa: PLE0605  # the names of the table above
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

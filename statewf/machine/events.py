@@ -7,7 +7,7 @@ three times as much to make, and making records is most of what a step costs.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 from statewf.values.frozen import EMPTY, Json, Object, freeze_object
 
@@ -35,7 +35,7 @@ class Event(_Event):
 
     __slots__ = ()
 
-    def __new__(cls, name: str, data: object = None, at: int = 0, key: str | None = None) -> Event:
+    def __new__(cls, name: str, data: object = None, at: int = 0, key: str | None = None) -> Self:
         frozen = freeze_object(data, f"the data of {name}") if data else EMPTY
         return tuple.__new__(cls, (name, frozen, at, key))
 

@@ -13,7 +13,6 @@ from statewf.machine.events import AnyEvent, CallId, Event
 from statewf.machine.fsm import Do, Machine, Open
 from statewf.values.frozen import EMPTY, Json, Map, Object
 
-
 # Where one region is: (state, attempt, visit). `attempt` counts entries by retry, `visit` entries anew.
 RegionState: TypeAlias = tuple[str, int, int]
 

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import anyio
+import anyio.lowlevel
 import attrs
 from anyio.abc import TaskGroup
 
@@ -329,7 +330,7 @@ class Executor:
 
     async def _fire(self, instance: str, now: int) -> None:
         """Fire the timers of an instance that are due now or before."""
-        last = self._ledger.catch_up(self._live(instance), now + 1)
+        last = self._ledger.catch_up(self._live(instance), now, including=True)
         if last is not None:
             await last.kept()
 
@@ -352,9 +353,13 @@ class Executor:
         await self.until(instance, lambda kept: not kept.flight.calls)
 
     async def idle(self) -> None:
-        """Wait until no call is open that could be performed, and no timer is due."""
-        while self._performer is not None and self._performer.running or self.store.due(self._clock(), 1):
-            await anyio.sleep(0.01)
+        """Wait until no call runs, and no timer is due."""
+        while True:
+            if self._performer is not None:
+                await self._performer.quiet()
+            if not self.store.due(self._clock(), 1):
+                return
+            await anyio.lowlevel.checkpoint()  # the timers' turn
 
     def outcome(self, instance: str, rejected: Sequence[str] = ()) -> Outcome:
         """What an instance has come to so far; `rejected` names events it refused. Raises UnknownInstance."""

@@ -29,7 +29,7 @@ def import_handlers(spec: str) -> dict[str, Handler]:
         sys.path.insert(0, "")  # as `python -m` does: a module beside the definition is found
     try:
         module = import_module(module_name)
-    except Exception as error:  # noqa: BLE001  # whatever somebody's module raises is told in one line
+    except Exception as error:  # whatever somebody's module raises is told in one line
         raise _mistake(f"{module_name} cannot be imported: {type(error).__name__}: {error}") from error
     if name:
         if not hasattr(module, name):

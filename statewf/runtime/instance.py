@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import attrs
 
+from statewf.history import Store
+from statewf.machine.fsm import Machine
 from statewf.machine.record import Receipt, outputs, state_of
 from statewf.machine.snapshot import Snapshot, Step, allowed
 from statewf.values.frozen import thaw
 
-if TYPE_CHECKING:
-    from statewf.runtime.executor import Executor
+
+class Owner(Protocol):
+    """What a handle asks of its executor."""
+
+    store: Store
+
+    def snapshot(self, instance: str) -> Snapshot: ...
+
+    def machine_of(self, instance: str) -> Machine: ...
+
+    def outcome(self, instance: str, rejected: Sequence[str] = ()) -> Outcome: ...
+
+    async def send(self, instance: str, event: str, data: Any = None, *, key: str | None = None) -> Receipt: ...
+
+    async def cancel(self, instance: str, *, now: bool = False) -> Receipt: ...
+
+    async def until(self, instance: str, reached: Callable[[Snapshot], bool]) -> None: ...
+
+    async def wait(self, instance: str) -> Outcome: ...
 
 
 @attrs.frozen
@@ -36,7 +55,7 @@ def outcome(steps: Sequence[Step], rejected: Sequence[str] = ()) -> Outcome:
 class Instance:
     """One instance in the executor's store. What its properties say was kept: a crash cannot take it back."""
 
-    def __init__(self, executor: Executor, instance: str) -> None:
+    def __init__(self, executor: Owner, instance: str) -> None:
         self._executor = executor
         self.id = instance
 

@@ -22,6 +22,8 @@ from statewf.runtime.live import Live
 
 log = logging.getLogger("statewf.ledger")
 
+MOST_TIMERS = 1_000  # of one instance that are fired before others get a turn
+
 
 @attrs.define(eq=False)
 class Pending:
@@ -80,12 +82,18 @@ class Ledger:
         record = self._store.key(instance, key)
         return None if record is None else (record, None)
 
-    def catch_up(self, live: Live, before: int) -> Pending | None:
-        """Fire the timers that were due strictly before a time, in order; the last step that made."""
+    def catch_up(self, live: Live, now: int, *, including: bool = False) -> Pending | None:
+        """Fire the timers that were due before now (or just now), in order; the last step that made.
+
+        A machine whose timers take no time could go on for ever; it gets so many turns at a time.
+        """
         last: Pending | None = None
-        while overdue := [timer for timer in due(live.snapshot) if timer[0] < before]:
-            _, region, timer = overdue[0]
-            fired = self.take(live, Fired(region, timer, before))
+        for _ in range(MOST_TIMERS):
+            timers = due(live.snapshot)
+            if not timers or timers[0][0] > now or (timers[0][0] == now and not including):
+                break
+            _, region, timer = timers[0]
+            fired = self.take(live, Fired(region, timer, now))
             assert isinstance(fired, Pending), "an armed timer fires"
             last = fired
         return last

@@ -40,6 +40,8 @@ class Performer:
         self._answer = answer
         self._threads = anyio.CapacityLimiter(threads)
         self._running: dict[tuple[str, CallId], anyio.CancelScope] = {}
+        self._quiet = anyio.Event()
+        self._quiet.set()
 
     def call(self, group: TaskGroup, snapshot: Snapshot, call: Call) -> None:
         """Start a call, unless it runs already."""
@@ -49,13 +51,14 @@ class Performer:
         if handler is None:
             log.warning("%s waits for %s, which no handler answers to", snapshot.instance, call.handler)
             return
+        if not self._running:
+            self._quiet = anyio.Event()
         self._running[snapshot.instance, call.id] = anyio.CancelScope()
         group.start_soon(self._perform, snapshot.instance, call, handler, work(snapshot, call))
 
-    @property
-    def running(self) -> int:
-        """How many calls run now."""
-        return len(self._running)
+    async def quiet(self) -> None:
+        """Wait until no call runs and no reply is on its way."""
+        await self._quiet.wait()
 
     def knows(self, handler: str) -> bool:
         """Whether somebody answers to that name."""
@@ -71,17 +74,19 @@ class Performer:
         try:
             with self._running[instance, call.id]:
                 reply = await self._reply(call, handler, given)
+            if reply is not None:
+                await self._answer(instance, reply)
         finally:
             del self._running[instance, call.id]
-        if reply is not None:
-            await self._answer(instance, reply)
+            if not self._running:
+                self._quiet.set()
 
     async def _reply(self, call: Call, handler: Handler, given: Work) -> Reply:
         try:
             result = await self._result(handler, given)
         except (anyio.get_cancelled_exc_class(), KeyboardInterrupt):
             raise
-        except BaseException as error:  # noqa: BLE001  # whatever a handler raises is a failed call, not ours
+        except BaseException as error:  # whatever a handler raises is a failed call, not ours
             log.info("%s failed: %s: %s", call.key, type(error).__name__, error)
             return failed(call, error, self._clock())
         return returned(call, result, self._clock())

@@ -108,7 +108,7 @@ class _Script:
         self.calls: Counter[str] = Counter()
 
     def __call__(self, call: Call, _: Snapshot) -> Answer | None:
-        turns = self.handlers.get(call.handler, _UNSCRIPTED)
+        turns = self.handlers.get(call.handler) or _UNSCRIPTED
         turn = turns[min(self.calls[call.handler], len(turns) - 1)]
         self.calls[call.handler] += 1
         match turn.behaviour:

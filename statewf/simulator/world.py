@@ -4,7 +4,8 @@ Stands on `machine` alone. Above: `driver`, which moves time by hand, and `simul
 to its end. Who answers calls, and when, is the business of the `Answering` function they give.
 
 The law of time: things happen in the order of their time; at one instant replies first, then events that
-somebody sent, then timers. So a deadline strictly before an event has fired when the event comes.
+somebody sent (those that had to wait for an action before the others), then timers. So a deadline strictly
+before an event has fired when the event comes.
 Nothing here waits: the clock jumps to the next entry of the agenda.
 """
 
@@ -25,7 +26,7 @@ from statewf.machine.snapshot import Rejected, Snapshot, Step, blank
 from statewf.machine.step import step
 from statewf.values.frozen import Object
 
-REPLY, EVENT, TIMER = range(3)  # what goes first at one instant
+REPLY, WAITED, EVENT, TIMER = range(4)  # what goes first at one instant
 MOST_AT_ONCE = 10_000  # automatic steps without the clock moving: more of them run in a circle
 
 
@@ -193,7 +194,7 @@ class World:
         """The events that waited are next, in their order, but behind the replies of this instant."""
         waiting, self.held = self.held, []
         for event in waiting:
-            self._push(self.now, EVENT, event._replace(at=self.now))
+            self._push(self.now, WAITED, event._replace(at=self.now))
 
     def _again(self, key: str, event: Event | Cancel) -> Receipt:
         first, told = self._keys[key]

@@ -16,12 +16,12 @@ from immutables import Map
 
 from statewf.errors import DataError, Diagnostic
 
-__all__ = ["EMPTY", "Json", "Map", "NESTING", "Object", "freeze", "freeze_object", "thaw"]
+__all__ = ["EMPTY", "NESTING", "Json", "Map", "Object", "freeze", "freeze_object", "thaw"]
 
 NESTING = 100  # deeper data is refused: it is a mistake or an attack, and recursion must end
 DIGITS = 4000  # Python itself refuses to print integers of more than 4,300 digits
 
-Json: TypeAlias = "None | bool | int | float | str | tuple[Json, ...] | Object"
+Json: TypeAlias = "bool | int | float | str | tuple[Json, ...] | Object | None"
 
 
 class Object(dict[str, Any]):
@@ -52,7 +52,7 @@ EMPTY = Object()
 
 def freeze(value: object) -> Json:
     """The same JSON value, immutable. Raises DataError that names every part that is not JSON."""
-    if value is None or type(value) in (bool, str, int) and not _wrong_scalar(value):
+    if value is None or (type(value) in (bool, str, int) and not _wrong_scalar(value)):
         return value  # type: ignore[return-value]  # the commonest case, checked by the line above
     mistakes: list[Diagnostic] = []
     frozen = _freeze(value, "$", NESTING, mistakes)

@@ -79,7 +79,7 @@ def test_a_batch_is_kept_whole_or_not_at_all(store: Store) -> None:
     store.append([entry(TOY, first)])
     second = stepped(first, Event("GO"))
     third = stepped(second, Event("BACK"))
-    with pytest.raises(StoreError, match="somebody else|another process"):
+    with pytest.raises(StoreError, match=r"somebody else|another process"):
         store.append([entry(TOY, begun("b")), entry(TOY, second), entry(TOY, second)])
     assert store.card("b") is None
     assert [row["seq"] for row in store.rows("a")] == [1]

@@ -120,10 +120,14 @@ def test_a_damaged_file_is_told_in_one_line(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4096 * 2 :] = b"\xa5" * (len(content) - 4096 * 2)
     path.write_bytes(bytes(content))
-    with pytest.raises(StoreError) as error:
+
+    def look() -> None:
         damaged = Sqlite(str(path))
         for number in range(200):
             list(damaged.rows(f"i{number}"))
+
+    with pytest.raises(StoreError) as error:
+        look()
     assert "damaged" in one_line(error)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from statewf.history.codec import decode_event, decode_snapshot, encode_snapshot, encode_step
 from statewf.machine import step as kernel
 from statewf.machine.effects import Call, CancelTimer, Recall, SetTimer
-from statewf.machine.events import AnyEvent, Event, Failed, Returned
+from statewf.machine.events import AnyEvent, Event, Failed, Fired, Returned
 from statewf.machine.fsm import Machine
 from statewf.machine.replay import replay
 from statewf.machine.snapshot import Rejected, Snapshot, Step, active, allowed, blank, region_state
@@ -112,7 +112,7 @@ def test_effects_say_exactly_how_what_is_in_flight_changed(given_data: st.DataOb
     for told in steps_of(journey(given_data.draw, machine)):
         if isinstance(told.event, Returned | Failed):
             calls.discard(told.event.call)
-        if hasattr(told.event, "timer"):
+        if isinstance(told.event, Fired):
             timers.pop((told.event.region, told.event.timer), None)
         for effect in told.effects:
             match effect:

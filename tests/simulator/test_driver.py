@@ -11,7 +11,7 @@ from statewf.errors import CompileError, DataError, EventRejected, HandlersError
 from statewf.machine.events import Event
 from statewf.machine.fsm import Machine
 from statewf.machine.work import Work
-from statewf.simulator import Driver
+from statewf.simulator import Driver, world
 from statewf.simulator.world import MOST_AT_ONCE
 
 from .support import Recorder, drive, machine, play, refusal
@@ -208,11 +208,17 @@ def test_timers_of_no_time_are_stopped_too() -> None:
         driver.advance(1)
 
 
-def test_many_replies_are_fine_when_somebody_gives_them() -> None:
-    driver = drive("{initialState: a, states: {a: {invoke: {handler: h, onDone: a}}}}")
-    for _ in range(MOST_AT_ONCE + 10):
-        driver.reply()
-    assert driver.history[-1].after.seq == MOST_AT_ONCE + 11
+def test_as_many_are_fine_when_somebody_asks_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "MOST_AT_ONCE", 10)
+    driver = drive("{initialState: a, states: {a: {on: {GO: {actions: {type: function, handler: f}}}, invoke: h}}}")
+    for _ in range(20):
+        driver.send("GO")
+    ring = drive(
+        "{initialState: a, states: {a: {onEntry: {type: function, handler: f}, invoke: {handler: h, onDone: a}}}}"
+    )
+    for _ in range(20):
+        ring.reply()
+    assert (len(driver.history), len(ring.history)) == (41, 42)
 
 
 def test_a_long_chain_of_answers_is_no_ring() -> None:

@@ -129,3 +129,9 @@ def test_an_ending_inside_a_compound_state_leaves_nothing_in_flight() -> None:
     # so the timer fires after the end and the call of `watch` is never recalled.
     assert driver.calls == ()
     assert dict(driver.snapshot.flight.deadlines) == {}
+
+
+def test_a_plain_way_to_a_failure_is_a_failure() -> None:
+    driver = drive("{initialState: a, states: {a: {on: {X: b}}, b: {terminal: true, outcome: failure}}}")
+    driver.send("X")
+    assert (driver.done, driver.success) == (True, False)

@@ -106,10 +106,10 @@ class Life:
     answers: tuple[list[object], list[object]]
     deeds: list[Deed]
 
-    def live(self, machine: Machine, **how: str) -> Driver:
+    def live(self, machine: Machine, instance: str = "local") -> Driver:
         """Go through it: nothing may be raised but refusals, and these change nothing."""
         handlers = dict(zip("fg", map(answering, self.answers), strict=True))
-        driver = Driver(machine, {"n": 1}, handlers=handlers, **how)
+        driver = Driver(machine, {"n": 1}, handlers=handlers, instance=instance)
         for deed in self.deeds:
             before, rows = driver.snapshot, len(driver.history)
             try:
@@ -216,7 +216,7 @@ def test_after_the_end_nothing_is_accepted(life: Life) -> None:
 @given(lives)
 def test_the_name_of_an_instance_is_in_keys_and_jitter_only(life: Life) -> None:
     machine = compile_definition(life.definition)
-    driver, other = life.live(machine), life.live(machine, instance="other")
+    driver, other = life.live(machine), life.live(machine, "other")
     replies = [made for made in other.history if isinstance(made.event, Returned | Failed)]
     assert all(made.before.flight.calls[made.event.call].key.startswith("other/") for made in replies)  # type: ignore[union-attr]  # replies only
     jitters = "full" in repr(life.definition)

@@ -151,6 +151,7 @@ def test_jitter_lies_within_the_delay_and_is_the_same_on_every_replay() -> None:
         ("FAILED NOTE +0.5 NOTE +0.5", "ship.$backoff ship.$backoff ship.$backoff ship.$backoff ship"),
         ("FAILED AGAIN +5", "ship.$backoff ship ship"),
         ("FAILED cancel", "ship.$backoff $cancelled"),
+        ('FAILED:{"odd":true} +1', "ship.$backoff odd"),  # data is merged; `always` holds in the state only
     ],
 )
 def test_between_attempts_all_but_the_retried_events_hold(script: str, trail: str) -> None:

@@ -77,15 +77,16 @@ def test_every_key_of_the_design() -> None:
             Cancel(6_000, now=True),
         ),
         expect={
-            **{
-                "state": "completed",
-                "success": True,
-                "cost": "2.00",
-                "elapsed": 6_100,
-                "completedSteps": ["extract"],
-            },
-            **{"failedSteps": [], "compensations": [], "rejected": ["SHIPPED"], "undelivered": [], "path": []},
-            **{"emitted": [], "history": [], "results": {}, "context": {}, "instance": "local"},
+            "state": "completed",
+            "success": True,
+            "cost": "2.00",
+            "elapsed": 6_100,
+            "completedSteps": ["extract"],
+            "rejected": ["SHIPPED"],
+            "instance": "local",
+            **dict.fromkeys(["failedSteps", "compensations", "undelivered", "path", "emitted", "history"], ()),
+            "results": {},
+            "context": {},
         },
     )
 
@@ -140,9 +141,9 @@ MISTAKES: list[tuple[Any, str, str, str | None]] = [
     ({"tasks": []}, "wrong-type", "$.tasks", None),
     ({"tasks": {"t": {}}}, "missing-key", "$.tasks.t", "add decision: approved"),
     (
-        {"tasks": {"t": {"decide": "x", "decision": "y"}}},
+        {"tasks": {"t": {"decison": "x", "decision": "y"}}},
         "unknown-key",
-        "$.tasks.t.decide",
+        "$.tasks.t.decison",
         "did you mean decision?",
     ),
     ({"tasks": {"t": [{"decision": 1}]}}, "wrong-type", "$.tasks.t[0].decision", None),

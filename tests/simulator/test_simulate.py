@@ -155,6 +155,29 @@ def test_events_wait_for_a_running_action_and_come_before_timers_then() -> None:
     assert run(script, slow).document()["rejected"] == ["OK", "OK", "X"]
 
 
+def test_events_that_waited_come_before_those_of_the_instant() -> None:
+    slow = machine(
+        """
+        initialState: a
+        states:
+          a:
+            onEntry: {type: function, handler: slow}
+            on: {FIRST: b, SECOND: x}
+          b: {onEntry: {type: function, handler: slow}, on: {SECOND: c}}
+          c: {on: {THIRD: d}}
+          d: {terminal: true}
+          x: {terminal: true}
+        """
+    )
+    script = {
+        "handlers": {"slow": {"after": "3s"}},
+        "events": sends(("3s", "SECOND"), ("4s", "THIRD"), ("1s", "FIRST")),
+    }
+    outcome = run(script, slow)
+    assert trail(outcome)[1:] == [(3_000, "b"), (6_000, "c"), (6_000, "d")]
+    assert outcome.document()["rejected"] == []
+
+
 def test_events_that_wait_for_an_action_which_never_ends_are_undelivered() -> None:
     stuck = machine("{initialState: a, states: {a: {onEntry: {type: function, handler: h}, on: {GO: a}}}}")
     outcome = run({"handlers": {"h": {"hang": True}}, "events": sends((5, "GO"), (6, "X"))}, stuck)
@@ -367,7 +390,7 @@ def test_a_definition_and_a_scenario_made_in_python() -> None:
 
 
 def test_a_scenario_that_does_not_fit_the_machine_is_refused() -> None:
-    with pytest.raises(ScenarioError, match="order never calls carge .*did you mean charge"):
+    with pytest.raises(ScenarioError, match=r"order never calls carge .*did you mean charge"):
         simulate(ORDER, Scenario(handlers={"carge": (Turn(),)}))
     with pytest.raises(ScenarioError, match="unknown-handler"):
         simulate(ORDER, {"handlers": {"carge": {}}})

@@ -6,7 +6,7 @@ import pytest
 
 from statewf.machine.step import MOST_DEFERRED
 
-from .support import drive, play, refusal
+from .support import Recorder, drive, play, refusal
 
 POLICIES = """
 initialState: asking
@@ -122,3 +122,16 @@ def test_a_deferred_event_is_offered_after_a_timer_and_a_reply_too() -> None:
           d: {terminal: true}
         """
     assert play(drive(text), "GO +1 <") == "a b d"
+
+
+def test_a_deferred_event_waits_for_the_actions_of_the_change_that_lets_it_in() -> None:
+    text = """
+        initialState: a
+        unexpected: defer
+        states:
+          a: {on: {GO: {target: b, actions: {type: function, handler: f, retryPolicy: {maxAttempts: 2}}}}}
+          b: {on: {X: c}}
+          c: {terminal: true}
+        """
+    driver = drive(text, f=Recorder().handler(OSError("once"), {}))
+    assert play(driver, "X GO +0.999 +0.001") == "a b b c"
