@@ -10,14 +10,14 @@ Below: `edges`, `search`, and the compiler's tree. Above: the rules, each a func
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import attrs
 
 from statewf.checker.edges import Edge, row_edges, settled
 from statewf.checker.findings import Finding, Severity
-from statewf.checker.search import components, shortest, way
+from statewf.checker.search import Arrival, components, shortest, way
 from statewf.compiler.emit import Notes
 from statewf.compiler.tree import BACKOFF, Node, Path, Tree, grow
 from statewf.definition.model import path_text
@@ -77,8 +77,8 @@ class Graph:
     # --- in a run: local states
 
     @cached_property
-    def arrivals(self) -> dict[str, Edge | None]:
-        """For each local state that can be entered, the last edge of a shortest way there."""
+    def arrivals(self) -> dict[str, Arrival]:
+        """The local states that can be entered, each with the end of a shortest way there."""
         first = self.region.start.target or ""
         return shortest(first, lambda local: (edge for edge in self.rows[local] if edge.open))
 
@@ -97,9 +97,11 @@ class Graph:
                     found[edge.target].append(edge)
         return found
 
-    def trace(self, local: str) -> tuple[str, ...]:
-        """What has to happen to get there, the least of it; empty where nothing does."""
-        return events_of(way(self.arrivals, local)) if local in self.arrivals else ()
+    def trace(self, local: str, after: Sequence[Edge] = ()) -> tuple[str, ...]:
+        """What has to happen to get there, and then to take some edges; empty if nothing has to, or too much."""
+        if local not in self.arrivals or self.arrivals[local].length + total(after) > LONGEST_TRACE:
+            return ()
+        return tuple(event for edge in (*way(self.arrivals, local), *after) for event in edge.events)
 
     @cached_property
     def circles(self) -> tuple[tuple[Edge, ...], ...]:
@@ -203,11 +205,9 @@ def written(local: str) -> str:
     return local.removesuffix(BACKOFF)
 
 
-def events_of(edges: Collection[Edge]) -> tuple[str, ...]:
-    """What has to happen to take these, one after another."""
-    if sum(edge.length for edge in edges) > LONGEST_TRACE:
-        return ()
-    return tuple(event for edge in edges for event in edge.events)
+def total(edges: Iterable[Edge]) -> int:
+    """How much has to happen to take these, one after another."""
+    return sum(edge.length for edge in edges)
 
 
 def _around(start: str, after: Mapping[str, Edge]) -> Iterator[Edge]:

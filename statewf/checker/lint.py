@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from statewf.checker.edges import Edge
 from statewf.checker.findings import Finding
-from statewf.checker.graph import Graph, events_of
+from statewf.checker.graph import Graph, total
 from statewf.checker.search import components, shortest, way
 from statewf.checker.shadows import event_never_accepted, shadowed_guard, shadowed_transition
 from statewf.checker.timing import dead_timeout, retry_never_fits, unused_retry
@@ -143,7 +143,7 @@ def unbounded_cycle(graph: Graph) -> Iterator[Finding]:
         leaf = graph.leaf(start)
         assert leaf is not None, "nothing leads on from $cancelled"
         message = f"{_shown(cycle)} can be repeated without end"
-        trace = events_of((*way(graph.arrivals, start), *cycle))
+        trace = graph.trace(start, cycle)
         hint = "bound it with retry and maxAttempts, or put its states into one with a timeout"
         yield graph.finding("unbounded-cycle", "warning", leaf.path, message, trace=trace, hint=hint)
 
@@ -170,7 +170,7 @@ def _shortest_cycle(group: Sequence[str], inner: Sequence[Edge], back: Sequence[
     for start in starts:
         arrivals = shortest(start, ways.__getitem__)
         found += [(*way(arrivals, edge.source), edge) for edge in back if edge.target == start]
-    return min(found, key=lambda cycle: sum(edge.length for edge in cycle))
+    return min(found, key=total)
 
 
 def _shown(cycle: Sequence[Edge]) -> str:

@@ -9,35 +9,41 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from itertools import count
+from typing import NamedTuple
 
 from statewf.checker.edges import Edge
 
 
-def shortest(start: str, steps: Callable[[str], Iterable[Edge]]) -> dict[str, Edge | None]:
-    """For each state that can be reached, the last edge of a way there on which the least has to happen."""
-    best = {start: 0}
-    arrivals: dict[str, Edge | None] = {start: None}
+class Arrival(NamedTuple):
+    """The end of a shortest way: how much has to happen on it, and its last edge, if it has any."""
+
+    length: int
+    edge: Edge | None
+
+
+def shortest(start: str, steps: Callable[[str], Iterable[Edge]]) -> dict[str, Arrival]:
+    """The states that can be reached, each with the end of a way there on which the least has to happen."""
+    arrivals = {start: Arrival(0, None)}
     serial = count()  # of equal ways, the one found first
     heap = [(0, next(serial), start)]
     while heap:
         length, _, state = heappop(heap)
-        if length > best[state]:
+        if length > arrivals[state].length:
             continue
         for edge in steps(state):
             if edge.target is None:
                 continue
             there = length + edge.length
-            if edge.target not in best or there < best[edge.target]:
-                best[edge.target] = there
-                arrivals[edge.target] = edge
+            if edge.target not in arrivals or there < arrivals[edge.target].length:
+                arrivals[edge.target] = Arrival(there, edge)
                 heappush(heap, (there, next(serial), edge.target))
     return arrivals
 
 
-def way(arrivals: Mapping[str, Edge | None], state: str) -> tuple[Edge, ...]:
+def way(arrivals: Mapping[str, Arrival], state: str) -> tuple[Edge, ...]:
     """The edges from the start to `state`, one after another."""
     found: list[Edge] = []
-    while (edge := arrivals[state]) is not None:
+    while (edge := arrivals[state].edge) is not None:
         found.append(edge)
         state = edge.source
     return tuple(reversed(found))

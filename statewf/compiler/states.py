@@ -167,17 +167,16 @@ class _Table:
         if state.timeout is not None:
             ops.append(Arm(TIMEOUT + node.name, Delay(state.timeout)))
         if state.invoke is not None:
-            ops.append(Open(node.name, state.invoke.handler, state.invoke.params))
+            slot = f"/{node.name}" if state.states else ""
+            ops.append(Open(node.name, state.invoke.handler, state.invoke.params, slot))
+        if state.terminal:
+            ops += (op for outer in node.lineage()[1:] for op in _release(outer))
         return tuple(ops)
 
     def exit(self, node: Node) -> tuple[Op, ...]:
         state = node.state
         ops = [self.op(action, f"{node.name}:exit:{i}") for i, action in enumerate(state.on_exit)]
-        if state.timeout is not None:
-            ops.append(Disarm(TIMEOUT + node.name))
-        if state.invoke is not None:
-            ops.append(Close(node.name))
-        return tuple(ops)
+        return (*ops, *_release(node))
 
     def op(self, action: Action, slot: str) -> Op:
         match action:
@@ -187,6 +186,14 @@ class _Table:
                 return Tell(event, data)
             case model.Assign(values):
                 return Assign(tuple(values.items()))
+
+
+def _release(node: Node) -> Iterable[Op]:
+    """Give up what a state holds on to while it is active: its timer and its call."""
+    if node.state.timeout is not None:
+        yield Disarm(TIMEOUT + node.name)
+    if node.state.invoke is not None:
+        yield Close(node.name)
 
 
 def waits(retry: model.Retry) -> bool:

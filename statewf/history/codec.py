@@ -137,6 +137,7 @@ def _queued(queued: Queued, snapshot: Snapshot) -> dict[str, Any]:
             document["policy"] = [attempts, delay.base, delay.growth, delay.cap, delay.jitter]
         case Open(owner=owner):
             document["owner"] = owner
+            document["slot"] = op.slot
     waiting = [queued.region, queued.key, queued.attempt, queued.call]
     return {**document, "waiting": waiting, "context": _context(queued.context, snapshot)}
 
@@ -145,7 +146,7 @@ def _decode_queued(document: dict[str, Any], now: Map[str, Json]) -> Queued:
     handler, params = document["handler"], _object(document["params"])
     op: Do | Open
     if "owner" in document:
-        op = Open(document["owner"], handler, params)
+        op = Open(document["owner"], handler, params, document["slot"])
     else:
         attempts, *delay = document["policy"]
         op = Do(handler, document["slot"], params, attempts, Delay(*delay))

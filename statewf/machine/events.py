@@ -36,7 +36,7 @@ class Event(_Event):
     __slots__ = ()
 
     def __new__(cls, name: str, data: object = None, at: int = 0, key: str | None = None) -> Self:
-        frozen = freeze_object(data, f"the data of {name}") if data else EMPTY
+        frozen = EMPTY if data is None else freeze_object(data, f"the data of {name}")
         return tuple.__new__(cls, (name, frozen, at, key))
 
 

@@ -89,11 +89,15 @@ class Do:
 
 @attrs.frozen
 class Open:
-    """Call a handler on behalf of state `owner`, after the actions that are queued."""
+    """Call a handler on behalf of state `owner`, after the actions that are queued.
+
+    `slot` tells the call of a compound state from that of the state within it, entered in the same visit.
+    """
 
     owner: str
     handler: str
     params: Object = EMPTY
+    slot: str = ""
 
 
 @attrs.frozen
@@ -145,6 +149,10 @@ class Transition:
     exit: tuple[Op, ...] = ()
     actions: tuple[Op, ...] = ()
     entry: tuple[Op, ...] = ()
+
+    def may(self, attempt: int) -> bool:
+        """Whether the counter allows it."""
+        return self.below is None or attempt < self.below
 
     @property
     def plain(self) -> bool:

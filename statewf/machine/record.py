@@ -144,7 +144,7 @@ def outputs(steps: Sequence[Step], rejected: Sequence[str] = ()) -> dict[str, An
 
 def refused_answers(steps: Iterable[Step]) -> list[str]:
     """The events that handlers answered with and nobody accepted."""
-    return [note.text.split(",")[0] for step in steps for note in step.notes if note.kind == "refused"]
+    return [note.event for step in steps for note in step.notes if note.kind == "refused"]
 
 
 def why(rejected: Rejected) -> str:

@@ -78,10 +78,14 @@ Disposition: TypeAlias = Literal["accepted", "deferred", "ignored"]
 
 
 class Note(NamedTuple):
-    """Something worth telling that changed no state: a faulting guard, a failed action, a refused answer."""
+    """Something worth telling that changed no state: a faulting guard, a failed action, a refused answer.
+
+    `event` is the name of a refused answer.
+    """
 
     kind: Literal["fault", "action-failed", "refused", "recalled", "livelock"]
     text: str
+    event: str = ""
 
 
 class Step(NamedTuple):
@@ -148,8 +152,12 @@ def allowed(machine: Machine, snapshot: Snapshot) -> tuple[str, ...]:
     """The events that some region knows where it is now, in document order; guards may still say no."""
     if snapshot.ended or not snapshot.seq:
         return ()
-    here = zip(machine.regions, active(snapshot), strict=True)
-    return tuple(dict.fromkeys(event for region, state in here for event in region.states[state].events))
+    found: dict[str, None] = {}
+    for number, region in enumerate(machine.regions):
+        name, attempt, _ = region_state(snapshot.regions, number)
+        state = region.states[name]
+        found |= dict.fromkeys(event for event in state.events if any(t.may(attempt) for t in state.on[event]))
+    return tuple(found)
 
 
 def due(snapshot: Snapshot) -> list[tuple[int, str, str]]:

@@ -150,7 +150,7 @@ def _unexpected(run: _Macrostep, event: Event) -> Step | Rejected:
     if "ignore" in policies:
         return run.done("ignored")
     where = ", ".join(state.name for state in states)
-    if any(event.name in state.on for state in states):
+    if event.name in allowed(machine, before):
         return run.refuse("guard", f"in {where} no guard holds for it")
     return run.refuse("unexpected", f"{where} does not accept it" if where else "nothing waits for it")
 
@@ -167,7 +167,7 @@ def _answer(machine: Machine, before: Snapshot, event: Returned | Failed) -> Ste
     run.invoked = run.invoked.delete((call.region, call.owner))
     if isinstance(event, Failed):
         told = Object({"error": event.error, "message": event.message})
-        run.pull(machine.numbers[call.region], ERROR + call.owner, told)
+        run.pull(machine.numbers[call.region], ERROR + call.owner, told, retryable=event.retryable)
     elif event.answer is None:
         run.pull(machine.numbers[call.region], DONE + call.owner, event.result)
     else:
@@ -247,10 +247,12 @@ class _Macrostep:
                 taken = True
         return taken
 
-    def pull(self, number: int, trigger: str, data: Json) -> None:
+    def pull(self, number: int, trigger: str, data: Json, *, retryable: bool = True) -> None:
         """Give one of the machine's own triggers to a region; without a transition nothing happens."""
         here = region_state(self.regions, number)
         candidates = self.machine.regions[number].states[here[0]].on.get(trigger, ())
+        if not retryable:
+            candidates = tuple(candidate for candidate in candidates if candidate.below is None)
         if chosen := self.choose(candidates, here, trigger, data):
             self.take(number, here, chosen, data)
 
@@ -313,7 +315,7 @@ class _Macrostep:
                 key = f"{self.before.instance}/{region}/{visit}/{slot}"
                 self.queue += (Queued(op, region, key, 1, self.context),)
             case Open():
-                key = f"{self.before.instance}/{region}/{visit}"
+                key = f"{self.before.instance}/{region}/{visit}{op.slot}"
                 self.queue += (Queued(op, region, key, attempt, None),)
             case Close():
                 self.close(op.owner, region)
@@ -424,6 +426,7 @@ class _Macrostep:
                 break
         else:
             self.notes += (Note("livelock", f"cut after {MOST_MICROSTEPS:,} transitions that need no event"),)
+            self.pump()
         return self.done("accepted")
 
     def always(self) -> bool:
@@ -440,7 +443,7 @@ class _Macrostep:
     def take_raised(self) -> None:
         event, self.raised = self.raised[0], self.raised[1:]
         if self.ended or not self.offer(event):
-            self.notes += (Note("refused", f"{event.name}, the answer of a handler, was not accepted"),)
+            self.notes += (Note("refused", f"{event.name}, the answer of a handler, was not accepted", event.name),)
 
     def offer_deferred(self) -> bool:
         """Whether one of them was accepted, first come, first served."""
