@@ -10,7 +10,7 @@ Below: `edges`, `search`, and the compiler's tree. Above: the rules, each a func
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import attrs
@@ -68,10 +68,10 @@ class Graph:
         return tuple(
             group
             for group in components(names, self.ways.__getitem__)
-            if not (self._leads_out(group) or self.tree.nodes[group[0]].state.terminal)
+            if not (self._leads_out(frozenset(group)) or self.tree.nodes[group[0]].state.terminal)
         )
 
-    def _leads_out(self, group: Collection[str]) -> bool:
+    def _leads_out(self, group: frozenset[str]) -> bool:
         return any(after not in group for name in group for after in self.ways[name])
 
     # --- in a run: local states

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import attrs
 
 from statewf.expr import Expression
+from statewf.machine.effects import Finish
 from statewf.values.frozen import EMPTY, Json, Object
 
 SEMANTICS = 1  # raised whenever the meaning of `step` changes; part of every machine's digest
@@ -41,6 +42,11 @@ class Delay:
     growth: Literal["constant", "linear", "exponential"] = "constant"
     cap: int | None = None
     jitter: bool = False
+    fixed: int | None = attrs.field(init=False, eq=False, repr=False)  # ms, where nothing has to be reckoned
+
+    @fixed.default
+    def _fixed(self) -> int | None:
+        return self.base if self.growth == "constant" and self.cap is None and not self.jitter else None
 
     def after(self, attempt: int, who: str) -> int:
         """Milliseconds after attempt number `attempt` (from 1) of `who`."""
@@ -156,10 +162,12 @@ class Transition:
 
     @property
     def plain(self) -> bool:
-        """Whether it always holds and only moves."""
-        conditional = self.guard is not None or self.below is not None
-        counted = self.attempt != "reset" or not self.anew
-        return not (conditional or counted or self.exit or self.actions or self.entry) and self.merges
+        """Whether it always holds and does nothing but move and set timers."""
+        always = self.guard is None and self.below is None
+        anew = self.attempt == "reset" and self.anew and self.merges
+        quiet = all(isinstance(op, Disarm) for op in self.exit) and not self.actions
+        timed = all(isinstance(op, Arm) and op.delay.fixed is not None for op in self.entry)
+        return self.target is not None and always and anew and quiet and timed
 
 
 @attrs.frozen
@@ -176,17 +184,10 @@ class LocalState:
     terminal: Literal["success", "failure"] | None = None
     unexpected: Literal["reject", "ignore", "defer"] = "reject"
     events: tuple[str, ...] = attrs.field(init=False, eq=False, repr=False)
-    plain: Mapping[str, str] = attrs.field(init=False, eq=False, repr=False)
 
     @events.default
     def _events(self) -> tuple[str, ...]:
         return tuple(trigger for trigger in self.on if not trigger.startswith("$"))
-
-    @plain.default
-    def _plain(self) -> dict[str, str]:
-        """Where events lead that do nothing but move: most of most machines, and worth a short cut."""
-        firsts = ((event, self.on[event][0]) for event in self.events)
-        return {event: first.target for event, first in firsts if first.plain and first.target is not None}
 
     def transitions(self) -> tuple[Transition, ...]:
         """All that leave or stay in this state, in document order."""
@@ -200,6 +201,28 @@ class Region:
     name: str
     start: Transition
     states: Mapping[str, LocalState]
+
+
+class Short(NamedTuple):
+    """A plain transition, ready made: all of its step that does not depend on the instance.
+
+    `transition` is None if it sets no timers.
+    """
+
+    target: str
+    ended: str
+    path: tuple[str | int, ...]
+    effects: tuple[Finish, ...]
+    transition: Transition | None
+
+
+def _ready(region: Region, source: str, transition: Transition) -> Short:
+    target = transition.target
+    assert target is not None, "a plain transition moves"
+    outcome = region.states[target].terminal
+    effects = (Finish(target, outcome),) if outcome else ()
+    timed = transition if transition.exit or transition.entry else None
+    return Short(target, outcome or "", (region.name, source, target, 1), effects, timed)
 
 
 @attrs.frozen
@@ -220,6 +243,18 @@ class Machine:
     semantics: int = SEMANTICS
     notes: Any = attrs.field(default=None, eq=False, repr=False)
     numbers: Mapping[str, int] = attrs.field(init=False, eq=False, repr=False)
+    short: Mapping[str, Mapping[str, Short]] = attrs.field(init=False, eq=False, repr=False)
+
+    @short.default
+    def _short(self) -> dict[str, dict[str, Short]]:
+        """Most of most machines: what events do that do little, by state; only where nothing can follow."""
+        if len(self.regions) != 1 or self.eventless:
+            return {}
+        (region,) = self.regions
+        return {
+            name: {event: _ready(region, name, state.on[event][0]) for event in state.events if state.on[event][0].plain}
+            for name, state in region.states.items()
+        }
 
     @numbers.default
     def _numbers(self) -> dict[str, int]:

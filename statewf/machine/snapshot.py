@@ -113,11 +113,12 @@ class Rejected(NamedTuple):
 
     `reason`: `terminal` (the instance ended), `unexpected` (the state does not know the event), `guard`
     (it does, but no guard holds), `full` (too many deferred), `busy` (an action is still running; ask
-    again when it is done), `stale` (a reply or timer nobody waits for), `started`.
+    again when it is done), `stale` (a reply or timer nobody waits for), `started` (twice),
+    `unstarted` (not yet).
     """
 
     event: AnyEvent
-    reason: Literal["terminal", "unexpected", "guard", "full", "busy", "stale", "started"]
+    reason: Literal["terminal", "unexpected", "guard", "full", "busy", "stale", "started", "unstarted"]
     message: str
     allowed: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()

@@ -56,7 +56,9 @@ def rates(runs: Mapping[str, Callable[[], Callable[[], int]]], rounds: int) -> d
         for name, prepare in runs.items():
             run = prepare()
             gc.collect()
+            gc.freeze()  # the collector walks what this run makes, not what a dozen imports left behind
             began = time.perf_counter()
             done = run()
             seen[name].append(done / (time.perf_counter() - began))
+            gc.unfreeze()
     return {name: statistics.median(figures) for name, figures in seen.items()}

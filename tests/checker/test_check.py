@@ -81,8 +81,13 @@ class TestReport:
             "transitions": 4,
             "findings": [
                 {
-                    "rule": "r", "severity": "warning", "where": "$.states.a", "message": "m",
-                    "trace": ["E"], "line": 3, "hint": "h",
+                    "rule": "r",
+                    "severity": "warning",
+                    "where": "$.states.a",
+                    "message": "m",
+                    "trace": ["E"],
+                    "line": 3,
+                    "hint": "h",
                 },
                 {"rule": "r", "severity": "error", "where": "$", "message": "m", "trace": []},
             ],

@@ -62,23 +62,20 @@ def test_every_rule_has_a_case() -> None:
 
 
 def test_lines_are_those_of_the_text() -> None:
-    text = "\n".join(
-        (
-            "name: lines",
-            "initialState: a",
-            "states:",
-            "  a:",
-            "    on:",
-            "      E:",
-            "        - done",
-            "        - target: done",
-            "          guard: context.x",
-            "    timeout: 1h",
-            "    timeoutTransition: done",
-            "  done: {terminal: true}",
-            "  lost: {timeout: 1s, timeoutTransition: done}",
-        )
-    )
+    text = """
+        initialState: a
+        states:
+          a:
+            on:
+              E:
+                - done
+                - target: done
+                  guard: context.x
+            timeout: 1h
+            timeoutTransition: done
+          done: {terminal: true}
+          lost: {timeout: 1s, timeoutTransition: done}
+    """
     lines = [(finding.rule, finding.line) for finding in check(wf.loads(text)).findings]
     assert lines == [("unreachable-state", 13), ("shadowed-transition", 8)]
 

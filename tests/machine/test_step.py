@@ -9,15 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from statewf.compiler import compile_definition
+from statewf.definition.model import State, StateMachine
 from statewf.history.codec import decode_event, decode_snapshot, encode_snapshot, encode_step
 from statewf.machine import step as kernel
 from statewf.machine.effects import Call, CancelTimer, Recall, SetTimer
-from statewf.machine.events import AnyEvent, Event, Failed, Fired, Returned
+from statewf.machine.events import AnyEvent, CallId, Cancel, Event, Failed, Fired, Returned, Start
 from statewf.machine.fsm import Machine
 from statewf.machine.replay import replay
-from statewf.machine.snapshot import Rejected, Snapshot, Step, active, allowed, blank, region_state
+from statewf.machine.snapshot import Rejected, Step, active, allowed, blank, region_state
 from statewf.machine.step import start, step
 from statewf.values.canonical import compact, digest
+from statewf.values.frozen import EMPTY
 from tests.worlds import data, happenings, machines
 
 
@@ -172,18 +175,32 @@ def test_between_macrosteps_nothing_is_left_that_could_happen_by_itself(
         assert region_state(told.after.regions, 0)[0]
 
 
-def test_a_plain_machine_takes_the_short_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that the law above is not kept by never taking it."""
-    from statewf.compiler import compile_definition
-    from statewf.definition.model import State, StateMachine
+@pytest.fixture
+def toy() -> Machine:
+    states = {"a": State({"GO": "b"}), "b": State(terminal=True, outcome="failure")}
+    return compile_definition(StateMachine("toy", "a", states))
 
-    machine = compile_definition(
-        StateMachine("m", "a", {"a": State({"GO": "b"}), "b": State(terminal=True, outcome="failure")})
-    )
+
+def test_a_plain_machine_takes_the_short_cut(monkeypatch: pytest.MonkeyPatch, toy: Machine) -> None:
+    """So that the law above is not kept by never taking it."""
+    begun = start(toy).after
     monkeypatch.setattr(kernel, "_Macrostep", None)  # the long way would not work now
-    begun = Snapshot("i", 1, 0, *blank(machine, "i")[3:5], (("a", 1, 1),), *blank(machine, "i")[6:])
-    told = step(machine, begun, Event("GO", {"x": 1}, 7))
+    told = step(toy, begun, Event("GO", {"x": 1}, 7))
     assert isinstance(told, Step)
     assert (active(told.after), told.after.ended, told.after.at) == (("b",), "failure", 7)
     assert dict(told.after.context) == {"x": 1}
 
+
+def test_nothing_happens_to_an_instance_before_its_start_or_twice(toy: Machine) -> None:
+    nowhere = blank(toy, "i")
+    for event in (Event("GO"), Cancel()):
+        refused = step(toy, nowhere, event)
+        assert isinstance(refused, Rejected)
+        assert refused.reason == "unstarted"
+    for reply in (Returned(CallId(1, 0)), Failed(CallId(1, 0), "E", "m"), Fired("main", "$timeout:a")):
+        refused = step(toy, nowhere, reply)
+        assert isinstance(refused, Rejected)
+        assert refused.reason == "stale"
+    again = step(toy, start(toy).after, Start(EMPTY))
+    assert isinstance(again, Rejected)
+    assert again.reason == "started"
