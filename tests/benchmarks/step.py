@@ -86,7 +86,8 @@ def _ours() -> Callable[[], int]:
 
     def drive() -> int:
         history: list[Step] = []
-        for snapshot in begun:
+        for first in begun:
+            snapshot = first
             for event in EVENTS:
                 made = step(MACHINE, snapshot, event)
                 history.append(made)  # type: ignore[arg-type]  # checked below, once
@@ -167,7 +168,8 @@ def _statemachine() -> Callable[[], int]:
 
     body = {names[name]: state for name, state in states.items()}
     members = {**body, **events, "after_transition": after_transition}
-    peer_class: Any = type(Peer)("Order", (Peer,), members)
+    metaclass: Any = type(Peer)
+    peer_class = metaclass("Order", (Peer,), members)
     peers = [peer_class() for _ in range(LIFECYCLES // 20)]  # it is slow: fewer of them say the same
 
     def drive() -> int:
