@@ -1,0 +1,100 @@
+"""Everything the documents say to type is typed, and says what they say it says.
+
+A `console` block is a shell session: lines led by `$ ` are run, one bash for all blocks of a page, and what
+they print is compared with what stands below them; `...` stands for anything. A `python` block is a
+program; its comments at the end are its output. A `yaml` block is a definition that reads and checks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from statewf.checker import check
+from statewf.files import loads
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MARK = "=-=-= {} =-=-="
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def matches(expected: str, got: str) -> bool:
+    """Whether it is that text; `...` stands for anything, and white space for white space."""
+    words = " ".join(expected.split()).split("...")
+    pattern = ".*".join(re.escape(word.strip()) for word in words)
+    return re.fullmatch(rf"\s*{pattern}\s*", " ".join(got.split()), re.DOTALL) is not None
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder to work in, that has the machines."""
+    (tmp_path / "machines").symlink_to(ROOT / "machines")
+    return tmp_path
+
+
+def environment() -> dict[str, str]:
+    paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return {**os.environ, "PATH": paths, "PYTHONPATH": "."}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_is_typed_answers_as_written(page: Path, place: Path) -> None:
+    commands: list[tuple[str, str]] = []
+    for block in blocks(page, "console"):
+        parts = re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
+        commands += [(command, output) for command, _, output in (part.partition("\n") for part in parts)]
+    script = "".join(f"{command}\necho '{MARK.format(n)}'\n" for n, (command, _) in enumerate(commands))
+    run = subprocess.run(
+        ["bash", "-c", f"exec 2>&1\n{script}"], cwd=place, env=environment(), capture_output=True, text=True, timeout=300
+    )
+    rest = run.stdout
+    for n, (command, expected) in enumerate(commands):
+        got, found, rest = rest.partition(MARK.format(n))
+        assert found, f"$ {command}\nnever ended:\n{got}"
+        got = re.sub(r"bash: line \d+: .*Killed.*", "", got)  # the shell's own word on a process that was killed
+        assert matches(expected, got), f"$ {command}\nexpected:\n{expected}\ngot:\n{got}"
+
+
+@pytest.mark.parametrize(
+    ("page", "block"),
+    [(page, block) for page in PAGES for block in blocks(page, "python")],
+    ids=lambda value: value.stem if isinstance(value, Path) else "",
+)
+def test_programs_print_what_their_comments_say(page: Path, block: str, place: Path) -> None:
+    said = re.search(r"((?:^# .*\n)+)\Z", block, re.MULTILINE)
+    expected = re.sub(r"^# ", "", said.group(1), flags=re.MULTILINE) if said else ""
+    run = subprocess.run(
+        [sys.executable, "-c", block], cwd=place, env=environment(), capture_output=True, text=True, timeout=120
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == expected
+
+
+def test_the_example_of_a_definition_has_no_errors() -> None:
+    (example,) = blocks(ROOT / "docs" / "definitions.md", "yaml")
+    assert check(loads(example)).ok
+
+
+def test_ci_runs_the_commands_of_the_readme() -> None:
+    """So that what a newcomer types first is what is tested."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    patterns = re.findall(r'sed -n "s/\^    \\\((.*?)\\\)\$', (ROOT / ".ci" / "run").read_text(encoding="utf-8"))
+    assert len(patterns) == 2
+    for pattern in patterns:
+        assert len(re.findall(rf"^    {pattern}$", text, re.MULTILINE)) == 1
+
+
+def test_a_wrong_answer_would_be_noticed() -> None:
+    assert matches("order-... is in\npaid.\n", "order-12 is in paid.")
+    assert not matches("order-... is in paid.", "order-12 is in paid. And more.")
+    assert not matches("", "something")
+    assert matches("...", "anything at all\n")
