@@ -76,7 +76,9 @@ def _totals(order: Any) -> list[str]:
         return [f"the total {order.get('total')!r} is not an amount of money"]
     if shipping is None or any(price is None for price in prices):
         return []  # told already, or nothing to add up
-    summed = sum((item.get("quantity", 0) * price for item, price in zip(items, prices, strict=True) if price), shipping)
+    summed = sum(
+        (item.get("quantity", 0) * price for item, price in zip(items, prices, strict=True) if price), shipping
+    )
     return [] if summed == total else [f"items and shipping add up to {summed}, but the total says {total}"]
 
 

@@ -54,7 +54,12 @@ def test_what_is_typed_answers_as_written(page: Path, place: Path) -> None:
         commands += [(command, output) for command, _, output in (part.partition("\n") for part in parts)]
     script = "".join(f"{command}\necho '{MARK.format(n)}'\n" for n, (command, _) in enumerate(commands))
     run = subprocess.run(
-        ["bash", "-c", f"exec 2>&1\n{script}"], cwd=place, env=environment(), capture_output=True, text=True, timeout=300
+        ["bash", "-c", f"exec 2>&1\n{script}"],
+        cwd=place,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     rest = run.stdout
     for n, (command, expected) in enumerate(commands):

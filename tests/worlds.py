@@ -46,7 +46,10 @@ data = st.fixed_dictionaries(
 # Strategies are made once, here: Hypothesis validates each new one, which is dear. So a target is drawn
 # as a number, and given a name of the machine at hand afterwards.
 _policy = st.builds(
-    RetryPolicy, st.integers(1, 3), base_delay=st.sampled_from([0, 10, 1000]), jitter=st.sampled_from(["none", "full"])
+    RetryPolicy,
+    st.integers(1, 3),
+    base_delay=st.sampled_from([0, 10, 1000]),
+    jitter=st.sampled_from(["none", "full"]),
 )
 _action = st.one_of(
     st.builds(Function, st.sampled_from(["f", "g"]), st.just({"p": 1}), st.none() | _policy),
@@ -78,7 +81,9 @@ _going = st.builds(
     invoke=st.none() | _invoke,
     unexpected=st.none() | _policies,
 )
-_timed = st.builds(lambda s, n, t: attrs.evolve(s, timeout=n, timeout_transition=t), _going, st.integers(1, 3000), _target)
+_timed = st.builds(
+    lambda s, n, t: attrs.evolve(s, timeout=n, timeout_transition=t), _going, st.integers(1, 3000), _target
+)
 _state = st.one_of(_going, _timed, _going, _timed, _end)
 
 

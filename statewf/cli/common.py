@@ -88,9 +88,7 @@ def checked(path: str) -> tuple[Machine, Report]:
     report = check(machine)
     if not report.ok:
         wrong = [finding for finding in report.findings if finding.severity == "error"]
-        raise CompileError(
-            (Diagnostic(f.rule, f.message, f.where, f.line, f.hint) for f in wrong), path
-        )
+        raise CompileError((Diagnostic(f.rule, f.message, f.where, f.line, f.hint) for f in wrong), path)
     return machine, report
 
 

@@ -185,7 +185,11 @@ def _anyio(main: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
 
 
 def _deliver(
-    instance: str, handlers: str | None, db: str, as_json: bool, give: Callable[[Instance], Coroutine[Any, Any, Receipt]]
+    instance: str,
+    handlers: str | None,
+    db: str,
+    as_json: bool,
+    give: Callable[[Instance], Coroutine[Any, Any, Receipt]],
 ) -> None:
     from statewf.cli.look import opened
 

@@ -69,9 +69,7 @@ def list_verb(state: str | None, machine: str | None, limit: int, db: str, as_js
         return
     from statewf.cli.tables import moment, table
 
-    rows = [
-        (card.id, card.name, _state(card), moment(card.updated), card.request_id or "") for card in cards
-    ]
+    rows = [(card.id, card.name, _state(card), moment(card.updated), card.request_id or "") for card in cards]
     table(("instance", "machine", "state", "last step", "request"), rows, "no instances")
 
 

@@ -76,7 +76,9 @@ def test_verb(paths: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         print_json({"ok": counts["passed"] == len(results), **counts, "scenarios": results})
     else:
-        click.echo(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count or verdict == "passed"))
+        click.echo(
+            ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count or verdict == "passed")
+        )
     click.get_current_context().exit(2 if counts["wrong"] else 1 if counts["failed"] else 0)
 
 

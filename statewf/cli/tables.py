@@ -67,9 +67,7 @@ def _shown(value: Any) -> str:
 
 def history(rows: Iterable[Mapping[str, Any]]) -> None:
     """A line a step: number, time, event, what changed, and the data as far as it fits."""
-    cells = [
-        (str(row["seq"]), moment(row["at"]), happened(row), changes(row), short(row["data"])) for row in rows
-    ]
+    cells = [(str(row["seq"]), moment(row["at"]), happened(row), changes(row), short(row["data"])) for row in rows]
     table(("seq", "at", "event", "change", "data"), cells, "no steps")
 
 

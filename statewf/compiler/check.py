@@ -76,7 +76,9 @@ def _invoke(tree: Tree, node: Node, invoke: Invoke) -> Iterator[Diagnostic]:
 def _retry(tree: Tree, node: Node, state: State) -> Iterator[Diagnostic]:
     if state.retry is not None and "$error" in state.retry.on and state.invoke is None:
         message = "retry.on says $error, but the state invokes nothing that could fail"
-        yield _diagnostic(tree, "unknown-name", message, (*node.path, "retry", "on"), "add invoke, or name an event")
+        yield _diagnostic(
+            tree, "unknown-name", message, (*node.path, "retry", "on"), "add invoke, or name an event"
+        )
 
 
 def _transitions(

@@ -281,7 +281,10 @@ class Sqlite:
             " (SELECT told FROM subscriber WHERE event = ? AND name = ?) ORDER BY number LIMIT ?"
         )
         found = self._all(query, event, event, subscriber, limit)
-        return [Emitted(number, key, of, name, freeze(json.loads(data)), at) for number, key, of, name, data, at in found]
+        return [
+            Emitted(number, key, of, name, freeze(json.loads(data)), at)
+            for number, key, of, name, data, at in found
+        ]
 
     def delivered(self, subscriber: str, event: str, number: int) -> None:
         with self._transaction() as db:

@@ -252,7 +252,11 @@ class Machine:
             return {}
         (region,) = self.regions
         return {
-            name: {event: _ready(region, name, state.on[event][0]) for event in state.events if state.on[event][0].plain}
+            name: {
+                event: _ready(region, name, state.on[event][0])
+                for event in state.events
+                if state.on[event][0].plain
+            }
             for name, state in region.states.items()
         }
 

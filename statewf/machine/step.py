@@ -499,7 +499,5 @@ class _Macrostep:
 
     def refuse(self, reason: str, message: str) -> Rejected:
         faults = tuple(note.text for note in self.notes)
-        told: Rejected = _new(
-            Rejected, (self.event, reason, message, allowed(self.machine, self.before), faults)
-        )
+        told: Rejected = _new(Rejected, (self.event, reason, message, allowed(self.machine, self.before), faults))
         return told

@@ -55,7 +55,9 @@ def missing(machine: Machine, handlers: Handlers) -> HandlersError | None:
         return None
     known = ", ".join(handlers) or "none"
     return HandlersError(
-        Diagnostic("missing-handler", f"{machine.name} calls {name}, which no handler answers to", hint=f"known: {known}")
+        Diagnostic(
+            "missing-handler", f"{machine.name} calls {name}, which no handler answers to", hint=f"known: {known}"
+        )
         for name in absent
     )
 

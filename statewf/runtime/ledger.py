@@ -134,4 +134,3 @@ class Ledger:
             pending.error = error
             pending.done.set()
             pending.live.notify()
-

@@ -94,7 +94,5 @@ class Performer:
     async def _result(self, handler: Handler, given: Work) -> Any:
         if inspect.iscoroutinefunction(handler):
             return await handler(given)
-        result = await anyio.to_thread.run_sync(
-            handler, given, abandon_on_cancel=True, limiter=self._threads
-        )
+        result = await anyio.to_thread.run_sync(handler, given, abandon_on_cancel=True, limiter=self._threads)
         return await result if inspect.isawaitable(result) else result

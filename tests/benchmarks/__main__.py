@@ -9,7 +9,9 @@ NAMES = ("step",)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Measure statewf beside its peers.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks", description="Measure statewf beside its peers."
+    )
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     chosen = parser.parse_args()

@@ -40,7 +40,9 @@ def steps_of(made: list[Step | Rejected]) -> list[Step]:
 
 
 @given(st.data(), machines)
-def test_step_is_total_deterministic_and_leaves_its_argument_alone(given_data: st.DataObject, machine: Machine) -> None:
+def test_step_is_total_deterministic_and_leaves_its_argument_alone(
+    given_data: st.DataObject, machine: Machine
+) -> None:
     snapshot = start(machine, {"n": 0}, instance="i").after
     for _ in range(10):
         event = given_data.draw(happenings(machine, snapshot))

@@ -1,0 +1,116 @@
+"""What the compiler refuses, all at once; and what the digest covers."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from statewf.compiler import compile_definition
+from statewf.definition.model import Retry, State, StateMachine
+from statewf.errors import CompileError
+from statewf.files import loads
+from statewf.machine.fsm import CANCEL, CANCELLED
+
+
+def refused(text: str) -> list[tuple[str, str, int | None]]:
+    with pytest.raises(CompileError) as error:
+        compile_definition(loads(text))
+    return [(told.code, told.path, told.line) for told in error.value.diagnostics]
+
+
+def test_every_name_that_leads_nowhere_is_told_with_its_line() -> None:
+    text = """
+initialState: strat
+states:
+  start:
+    on:
+      GO: middel
+      STOP: [{target: end, guard: contxt.n > 1}, {target: ends}]
+    timeout: 1s
+    timeoutTransition: nowhere
+    always: {target: end, guard: event.data.n > 1}
+    retry: {maxAttempts: 2, on: $error}
+  middle:
+    initial: x
+    states: {y: {on: {GO: z}}}
+  end: {terminal: true, onEntry: {type: assign, set: {n: nn + 1}}}
+"""
+    assert refused(text) == [
+        ("unknown-initial", "$.initialState", 2),
+        ("unknown-target", "$.states.start.on.GO", 6),
+        ("unknown-name", "$.states.start.on.STOP[0].guard", 7),
+        ("unknown-target", "$.states.start.on.STOP[1]", 7),
+        ("unknown-name", "$.states.start.always.guard", 10),
+        ("unknown-target", "$.states.start.timeoutTransition", 9),
+        ("unknown-name", "$.states.start.retry.on", 11),
+        ("unknown-initial", "$.states.middle.initial", 13),
+        ("unknown-target", "$.states.middle.states.y.on.GO", 14),
+        ("unknown-name", "$.states.end.onEntry.set.n", 15),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("initialState: a\nstates: {a: {on: {GO: bb}}, b: {terminal: true}}", "did you mean b?"),
+        ("initialState: a\nstates: {a: {on: {GO: c}}, b: {initial: c, states: {c: {terminal: true}}}}", "b.c?"),
+        ("initialState: a\nstates: {a: {on: {GO: {target: b, guard: paid}}}, b: {terminal: true}}", "'paid'"),
+        (
+            "initialState: a\nstates: {a: {always: {target: b, guard: event.data.n}}, b: {terminal: true}}",
+            "no event",
+        ),
+    ],
+)
+def test_hints_help(text: str, hint: str) -> None:
+    with pytest.raises(CompileError) as error:
+        compile_definition(loads(text))
+    (told,) = error.value.diagnostics
+    assert told.hint is not None
+    assert hint in told.hint
+
+
+def test_two_states_of_one_full_name_are_refused() -> None:
+    text = "initialState: a\nstates: {a: {initial: b, states: {b: {on: {GO: c}}}}, a.b: {on: {GO: c}}, c: {terminal: true}}"
+    assert [code for code, _, _ in refused(text)] == ["duplicate-state"]
+
+
+BASE = StateMachine("m", "a", {"a": State({"GO": "b"}), "b": State(terminal=True)})
+
+
+def test_the_digest_covers_behaviour_and_nothing_else() -> None:
+    digest = compile_definition(BASE).digest
+    spoken = attrs.evolve(BASE, description="what it is for", properties=[{"existence": "b"}])
+    assert compile_definition(spoken).digest == digest
+    described = attrs.evolve(BASE, states={"a": State({"GO": "b"}, description="first"), "b": State(terminal=True)})
+    assert compile_definition(described).digest == digest
+    for other in (
+        attrs.evolve(BASE, name="n"),
+        attrs.evolve(BASE, unexpected="defer"),
+        attrs.evolve(BASE, pricing={"model": "per-execution", "rate": 1}),
+        attrs.evolve(BASE, states={"a": State({"STOP": "b"}), "b": State(terminal=True)}),
+    ):
+        assert compile_definition(other).digest != digest
+
+
+def test_the_table_of_a_retry_with_a_delay() -> None:
+    waiting = State({"FAIL": "b", "STOP": "b"}, retry=Retry(3, "FAIL", base_delay="2s"))
+    machine = compile_definition(attrs.evolve(BASE, states={"a": waiting, "b": State(terminal=True)}))
+    states = machine.regions[0].states
+    assert list(states) == ["a", "a.$backoff", "b", CANCELLED]
+    assert [(t.target, t.below, t.attempt) for t in states["a"].on["FAIL"]] == [
+        ("a.$backoff", 3, "keep"),
+        ("b", None, "reset"),
+    ]
+    between = states["a.$backoff"]
+    assert list(between.on) == ["$retry:a", "STOP", CANCEL]
+    assert between.on["$retry:a"][0].attempt == "bump"
+
+
+def test_handlers_are_named_once_in_document_order() -> None:
+    text = """
+initialState: a
+states:
+  a: {onEntry: [{type: function, handler: f}, {type: function, handler: g}], invoke: h, on: {GO: b}}
+  b: {terminal: true, onEntry: {type: function, handler: f}}
+"""
+    assert compile_definition(loads(text)).handlers() == ("f", "g", "h")
