@@ -125,7 +125,7 @@ class Graph:
 
     @cached_property
     def resting(self) -> tuple[str, ...]:
-        """The local states in which a run may wait for something; a livelock is cut, so it rests on its ring."""
+        """The local states in which a run may wait for something; in a livelock no `always` is taken, so it rests where it was led."""
         waits = (name for name in self.entered if name in self.circling or not self.passing(name))
         return tuple(name for name in waits if self.region.states[name].terminal is None)
 

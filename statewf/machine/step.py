@@ -11,7 +11,8 @@ One external event is one macrostep:
 4. A timer pulls the trigger of its name. A state that is left by a timer or a cancel takes the action
    that is still running with it; the actions queued behind it still run.
 5. Then all that became enabled, until nothing is: `always` transitions; then queued actions; then, when
-   no action is open, answers that are events; then deferred events, after a change of state.
+   no action is open, answers that are events; then deferred events, after a change of state. Should the
+   `always` transitions run in a circle, none of them is taken, and the step says so (`livelock`).
 
 Every tie is broken by document order. The cost is that of the regions touched. `step` never raises.
 """
@@ -21,6 +22,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import is_not
 from typing import assert_never
+
+import attrs
 
 from statewf.expr import UNDEFINED, Expression, Fault
 from statewf.machine.effects import ACTION, Call, CancelTimer, Effect, Emit, Finish, Recall, SetTimer
@@ -58,7 +61,7 @@ from statewf.machine.snapshot import (
 from statewf.values.frozen import EMPTY, Json, Map, Object, freeze_object
 
 MOST_DEFERRED = 1_000
-MOST_MICROSTEPS = 1_000  # a macrostep that takes more runs in a circle: it is cut, and the row says so
+MOST_ALWAYS = 1_000  # `always` transitions in one macrostep: more run in a circle, and none is taken
 BACKOFF = "$action"  # the timer between two attempts of a function action; it belongs to no region
 
 _new = tuple.__new__  # half the price of a named tuple's own constructor, where it counts
@@ -73,6 +76,21 @@ def start(machine: Machine, inputs: object = None, *, instance: str = "local", a
 
 def step(machine: Machine, snapshot: Snapshot, event: AnyEvent) -> Step | Rejected:
     """What happens to an instance at `snapshot` when `event` does; see the rules above."""
+    try:
+        return _step(machine, snapshot, event)
+    except _Circle:
+        told = _step(attrs.evolve(machine, eventless=()), snapshot, event)
+        if isinstance(told, Rejected):
+            return told
+        note = Note("livelock", f"more than {MOST_ALWAYS:,} always transitions in a row: none was taken")
+        return told._replace(notes=(*told.notes, note))
+
+
+class _Circle(Exception):
+    """The `always` transitions of a macrostep do not come to rest."""
+
+
+def _step(machine: Machine, snapshot: Snapshot, event: AnyEvent) -> Step | Rejected:
     match event:
         case Event():
             return _receive(machine, snapshot, event)
@@ -439,8 +457,12 @@ class _Macrostep:
 
     def settle(self) -> Step:
         offered = -1 if self.before.flight.queue else 0  # how much of the path the deferred events have seen
-        for _ in range(MOST_MICROSTEPS):
+        circling = 0
+        while True:
             if self.machine.eventless and self.always():
+                circling += 1
+                if circling > MOST_ALWAYS:
+                    raise _Circle
                 continue
             if self.queue:
                 self.pump()
@@ -453,9 +475,6 @@ class _Macrostep:
                     offered = len(self.path)
             else:
                 break
-        else:
-            self.notes += (Note("livelock", f"cut after {MOST_MICROSTEPS:,} transitions that need no event"),)
-            self.pump()
         return self.done("accepted")
 
     def always(self) -> bool:

@@ -141,6 +141,8 @@ def test_always_may_lead_away_from_the_initial_state() -> None:
 def test_a_circle_of_always_is_cut_and_told() -> None:
     driver = drive("{initialState: a, states: {a: {always: b, on: {X: c}}, b: {always: a}, c: {terminal: true}}}")
     assert driver.history[0].notes[0].kind == "livelock"
+    assert driver.state == "a"  # none of them is taken
+    assert play(driver, "X") == "c"
 
 
 ORDER = """

@@ -39,28 +39,24 @@ def test_what_is_a_duration(written: object, expected: int) -> None:
     assert milliseconds(written) == expected
 
 
-@pytest.mark.parametrize(
-    "written",
-    [
-        "",
-        "P",
-        "PT",
-        "s",
-        "30",
-        "30 parsecs",
-        "s30",
-        "1h-",
-        "-30s",
-        -1,
-        True,
-        None,
-        1.5,
-        [],
-        "9" * 200 + "s",
-        LONGEST + 1,
-    ]
-    + [timedelta(days=-1), "PT1D", "1e3s", "٣٠s " * 40],
-)
+WRONG = [
+    "",
+    "P",
+    "PT",
+    "s",
+    "30",
+    "30 parsecs",
+    "s30",
+    "1h-",
+    "-30s",
+    "PT1D",
+    "1e3s",
+    "9" * 200 + "s",
+    "\u0663s" * 40,
+]
+
+
+@pytest.mark.parametrize("written", [*WRONG, -1, LONGEST + 1, True, None, 1.5, [], timedelta(days=-1)])
 def test_what_is_none(written: object) -> None:
     with pytest.raises(ValueError, match=r"."):
         milliseconds(written)

@@ -110,6 +110,7 @@ def test_nesting_ends() -> None:
 
 def test_an_object_is_asked_for_by_name() -> None:
     assert freeze_object(None, "the inputs") is EMPTY
-    for value in ([], "text", 0, False):
+    others: tuple[object, ...] = ([], "text", 0, False)
+    for value in others:
         with pytest.raises(DataError, match="the inputs must be an object"):
             freeze_object(value, "the inputs")
