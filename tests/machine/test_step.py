@@ -16,6 +16,7 @@ from statewf.machine import step as kernel
 from statewf.machine.effects import Call, CancelTimer, Recall, SetTimer
 from statewf.machine.events import AnyEvent, CallId, Cancel, Event, Failed, Fired, Returned, Start
 from statewf.machine.fsm import Machine
+from statewf.machine.macrostep import BACKOFF
 from statewf.machine.replay import replay
 from statewf.machine.snapshot import Rejected, Step, active, allowed, blank, region_state
 from statewf.machine.step import start, step
@@ -156,7 +157,7 @@ def test_the_short_cut_says_what_the_long_way_says(given_data: st.DataObject, ma
         event: AnyEvent = given_data.draw(happenings(machine, snapshot))
         told = step(machine, snapshot, event)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(kernel, "_short_cut", lambda *_: None)
+            patch.setattr(kernel, "short_cut", lambda *_: None)
             assert step(machine, snapshot, event) == told
         snapshot = told.after if isinstance(told, Step) else snapshot
 
@@ -170,7 +171,7 @@ def test_between_macrosteps_nothing_is_left_that_could_happen_by_itself(
         if any(note.kind == "livelock" for note in told.notes):
             continue
         if flight.queue:
-            waits = ("", kernel.BACKOFF) in flight.deadlines
+            waits = ("", BACKOFF) in flight.deadlines
             assert (flight.queue[0].call in flight.calls) != waits
         else:
             assert not flight.raised
@@ -186,7 +187,7 @@ def toy() -> Machine:
 def test_a_plain_machine_takes_the_short_cut(monkeypatch: pytest.MonkeyPatch, toy: Machine) -> None:
     """So that the law above is not kept by never taking it."""
     begun = start(toy).after
-    monkeypatch.setattr(kernel, "_Macrostep", None)  # the long way would not work now
+    monkeypatch.setattr(kernel, "Macrostep", None)  # the long way would not work now
     told = step(toy, begun, Event("GO", {"x": 1}, 7))
     assert isinstance(told, Step)
     assert (active(told.after), told.after.ended, told.after.at) == (("b",), "failure", 7)

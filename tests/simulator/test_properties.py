@@ -19,6 +19,7 @@ from statewf.errors import EventRejected, KeyConflict, NonRetryable
 from statewf.machine import step as kernel
 from statewf.machine.events import Cancel, Event, Failed, Fired, Returned
 from statewf.machine.fsm import Machine
+from statewf.machine.macrostep import BACKOFF
 from statewf.machine.replay import replay
 from statewf.machine.snapshot import Snapshot, Step, active, blank, due
 from statewf.simulator import Driver
@@ -145,7 +146,7 @@ def test_the_same_life_again_is_the_same_with_and_without_the_short_cut(life: Li
     driver = lived(life)
     told = [repr(made.before) for made in driver.history]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernel, "_short_cut", lambda *_: None)
+        patch.setattr(kernel, "short_cut", lambda *_: None)
         long = lived(life)
     assert (long.history, long.emitted, long.now) == (driver.history, driver.emitted, driver.now)
     assert [repr(made.before) for made in driver.history] == told  # nothing that was passed on was changed
@@ -198,7 +199,7 @@ def assert_flight(machine: Machine, snapshot: Snapshot) -> None:
     assert timers == {trigger for trigger in state.on if trigger.startswith(("$timeout:", "$retry:"))}
     owners = [call.owner for call in snapshot.flight.calls.values()]
     assert all(owner == "" or f"$done:{owner}" in state.on for owner in owners)
-    assert owners.count("") + (("", kernel.BACKOFF) in snapshot.flight.deadlines) <= 1
+    assert owners.count("") + (("", BACKOFF) in snapshot.flight.deadlines) <= 1
 
 
 @given(lives)

@@ -1,0 +1,319 @@
+"""One macrostep in the making: transitions taken, operations performed, until nothing is enabled.
+
+Under `step`, which says what is done and when; here stands how. A `Macrostep` is the only thing in the
+kernel that changes while it lives, and it lives as long as one call of `step`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import is_not
+from typing import assert_never
+
+from statewf.expr import UNDEFINED, Expression, Fault
+from statewf.machine.effects import ACTION, Call, CancelTimer, Effect, Emit, Finish, Recall, SetTimer
+from statewf.machine.events import AnyEvent, CallId, Event, Failed, Returned
+from statewf.machine.fsm import Arm, Assign, Close, Disarm, Do, Machine, Op, Open, Tell, Transition, opens
+from statewf.machine.snapshot import (
+    Disposition,
+    Flight,
+    Note,
+    Queued,
+    RegionState,
+    Rejected,
+    Snapshot,
+    Step,
+    allowed,
+    moved,
+    region_state,
+)
+from statewf.values.frozen import EMPTY, Json, Object
+
+MOST_ALWAYS = 1_000  # `always` transitions in one macrostep: more run in a circle, and none is taken
+BACKOFF = "$action"  # the timer between two attempts of a function action; it belongs to no region
+
+_new = tuple.__new__  # half the price of a named tuple's own constructor
+
+
+class Circle(Exception):
+    """The `always` transitions of a macrostep do not come to rest."""
+
+
+class Macrostep:
+    """A snapshot in the making, private to one call of `step`."""
+
+    __slots__ = (
+        "at",
+        "before",
+        "calls",
+        "context",
+        "deadlines",
+        "deferred",
+        "effects",
+        "ended",
+        "event",
+        "inputs",
+        "invoked",
+        "machine",
+        "notes",
+        "opened",
+        "path",
+        "queue",
+        "raised",
+        "regions",
+    )
+
+    def __init__(self, machine: Machine, before: Snapshot, event: AnyEvent, at: int) -> None:
+        self.machine = machine
+        self.before = before
+        self.event = event
+        _, _, earlier, self.inputs, self.context, self.regions, flight, self.ended = before
+        self.deadlines, self.calls, self.invoked, self.queue, self.raised, self.deferred = flight
+        self.at = max(at, earlier)  # time never runs backwards within an instance
+        self.opened = 0
+        self.effects: tuple[Effect, ...] = ()  # short, mostly empty: cheaper than lists
+        self.path: tuple[str | int, ...] = ()
+        self.notes: tuple[Note, ...] = ()
+
+    # --- transitions
+
+    def offer(self, event: Event) -> bool:
+        """Give a named event to the regions that know it; whether one took it."""
+        taken = False
+        for number in self.machine.listeners.get(event.name, ()):
+            here = region_state(self.regions, number)
+            candidates = self.machine.regions[number].states[here[0]].on.get(event.name)
+            if candidates and (chosen := self.choose(candidates, here, event.name, event.data)):
+                self.take(number, here, chosen, event.data)
+                taken = True
+        return taken
+
+    def pull(self, number: int, trigger: str, data: Json, *, retryable: bool = True) -> None:
+        """Give one of the machine's own triggers to a region; without a transition nothing happens."""
+        here = region_state(self.regions, number)
+        candidates = self.machine.regions[number].states[here[0]].on.get(trigger, ())
+        if not retryable:
+            candidates = tuple(candidate for candidate in candidates if candidate.below is None)
+        if chosen := self.choose(candidates, here, trigger, data):
+            self.take(number, here, chosen, data)
+
+    def choose(
+        self, candidates: Sequence[Transition], here: RegionState, trigger: str, data: Json
+    ) -> Transition | None:
+        for transition in candidates:
+            if transition.below is not None and here[1] >= transition.below:
+                continue
+            if transition.guard is None or self.holds(transition.guard, here, trigger, data):
+                return transition
+        return None
+
+    def holds(self, guard: Expression, here: RegionState, trigger: str, data: Json) -> bool:
+        try:
+            return guard.holds(self.scope(here, trigger, data))
+        except Fault as fault:
+            self.notes += (Note("fault", f"guard {guard.text}: {fault}"),)
+            return False
+
+    def scope(self, here: RegionState, trigger: str, data: Json) -> dict[str, object]:
+        """What conditions see."""
+        event = {"name": trigger, "data": data}
+        return {"inputs": self.inputs, "context": self.context, "event": event, "attempt": here[1]}
+
+    def take(self, number: int, here: RegionState, transition: Transition, data: Json) -> None:
+        region = self.machine.regions[number]
+        for op in transition.exit:
+            self.perform(op, region.name, here, transition.trigger, data)
+        if data and transition.merges and isinstance(data, Object):
+            self.context = self.context.update(data)
+        for op in transition.actions:
+            self.perform(op, region.name, here, transition.trigger, data)
+        target = transition.target
+        if target is None:
+            return
+        source, attempt, visit = here
+        attempt = 1 if transition.attempt == "reset" else attempt + (transition.attempt == "bump")
+        there = (target, attempt, visit + transition.anew)
+        self.regions = moved(self.regions, number, there)
+        self.path += (region.name, source, target, attempt)
+        for op in transition.entry:
+            self.perform(op, region.name, there, transition.trigger, data)
+        outcome = region.states[target].terminal
+        if outcome is not None:
+            self.ended = outcome
+            self.effects += (Finish(target, outcome),)
+
+    def perform(self, op: Op, region: str, where: RegionState, trigger: str, data: Json) -> None:
+        _, attempt, visit = where
+        match op:
+            case Arm():
+                delay = op.delay.fixed
+                if delay is None:
+                    delay = op.delay.after(attempt, f"{self.before.instance}/{region}/{visit}")
+                at = self.at + delay
+                self.deadlines = self.deadlines.set((region, op.timer), at)
+                self.effects += (SetTimer(region, op.timer, at),)
+            case Disarm():
+                self.disarm(region, op.timer)
+            case Do():
+                slot = op.slot or f"{self.before.seq + 1}.{len(self.queue)}"
+                key = f"{self.before.instance}/{region}/{visit}/{slot}"
+                self.queue += (Queued(op, region, key, 1, self.context),)
+            case Open():
+                key = f"{self.before.instance}/{region}/{visit}{op.slot}"
+                self.queue += (Queued(op, region, key, attempt, None),)
+            case Close():
+                self.close(op.owner, region)
+            case Tell():
+                told = op.data if op.data is not None else Object(sorted(self.context.items()))
+                self.effects += (Emit(op.event, told),)
+            case Assign():
+                self.assign(op, self.scope(where, trigger, data))
+            case _:
+                assert_never(op)
+
+    def disarm(self, region: str, timer: str) -> None:
+        if (region, timer) in self.deadlines:
+            self.deadlines = self.deadlines.delete((region, timer))
+            self.effects += (CancelTimer(region, timer),)
+
+    def assign(self, op: Assign, scope: dict[str, object]) -> None:
+        values: dict[str, Json] = {}
+        for key, expression in op.values:
+            try:
+                value = expression.evaluate(scope)
+            except Fault as fault:
+                self.notes += (Note("fault", f"assign {key} = {expression.text}: {fault}"),)
+            else:
+                values[key] = None if value is UNDEFINED else value
+        self.context = self.context.update(values)
+
+    # --- calls
+
+    def close(self, owner: str, region: str) -> None:
+        """Forget the call of an `invoke`, whether it is open or still queued."""
+        if call := self.invoked.get((region, owner)):
+            self.calls = self.calls.delete(call)
+            self.invoked = self.invoked.delete((region, owner))
+            self.effects += (Recall(call),)
+        elif self.queue:
+            self.queue = tuple(q for q in self.queue if not (q.region == region and opens(q.op, owner)))
+
+    def pump(self) -> None:
+        """Open what is queued: the calls of `invoke` at once, actions one at a time."""
+        while self.queue and self.queue[0].call is None and ("", BACKOFF) not in self.deadlines:
+            queued = self.queue[0]
+            op = queued.op
+            number = CallId(self.before.seq + 1, self.opened)
+            owner = op.owner if isinstance(op, Open) else ACTION
+            call = Call(
+                number, queued.region, owner, op.handler, op.params, queued.attempt, queued.key, queued.context
+            )
+            self.opened += 1
+            self.calls = self.calls.set(number, call)
+            self.effects += (call,)
+            if isinstance(op, Open):
+                self.invoked = self.invoked.set((queued.region, owner), number)
+                self.queue = self.queue[1:]
+            else:
+                self.queue = (queued._replace(call=number), *self.queue[1:])
+
+    def finish_action(self, event: Returned | Failed) -> None:
+        """The running action was answered: try it again, or make room for the next."""
+        head = self.queue[0]
+        op = head.op
+        assert isinstance(op, Do)
+        if isinstance(event, Returned):
+            self.queue = self.queue[1:]
+            if event.answer is not None:
+                self.raised = (*self.raised, event.answer)
+        elif event.retryable and head.attempt < op.max_attempts:
+            self.queue = (head._replace(call=None, attempt=head.attempt + 1), *self.queue[1:])
+            at = self.at + op.delay.after(head.attempt, head.key)
+            if at > self.at:
+                self.deadlines = self.deadlines.set(("", BACKOFF), at)
+                self.effects += (SetTimer("", BACKOFF, at),)
+        else:
+            self.queue = self.queue[1:]
+            self.notes += (Note("action-failed", f"{op.handler}: {event.error}: {event.message}"),)
+
+    def abandon_action(self) -> None:
+        """If a state was left, stop the action that was running in it; those behind it go on."""
+        queue = self.before.flight.queue
+        head = queue[0] if queue else None
+        if head is None or head.region not in self.path[::4]:
+            return
+        self.queue = self.queue[1:]
+        self.notes += (Note("recalled", f"{head.op.handler}: its state was left"),)
+        if head.call is not None:
+            self.calls = self.calls.delete(head.call)
+            self.effects += (Recall(head.call),)
+        else:
+            self.disarm("", BACKOFF)
+
+    # --- until nothing is enabled
+
+    def settle(self) -> Step:
+        offered = -1 if self.before.flight.queue else 0  # how much of the path the deferred events have seen
+        circling = 0
+        while True:
+            if self.machine.eventless and self.always():
+                circling += 1
+                if circling > MOST_ALWAYS:
+                    raise Circle
+                continue
+            if self.queue:
+                self.pump()
+                if self.queue:
+                    break
+            if self.raised:
+                self.take_raised()
+            elif self.deferred and len(self.path) > offered:
+                if not self.offer_deferred():
+                    offered = len(self.path)
+            else:
+                break
+        return self.done("accepted")
+
+    def always(self) -> bool:
+        if self.ended:
+            return False
+        for number in self.machine.eventless:
+            here = region_state(self.regions, number)
+            candidates = self.machine.regions[number].states[here[0]].always
+            if chosen := self.choose(candidates, here, "", EMPTY):
+                self.take(number, here, chosen, EMPTY)
+                return True
+        return False
+
+    def take_raised(self) -> None:
+        event, self.raised = self.raised[0], self.raised[1:]
+        if self.ended or not self.offer(event):
+            self.notes += (Note("refused", f"{event.name}, the answer of a handler, was not accepted", event.name),)
+
+    def offer_deferred(self) -> bool:
+        """Whether one of them was accepted, first come, first served."""
+        if not self.ended:
+            for i, event in enumerate(self.deferred):
+                if self.offer(event):
+                    self.deferred = (*self.deferred[:i], *self.deferred[i + 1 :])
+                    return True
+        return False
+
+    # --- the end of the macrostep
+
+    def done(self, disposition: Disposition) -> Step:
+        instance, seq, *_, flight, _ = before = self.before
+        now = (self.deadlines, self.calls, self.invoked, self.queue, self.raised, self.deferred)
+        if any(map(is_not, flight, now)):
+            flight = _new(Flight, now)
+        after = _new(
+            Snapshot,
+            (instance, seq + 1, self.at, self.inputs, self.context, self.regions, flight, self.ended),
+        )
+        made: Step = _new(Step, (before, self.event, after, self.effects, self.path, disposition, self.notes))
+        return made
+
+    def refuse(self, reason: str, message: str) -> Rejected:
+        faults = tuple(note.text for note in self.notes)
+        told: Rejected = _new(Rejected, (self.event, reason, message, allowed(self.machine, self.before), faults))
+        return told
