@@ -1,18 +1,20 @@
-"""What the verbs share: options, reading input, one JSON document, one way to tell a mistake."""
+"""What the verbs share: options, reading input, compiling a file, and the one JSON document."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import attrs
 import click
 
-from statewf.errors import DataError, Diagnostic, EventRejected, InputError, StatewfError
+from statewf.errors import DataError, Diagnostic, InputError
 
 if TYPE_CHECKING:
-    from statewf.checker import Report
+    from statewf.definition.document import Document
     from statewf.machine.fsm import Machine
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
@@ -20,10 +22,18 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 DATABASE = "statewf.db"
 
 
+def _named(_: click.Context, __: click.Parameter, path: str) -> str:
+    """SQLite takes an empty name for a file that it deletes at the end: nothing would be kept."""
+    if not path:
+        raise click.BadParameter("it is empty, and so nothing would be kept.")
+    return path
+
+
 def db_option(verb: Verb) -> Verb:
     """`--db PATH`."""
     text = "The store, a SQLite file."
-    return click.option("--db", default=DATABASE, show_default=True, metavar="PATH", help=text)(verb)
+    option = click.option("--db", default=DATABASE, show_default=True, metavar="PATH", callback=_named, help=text)
+    return option(verb)
 
 
 def json_option(verb: Verb) -> Verb:
@@ -37,89 +47,65 @@ def handlers_option(verb: Verb) -> Verb:
     return click.option("--handlers", metavar="MODULE[:NAME]", help=text)(verb)
 
 
-def asked_json() -> bool:
-    """Whether this invocation is to print JSON, also when its options could not be read."""
-    context = click.get_current_context(silent=True)
-    return bool(context and context.params.get("as_json"))
-
-
 def print_json(document: Any) -> None:
-    """The one document on standard output."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    """The one document on standard output; in ASCII where that cannot hold all characters."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    click.echo(json.dumps(document, ensure_ascii=encoding.lower() != "utf-8", indent=2))
 
 
-def read_json(text: str | None, what: str) -> Any:
-    """JSON given on the command line, as it is or as `@file`. Raises DataError with line and reason."""
+def read_object(text: str | None, what: str) -> dict[str, Any] | None:
+    """A JSON object given on the command line, as it is or as `@file`; None for nothing, or null.
+
+    Raises DataError with every mistake, its line and where it came from.
+    """
     if text is None:
         return None
-    source = what
-    if text.startswith("@"):
-        source = text[1:]
-        try:
-            text = Path(source).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise DataError([Diagnostic("unreadable", f"cannot be read: {reason}")], source) from None
+    read = _read_file(text[1:]) if text.startswith("@") else _read_text(text, what)
+    if read.value is None or isinstance(read.value, dict):
+        return read.value
+    from statewf.definition.places import shown
+
+    message = f"expected an object of names and values, found {shown(read.value)}"
+    raise DataError([Diagnostic("not-an-object", message, hint='such as {"total": 30}')], read.places.source)
+
+
+def _read_file(path: str) -> Document:
+    from statewf.files import read_bytes
+
+    if not path:
+        raise DataError([Diagnostic("unreadable", "no file is named", hint="write @ and the file's path")], "@")
+    try:
+        return _read_text(read_bytes(Path(path), path), path)
+    except InputError as error:
+        raise DataError(error.diagnostics, path) from None
+
+
+def _read_text(text: str | bytes, source: str) -> Document:
     from statewf.definition.document import document
 
     try:
         read = document(text, source, "json")
     except InputError as error:
-        raise DataError(error.diagnostics, source) from None
+        raise DataError(not_a_definition(error), source) from None
     if read.mistakes:
         raise DataError([mistake.diagnostic(read.places) for mistake in read.mistakes], source)
-    return read.value
+    return read
+
+
+def not_a_definition(error: InputError) -> list[Diagnostic]:
+    """The mistakes of a text that is no definition: what an empty one lacks is not what a definition has."""
+    return [attrs.evolve(d, message="the text is empty", hint=None) if d.code == "empty" else d for d in error.diagnostics]
 
 
 def compiled(path: str) -> Machine:
     """The machine in a file. Raises DefinitionError or CompileError when it must not run."""
-    machine, _ = checked(path)
-    return machine
-
-
-def checked(path: str) -> tuple[Machine, Report]:
-    """The machine in a file and its report, without errors."""
     from statewf.checker import check
     from statewf.compiler import compile_definition
     from statewf.errors import CompileError
     from statewf.files import load
 
     machine = compile_definition(load(path))
-    report = check(machine)
-    if not report.ok:
-        wrong = [finding for finding in report.findings if finding.severity == "error"]
+    wrong = [finding for finding in check(machine).findings if finding.severity == "error"]
+    if wrong:
         raise CompileError((Diagnostic(f.rule, f.message, f.where, f.line, f.hint) for f in wrong), path)
-    return machine, report
-
-
-def tell_error(error: StatewfError) -> int:
-    """Print an error as people or programs read it; its exit code."""
-    code = 1 if isinstance(error, EventRejected) else 2
-    if asked_json():
-        print_json(error_document(error))
-    else:
-        click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
-    return code
-
-
-def error_document(error: StatewfError) -> dict[str, Any]:
-    """An error as a JSON document."""
-    match error:
-        case InputError():
-            errors = [
-                {"code": d.code, "message": d.message, "path": d.path, "line": d.line, "hint": d.hint}
-                for d in error.diagnostics
-            ]
-            return {"ok": False, "source": error.source, "errors": errors}
-        case EventRejected():
-            return {
-                "event": error.event,
-                "disposition": "rejected",
-                "reason": error.reason,
-                "message": error.message,
-                "allowed": list(error.allowed),
-                "faults": list(error.faults),
-            }
-        case _:
-            kind = type(error).__name__
-            return {"ok": False, "errors": [{"code": kind, "message": str(error)}]}
+    return machine

@@ -1,9 +1,16 @@
-"""`statewf VERB`: the verbs, and what becomes of errors."""
+"""`statewf VERB`: the verbs, and what becomes of errors.
+
+Nothing heavy is imported here, and no verb before it is asked for, so that `--help` answers at once.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
+from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
@@ -19,11 +26,13 @@ VERBS = {
     "start": ("drive", "Start an instance, and print its id."),
     "send": ("drive", "Send an event to an instance."),
     "cancel": ("drive", "End an instance."),
-    "serve": ("drive", "Own a store: perform what is open, fire timers, go on after a crash."),
+    "serve": ("drive", "Own a store: perform what is open, fire timers, resume."),
     "list": ("look", "List the instances of a store."),
     "show": ("look", "Show where an instance is, and what it may do next."),
     "history": ("look", "Show everything that happened to an instance."),
 }
+
+GRACE = 0.5  # seconds in all that threads get to end by themselves
 
 
 class Verbs(click.Group):
@@ -50,8 +59,8 @@ class Verbs(click.Group):
             from difflib import get_close_matches
 
             alike = get_close_matches(args[0], VERBS, n=1)
-            hint = f" Did you mean {alike[0]}?" if alike else ""
-            raise click.UsageError(f"There is no verb {args[0]}.{hint}", ctx)
+            hint = f"Did you mean {alike[0]}?" if alike else f"There are {', '.join(VERBS)}."
+            raise click.UsageError(f"There is no verb {args[0]}. {hint}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -67,28 +76,65 @@ def statewf() -> None:
     """
 
 
-def run() -> None:
-    """The entry point: every error a message, every outcome an exit code."""
+def run() -> NoReturn:
+    """The entry point: a process that ends with an exit code, whatever its handlers still do."""
+    code = main(sys.argv[1:])
+    waited = threading.Event()
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread() and not thread.daemon:
+            thread.join(0 if waited.is_set() else GRACE)
+            waited.set()
+            if thread.is_alive():
+                os._exit(code)  # a handler that hangs, or a read of standard input: given up
+    sys.exit(code)
+
+
+def main(args: Sequence[str]) -> int:
+    """One invocation: every error becomes a message, every outcome an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a character that nobody can show is no reason to fail
+    color = False if os.environ.get("NO_COLOR") else None
     try:
-        code = statewf.main(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = 2
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        code = 130
+        code = statewf.main(list(args), prog_name="statewf", standalone_mode=False, color=color)
+        _flush()
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone; there is nobody to tell
-        code = 1
-    except Exception as error:
-        code = _told(error)
-    sys.exit(code if isinstance(code, int) else 0)
+        return _nobody_reads()
+    except (Exception, KeyboardInterrupt) as error:
+        return _told(error, as_json=_asks_json(args))
+    return code if isinstance(code, int) else 0
 
 
-def _told(error: Exception) -> int:
-    from statewf.cli.common import tell_error
-    from statewf.errors import StatewfError
+def _asks_json(args: Sequence[str]) -> bool:
+    """Whether the answer is to be JSON, also when the arguments cannot be understood."""
+    options = args[: args.index("--")] if "--" in args else args
+    return "--json" in options
 
-    if not isinstance(error, StatewfError):
+
+def _told(error: BaseException, *, as_json: bool) -> int:
+    if os.environ.get("STATEWF_TRACEBACK"):
         raise error
-    return tell_error(error)
+    from statewf.cli.tell import tell
+
+    try:
+        code = tell(error, as_json=as_json)
+        _flush()
+    except BrokenPipeError:
+        return _nobody_reads()
+    except OSError:
+        return _nobody_reads(2)  # standard output is what failed, and nothing more can be said on it
+    return code
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+
+
+def _nobody_reads(code: int = 1) -> int:
+    """Whoever read our output has gone; let the interpreter not complain when it flushes what is left."""
+    void = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(void, sys.stdout.fileno())
+    os.close(void)
+    return code

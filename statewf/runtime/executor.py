@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from itertools import islice
 from os import PathLike, fspath
 from types import TracebackType
 from typing import Any, Self
@@ -91,6 +92,7 @@ class Executor:
         self._requests: dict[tuple[str, str], Pending] = {}
         self._subscriptions: list[Subscription] = []
         self._stack: AsyncExitStack | None = None
+        self._open = False
 
     # --- opening and closing
 
@@ -104,6 +106,7 @@ class Executor:
         async with AsyncExitStack() as stack:
             stack.callback(self.store.close)
             self._group: TaskGroup = await stack.enter_async_context(anyio.create_task_group())
+            self._open = True
             self._recover()
             self._group.start_soon(self._ledger.run)
             self._group.start_soon(self._timers.run)
@@ -120,8 +123,11 @@ class Executor:
         self._ledger.flush()
         self._group.cancel_scope.cancel()
         stack, self._stack = self._stack, None
-        self._lives.clear()
-        await stack.__aexit__(kind, error, trace)
+        try:
+            await stack.__aexit__(kind, error, trace)
+        finally:
+            self._open = False
+            self._lives.clear()
 
     def _recover(self) -> None:
         """Offer again every call that was open when the last owner went away."""
@@ -214,6 +220,7 @@ class Executor:
         card = Card(instance, machine.digest, machine.name, request_id, inputs, at, at, 0, "", "", None, False)
         live = Live(machine, card, first.before, first.before)
         self._lives[instance] = live
+        self._forget()
         return live
 
     async def get(self, instance: str) -> Instance:
@@ -230,6 +237,8 @@ class Executor:
         return self._live(instance).kept
 
     def _live(self, instance: str) -> Live:
+        if not self._open:
+            raise StatewfError("the executor is not open: use it as `async with Executor(...)`")
         live = self._lives.get(instance)
         if live is not None and not live.broken:
             self._lives.move_to_end(instance)
@@ -250,7 +259,7 @@ class Executor:
 
     def _forget(self) -> None:
         """Let go of idle instances beyond what memory is for, the least recently used first."""
-        for instance in list(self._lives)[: max(0, len(self._lives) - MOST_LIVE)]:
+        for instance in list(islice(self._lives, max(0, len(self._lives) - MOST_LIVE))):
             if self._lives[instance].idle:
                 del self._lives[instance]
 
@@ -388,7 +397,10 @@ class Executor:
                     pass  # a cancelled timer is gone from the store, and an end wakes those who wait
         log.debug("%s %d %s", instance, made.after.seq, event_name(made.event))
         if self._observe is not None:
-            self._observe(live.machine, made)
+            try:
+                self._observe(live.machine, made)
+            except Exception:
+                log.exception("the observer failed at step %d of %s", made.after.seq, instance)
 
     def on(self, event: str, listener: Listener | None = None, *, subscriber: str) -> Any:
         """Subscribe to an emitted event, as a call or a decorator.

@@ -11,6 +11,7 @@ import anyio
 import anyio.to_thread
 import attrs
 
+from statewf.errors import StoreError
 from statewf.history import Emitted, Store
 
 log = logging.getLogger("statewf.outbox")
@@ -36,14 +37,22 @@ class Subscription:
 
     async def run(self, store: Store) -> None:
         """Deliver until cancelled."""
-        store.subscribe(self.subscriber, self.event)
         while True:
-            self._news = anyio.Event()
-            for emitted in store.undelivered(self.subscriber, self.event, AT_ONCE):
-                await self._deliver(emitted)
-                store.delivered(self.subscriber, self.event, emitted.number)
-            if not store.undelivered(self.subscriber, self.event, 1):
-                await self._news.wait()
+            try:
+                store.subscribe(self.subscriber, self.event)
+                while True:
+                    await self._round(store)
+            except StoreError as error:
+                log.error("%s waits for the store: %s", self.subscriber, error)
+                await anyio.sleep(FIRST_PAUSE)
+
+    async def _round(self, store: Store) -> None:
+        self._news = anyio.Event()
+        for emitted in store.undelivered(self.subscriber, self.event, AT_ONCE):
+            await self._deliver(emitted)
+            store.delivered(self.subscriber, self.event, emitted.number)
+        if not store.undelivered(self.subscriber, self.event, 1):
+            await self._news.wait()
 
     async def _deliver(self, emitted: Emitted) -> None:
         pause = FIRST_PAUSE

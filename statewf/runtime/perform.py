@@ -76,6 +76,8 @@ class Performer:
                 reply = await self._reply(call, handler, given)
             if reply is not None:
                 await self._answer(instance, reply)
+        except Exception:
+            log.exception("%s: a reply was lost, and the call stays open", call.key)
         finally:
             del self._running[instance, call.id]
             if not self._running:

@@ -43,8 +43,17 @@ class Timers:
 
     async def _round(self) -> None:
         now = self._clock()
+        troubled = False
         for instance in self._store.due(now, AT_ONCE):
-            await self._fire(instance, now)
+            try:
+                await self._fire(instance, now)
+            except StoreError as error:
+                log.error(
+                    "the timers of %s wait: %s", instance, error
+                )  # one that is damaged must not stop the rest
+                troubled = True
+        if troubled:
+            await anyio.sleep(AFTER_TROUBLE)
         self._nearer = anyio.Event()
         self._next = self._store.next_due()
         pause = LONGEST_SLEEP if self._next is None else (self._next - self._clock()) / 1000

@@ -16,6 +16,8 @@ from statewf.errors import (
     KeyConflict,
     NonRetryable,
     RequestConflict,
+    StatewfError,
+    StoreError,
     UnknownInstance,
     UnknownMachine,
 )
@@ -465,3 +467,46 @@ async def test_many_instances_at_once(place: Place) -> None:
             for n in range(30):
                 group.start_soon(live, n)
         assert {card.state for card in await owner.list()} == {"paid"}
+
+
+async def test_a_closed_executor_says_so(place: Place) -> None:
+    owner = executor(place())
+    async with owner:
+        await owner.deploy(DOOR)
+        door = await owner.start("door")
+    for act in (door.send("OPEN"), owner.get(door.id)):
+        with pytest.raises(StatewfError, match="not open"):
+            await act
+
+
+async def test_an_observer_that_raises_harms_nobody(place: Place) -> None:
+    def observe(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with executor(place(), observe=observe) as owner:
+        await owner.deploy(DOOR)
+        door = await owner.start("door")
+        assert (await door.send("OPEN")).state == "open"
+
+
+async def test_a_damaged_instance_does_not_stop_the_timers_of_others(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with executor(place()) as owner:
+        await owner.deploy(DOOR)
+        doors = [await owner.start("door") for _ in range(2)]
+        for door in doors:
+            await door.send("OPEN")
+        load = owner._live
+
+        def damaged(instance: str) -> Any:
+            if instance == doors[0].id:
+                raise StoreError("the history is damaged")
+            return load(instance)
+
+        monkeypatch.setattr(owner, "_live", damaged)
+        await anyio.sleep(15)
+        assert doors[1].state == "alarm"
+        monkeypatch.undo()
+        await anyio.sleep(2)
+        assert doors[0].state == "alarm"

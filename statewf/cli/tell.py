@@ -1,0 +1,167 @@
+"""How mistakes are told: to people in lines as compilers write them, to programs as one JSON document.
+
+Above: `main`, to which every error comes, and the verbs that tell several (`check`, `test`).
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from typing import Any, Literal
+from textwrap import wrap
+
+import click
+
+from statewf.cli.common import print_json
+from statewf.errors import Diagnostic, EventRejected, InputError, StatewfError
+
+COLOURS = {"error": "red", "warning": "yellow"}
+LONGEST_PATH = 60  # characters of a place in a document; in the middle of a longer one is nothing to see
+LONGEST = 2_000  # characters of a message; what is longer is somebody's data
+INTERRUPTED = 130  # the exit code of a shell for what Ctrl-C ended
+
+
+def tell(error: BaseException, *, as_json: bool) -> int:
+    """Print an error as people or programs read it; its exit code."""
+    if as_json:
+        print_json(document(error))
+    else:
+        _show(error)
+    match error:
+        case EventRejected():
+            return 1
+        case KeyboardInterrupt() | click.Abort():
+            return INTERRUPTED
+        case _:
+            return 2
+
+
+def _show(error: BaseException) -> None:
+    match error:
+        case InputError():
+            for line in lines(error):
+                click.echo(line, err=True)
+        case click.ClickException():
+            error.show()
+        case EventRejected():
+            click.echo(rejection(error), err=True)
+        case KeyboardInterrupt() | click.Abort():
+            click.echo(f"\n{_message(error)}", err=True)
+        case _:
+            click.echo(f"{click.style('error', fg='red', bold=True)}: {_message(error)}", err=True)
+
+
+def document(error: BaseException) -> dict[str, Any]:
+    """An error as a JSON document."""
+    match error:
+        case InputError():
+            errors = [
+                {"code": d.code, "message": d.message, "path": d.path, "line": d.line, "hint": d.hint}
+                for d in error.diagnostics
+            ]
+            return {"ok": False, "source": error.source, "errors": errors}
+        case EventRejected():
+            return {
+                "event": error.event,
+                "disposition": "rejected",
+                "reason": error.reason,
+                "message": error.message,
+                "allowed": list(error.allowed),
+                "faults": list(error.faults),
+            }
+        case _:
+            return {"ok": False, "source": None, "errors": [_plain(_code(error), _message(error))]}
+
+
+def _plain(code: str, message: str) -> dict[str, Any]:
+    return {"code": code, "message": message, "path": None, "line": None, "hint": None}
+
+
+def _code(error: BaseException) -> str:
+    match error:
+        case click.ClickException():
+            return "usage"
+        case KeyboardInterrupt() | click.Abort():
+            return "interrupted"
+        case StatewfError():
+            return re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
+        case OSError() | UnicodeError():
+            return "input-output"
+        case _:
+            return "internal-error"
+
+
+def _message(error: BaseException) -> str:
+    match error:
+        case click.ClickException():
+            return error.format_message()
+        case KeyboardInterrupt() | click.Abort():
+            return f"interrupted{error}"
+        case StatewfError():
+            return one_line(str(error))
+        case OSError():
+            name = f"{error.filename}: " if error.filename else ""
+            return f"{name}{error.strerror or error}"
+        case UnicodeError():
+            return f"this is no Unicode text: {error.object!r}" if isinstance(error, UnicodeEncodeError) else f"{error}"
+        case _:
+            said = one_line(f"{type(error).__name__}: {error}")
+            return f"{said} (this is a bug in statewf; STATEWF_TRACEBACK=1 shows where)"
+
+
+def rejection(error: EventRejected, hint: str | None = None) -> str:
+    """Why an event was refused, and what may help."""
+    return one_line(str(error)) + (f"\n    {hint}" if hint else "")
+
+
+# --- mistakes in documents
+
+
+def lines(error: InputError) -> Iterator[str]:
+    """Every mistake as a line, and its hint below it."""
+    for diagnostic in error.diagnostics:
+        yield mistake(error.source, diagnostic, "error", err=True)
+        if diagnostic.hint:
+            yield below(diagnostic.hint, err=True)
+
+
+def mistake(
+    source: str | None, found: Diagnostic, severity: Literal["error", "warning"], *, err: bool = False
+) -> str:
+    """One mistake as a compiler tells it: `order.yaml:7: error: there is no state x [unknown-target] at $...`."""
+    place = ":".join(str(part) for part in (source, found.line) if part is not None)
+    where = "" if found.path in ("$", "") else f" at {_short(found.path)}"
+    line = f"{one_line(found.message)} [{found.code}]{where}"
+    told = _wrapped(f"{place}: {severity}: {line}" if place else f"{severity}: {line}", "", err)
+    return told.replace(f"{severity}:", click.style(severity, fg=COLOURS[severity], bold=True) + ":", 1)
+
+
+def below(text: str, *, err: bool = False) -> str:
+    """What is said below a line, set in."""
+    return _wrapped(one_line(text), "    ", err)
+
+
+def one_line(text: str) -> str:
+    """A text of others as it may stand in a line of ours: no line ends, nothing that moves the cursor."""
+    folded = " ".join(line.strip() for line in text.splitlines())
+    cut = folded if len(folded) <= LONGEST else folded[: LONGEST - 1] + "…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+
+
+def _short(path: str) -> str:
+    half = LONGEST_PATH // 2
+    return path if len(path) <= LONGEST_PATH else f"{path[:half]}…{path[-half:]}"
+
+
+def _wrapped(text: str, indent: str, err: bool) -> str:
+    """On a terminal, in lines of its width, broken between words; elsewhere in one line."""
+    stream = sys.stderr if err else sys.stdout
+    if stream is None or not stream.isatty():
+        return indent + text
+    width = max(40, shutil.get_terminal_size().columns)
+    folded = wrap(
+        text, width, initial_indent=indent, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(folded)
