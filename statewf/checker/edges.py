@@ -44,10 +44,10 @@ class Edge:
     source: str
     transition: Transition
     path: Path
-    fate: Fate = "open"
-    by: Path | None = None
-    since: int = 1
-    again: tuple[str, ...] = ()
+    fate: Fate
+    by: Path | None
+    since: int
+    again: tuple[str, ...]
 
     @property
     def trigger(self) -> str:
@@ -91,12 +91,12 @@ def row_edges(row: LocalState, leaf: Node | None) -> tuple[Edge, ...]:
 def _judged(source: str, listed: Sequence[Transition], places: Sequence[Path]) -> Iterator[Edge]:
     """The transitions of one trigger, in the order in which `step` tries them."""
     closed: Path | None = None
-    guards: dict[Expression, Path] = {}
+    guards: dict[Expression | None, Path] = {}
     since = 1
     again: tuple[str, ...] = ()
     for transition, path in zip(listed, places, strict=True):
         answer = settled(transition.guard)
-        earlier = None if transition.guard is None else guards.get(transition.guard)
+        earlier = guards.get(transition.guard)
         fate: Fate = "open"
         if closed is not None:
             fate = "shadowed"
@@ -114,7 +114,7 @@ def _judged(source: str, listed: Sequence[Transition], places: Sequence[Path]) -
                 since, again = transition.below, _again(source, transition)
         elif answer:
             closed = path
-        elif transition.guard is not None:
+        else:
             guards[transition.guard] = path
 
 
@@ -143,20 +143,18 @@ def _again(source: str, retry: Transition) -> tuple[str, ...]:
 
 
 def _places(leaf: Node, *, waiting: bool) -> dict[str, list[Path]]:
-    """For each trigger of a local state, where its transitions were written, in their order in the table."""
-    places: dict[str, list[Path]] = {CANCEL: [leaf.path]}
-    retry = leaf.state.retry
-    retried = () if retry is None else retry.on
-    if waiting:
-        places[RETRY + leaf.name] = [(*leaf.path, "retry")]
+    """For each trigger of a local state, where its transitions were written, in their order in the table.
+
+    Between attempts the retried events are not in the table, so nobody asks where they were written.
+    """
+    places: dict[str, list[Path]] = {CANCEL: [leaf.path], RETRY + leaf.name: [(*leaf.path, "retry")]}
     for node in leaf.lineage():
         for trigger, path in _declared(node, outside=waiting and node is leaf):
-            if not waiting or trigger not in retried:
-                places.setdefault(trigger, []).append(path)
-    if not waiting:
-        for path, event in _numbered((*leaf.path, "retry", "on"), retried):
-            trigger = ERROR + leaf.name if event == FAILED else event
-            places.setdefault(trigger, []).insert(0, path)
+            places.setdefault(trigger, []).append(path)
+    retried = leaf.state.retry.on if leaf.state.retry is not None else ()
+    for path, event in _numbered((*leaf.path, "retry", "on"), retried):
+        trigger = ERROR + leaf.name if event == FAILED else event
+        places.setdefault(trigger, []).insert(0, path)
     return places
 
 

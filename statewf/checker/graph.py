@@ -10,7 +10,7 @@ Below: `edges`, `search`, and the compiler's tree. Above: the rules, each a func
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import attrs
@@ -34,6 +34,11 @@ class Graph:
     region: Region
     rows: Mapping[str, tuple[Edge, ...]]
 
+    @property
+    def first(self) -> str:
+        """The local state in which a run starts."""
+        return self.region.start.target or ""
+
     # --- by structure: written states without inner states, by full name
 
     @cached_property
@@ -49,14 +54,14 @@ class Graph:
     @cached_property
     def reachable(self) -> frozenset[str]:
         """The states that some chain of transitions leads to from the start."""
-        return frozenset(self.beyond([written(self.region.start.target or "")]))
+        return frozenset(self.beyond([written(self.first)], self.ways))
 
-    def beyond(self, names: Iterable[str]) -> dict[str, None]:
-        """These states and all that lie behind them, in the order in which they are met."""
+    def beyond(self, names: Iterable[str], among: Container[str]) -> dict[str, None]:
+        """These states and all that lie behind them, in the order in which they are met; some states alone count."""
         met = dict.fromkeys(names)
         queue = list(met)
         for name in queue:  # grows while it is read
-            fresh = [after for after in self.ways[name] if after not in met]
+            fresh = [after for after in self.ways[name] if after not in met and after in among]
             met.update(dict.fromkeys(fresh))
             queue += fresh
         return met
@@ -79,8 +84,7 @@ class Graph:
     @cached_property
     def arrivals(self) -> dict[str, Arrival]:
         """The local states that can be entered, each with the end of a shortest way there."""
-        first = self.region.start.target or ""
-        return shortest(first, lambda local: (edge for edge in self.rows[local] if edge.open))
+        return shortest(self.first, lambda local: (edge for edge in self.rows[local] if edge.open))
 
     @cached_property
     def entered(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ Below: `graph`, and the other families of rules, `shadows` and `timing`. Above: 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import inf
 from typing import TypeAlias
 
 from statewf.checker.edges import Edge
@@ -21,6 +22,7 @@ from statewf.machine.fsm import CANCEL, DONE, RETRY, TIMEOUT, Disarm, Do, Transi
 
 Rule: TypeAlias = Callable[[Graph], Iterator[Finding]]
 
+MOST_NAMES = 8  # in one message; who reads more?
 STARTS = 64  # how many states of a component a shortest cycle is sought from, so that a huge one takes no hours
 
 
@@ -30,6 +32,7 @@ STARTS = 64  # how many states of a component a shortest cycle is sought from, s
 def unreachable_state(graph: Graph) -> Iterator[Finding]:
     """A state that nothing leads to, told once for all that lie behind it or in it."""
     nodes = graph.tree.nodes
+    lost = frozenset(graph.ways) - graph.reachable
     alive = {node.name for name in graph.reachable for node in nodes[name].lineage()}
     told: set[str] = set()
     for group in _first_lost(graph):
@@ -37,9 +40,10 @@ def unreachable_state(graph: Graph) -> Iterator[Finding]:
         if node.name in told:
             continue
         told.add(node.name)
-        behind = [name for name in graph.beyond(group) if name not in alive and node not in nodes[name].lineage()]
-        mates = [name for name in behind if name in group]
-        others = [name for name in behind if name not in group]
+        behind = [name for name in graph.beyond(group, lost) if node not in nodes[name].lineage()]
+        members = frozenset(group)
+        mates = [name for name in behind if name in members]
+        others = [name for name in behind if name not in members]
         message = f"{node.name} can never be entered: "
         message += f"only {_listed(mates)} leads there" if mates else "no transition leads there"
         message += f"; so neither can {_listed(others)}" if others else ""
@@ -104,8 +108,12 @@ def waits_forever(graph: Graph) -> Iterator[Finding]:
             continue
         if any(_moves_itself(edge) for edge in edges) or _asks(graph, local):
             continue
-        awaited = ", ".join(dict.fromkeys(edge.trigger for edge in ways if edge.trigger))
-        reason = f"only events from outside end it ({awaited})" if awaited else "no guard of its always need hold"
+        awaited = list(dict.fromkeys(edge.trigger for edge in ways if edge.trigger))
+        reason = (
+            f"only events from outside end it, {_listed(awaited)}"
+            if awaited
+            else "no guard of its always need hold"
+        )
         message = f"{local} may wait for ever: {reason}"
         hint = "add timeout and timeoutTransition"
         trace = graph.trace(local)
@@ -120,7 +128,7 @@ def _moves_itself(edge: Edge) -> bool:
 def _asks(graph: Graph, local: str) -> bool:
     """Whether an action is called on every way in: its handler may answer with an event."""
     entering = [edge.transition for edge in graph.into[local]]
-    if graph.region.start.target == local:
+    if graph.first == local:
         entering.append(graph.region.start)
     return all(_calls(transition) for transition in entering)
 
@@ -165,20 +173,27 @@ def _shortest_cycle(group: Sequence[str], inner: Sequence[Edge], back: Sequence[
     ways: dict[str, list[Edge]] = {local: [] for local in group}
     for edge in inner:
         ways[edge.source].append(edge)
-    starts = list(dict.fromkeys(edge.target for edge in back if edge.target is not None))[:STARTS]
-    found: list[tuple[Edge, ...]] = []
-    for start in starts:
-        arrivals = shortest(start, ways.__getitem__)
-        found += [(*way(arrivals, edge.source), edge) for edge in back if edge.target == start]
-    return min(found, key=total)
+    closing: dict[str, list[Edge]] = {}
+    for edge in back:
+        closing.setdefault(edge.target or edge.source, []).append(edge)
+    best: tuple[Edge, ...] = ()
+    for start in list(closing)[:STARTS]:
+        arrivals = shortest(start, ways.__getitem__, within=total(best) if best else inf)
+        cycles = [(*way(arrivals, edge.source), edge) for edge in closing[start] if edge.source in arrivals]
+        best = min((best, *cycles) if best else cycles, key=total, default=best)
+    return best
 
 
 def _shown(cycle: Sequence[Edge]) -> str:
-    """`a -> b -> a`."""
-    return " -> ".join((cycle[0].source, *(edge.target or edge.source for edge in cycle)))
+    """`a -> b -> a`, the middle of a long one left out."""
+    names = [cycle[0].source, *(edge.target or edge.source for edge in cycle)]
+    return " -> ".join(names if len(names) <= MOST_NAMES else (*names[: MOST_NAMES - 2], "...", names[-1]))
 
 
 def _listed(names: Sequence[str]) -> str:
+    """`a, b and c`, of a long list the first few."""
+    if len(names) > MOST_NAMES:
+        names = (*names[: MOST_NAMES - 1], f"{len(names) - MOST_NAMES + 1} more")
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from itertools import count
+from math import inf
 from typing import NamedTuple
 
 from statewf.checker.edges import Edge
@@ -21,8 +22,11 @@ class Arrival(NamedTuple):
     edge: Edge | None
 
 
-def shortest(start: str, steps: Callable[[str], Iterable[Edge]]) -> dict[str, Arrival]:
-    """The states that can be reached, each with the end of a way there on which the least has to happen."""
+def shortest(start: str, steps: Callable[[str], Iterable[Edge]], within: float = inf) -> dict[str, Arrival]:
+    """The states that can be reached, each with the end of a way there on which the least has to happen.
+
+    What is further away than `within` is left out.
+    """
     arrivals = {start: Arrival(0, None)}
     serial = count()  # of equal ways, the one found first
     heap = [(0, next(serial), start)]
@@ -34,7 +38,7 @@ def shortest(start: str, steps: Callable[[str], Iterable[Edge]]) -> dict[str, Ar
             if edge.target is None:
                 continue
             there = length + edge.length
-            if edge.target not in arrivals or there < arrivals[edge.target].length:
+            if there <= within and (edge.target not in arrivals or there < arrivals[edge.target].length):
                 arrivals[edge.target] = Arrival(there, edge)
                 heappush(heap, (there, next(serial), edge.target))
     return arrivals

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,13 @@ def print_json(document: Any) -> None:
     click.echo(json.dumps(document, ensure_ascii=encoding.lower() != "utf-8", indent=2))
 
 
+def discard_output() -> None:
+    """Standard output goes nowhere from now on: whoever read it has gone, or its disk is full."""
+    void = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(void, sys.stdout.fileno())
+    os.close(void)
+
+
 def read_object(text: str | None, what: str) -> dict[str, Any] | None:
     """A JSON object given on the command line, as it is or as `@file`; None for nothing, or null.
 
@@ -94,7 +102,10 @@ def _read_text(text: str | bytes, source: str) -> Document:
 
 def not_a_definition(error: InputError) -> list[Diagnostic]:
     """The mistakes of a text that is no definition: what an empty one lacks is not what a definition has."""
-    return [attrs.evolve(d, message="the text is empty", hint=None) if d.code == "empty" else d for d in error.diagnostics]
+    return [
+        attrs.evolve(d, message="the text is empty", hint=None) if d.code == "empty" else d
+        for d in error.diagnostics
+    ]
 
 
 def compiled(path: str) -> Machine:

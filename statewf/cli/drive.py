@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from statewf.cli.common import (
-    compiled,
-    db_option,
-    error_document,
-    handlers_option,
-    json_option,
-    print_json,
-    read_json,
-)
+from statewf.cli.common import compiled, db_option, handlers_option, json_option, print_json, read_object
 from statewf.errors import EventRejected
 
 if TYPE_CHECKING:
-    from statewf.machine.fsm import Machine
     from statewf.machine.record import Receipt
-    from statewf.machine.snapshot import Step
     from statewf.runtime import Executor, Instance
 
 INPUT = "The inputs: JSON, or @file."
+
+Answer = tuple[int, dict[str, Any], str]  # exit code, for programs, for people
 
 
 @click.command("run")
@@ -51,20 +42,30 @@ def run_verb(
     Each event is sent when the instance accepts it, or has nothing left to do that could change that.
     Without --events they are read from standard input, one a line: EVENT [JSON].
     """
+    from statewf.cli.owner import equip, executor, owned
     from statewf.cli.session import Session
 
     machine = compiled(file)
-    given = read_json(inputs, "--input")
+    given = read_object(inputs, "--input")
     script = [name.strip() for name in events.split(",") if name.strip()] if events is not None else None
-    session = Session(as_json)
+    resume = "the same command" if request_id else f"`statewf serve --handlers {handlers or 'MODULE'} --db {db}`"
+    session = Session(machine, resume, quiet=as_json)
 
     async def drive() -> int:
+        equip(machine, handlers)
         async with executor(db, handlers or "", session.observe) as owner:
             await owner.deploy(machine)
             instance = await owner.start(machine.name, given, request_id=request_id)
+            equip(owner.machine_of(instance.id), handlers)  # an earlier request may run an earlier machine
             return await session.drive(instance, script)
 
-    click.get_current_context().exit(_anyio(drive))
+    try:
+        code = owned(drive, quiet=as_json)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(session.left()) from None
+    if as_json:
+        print_json(session.document)
+    click.get_current_context().exit(code)
 
 
 @click.command("start")
@@ -88,21 +89,27 @@ def start_verb(
 
     Without --handlers nothing is performed; `serve` or a later verb with --handlers does it.
     """
-    machine = compiled(file)
-    given = read_json(inputs, "--input")
+    from statewf.cli.owner import equip, executor, owned
 
-    async def begin() -> None:
+    machine = compiled(file)
+    given = read_object(inputs, "--input")
+
+    async def begin() -> tuple[dict[str, Any], str]:
+        if handlers is not None:
+            equip(machine, handlers)
         async with executor(db, handlers) as owner:
             await owner.deploy(machine)
             instance = await owner.start(machine.name, given, request_id=request_id, restart=restart)
             await _rest(owner, instance, handlers)
-            if as_json:
-                print_json({"instance": instance.id, "state": instance.state, "allowed": list(instance.allowed)})
-            else:
-                click.echo(instance.id)
-                click.echo(_whereabouts(instance), err=True)
+            document = {"instance": instance.id, "state": instance.state, "allowed": list(instance.allowed)}
+            return document, _whereabouts(instance)
 
-    _anyio(begin)
+    document, whereabouts = owned(begin, quiet=as_json)
+    if as_json:
+        print_json(document)
+    else:
+        click.echo(document["instance"])
+        click.echo(whereabouts, err=True)
 
 
 @click.command("send")
@@ -116,9 +123,20 @@ def start_verb(
 def send_verb(
     instance: str, event: str, data: str | None, key: str | None, handlers: str | None, db: str, as_json: bool
 ) -> None:
-    """Send EVENT to the instance ID."""
-    given = read_json(data, "--data")
-    _deliver(instance, handlers, db, as_json, lambda handle: handle.send(event, given, key=key))
+    """Send EVENT to the instance ID.
+
+    With --handlers what the instance has open is performed first, and what follows from the event after it.
+    """
+    from statewf.cli.owner import ready
+
+    given = read_object(data, "--data")
+
+    async def give(handle: Instance) -> Receipt:
+        if handlers is not None:
+            await handle.until(lambda: ready(handle, event))
+        return await handle.send(event, given, key=key)
+
+    _deliver(instance, handlers, db, as_json, give)
 
 
 @click.command("cancel")
@@ -138,50 +156,25 @@ def cancel_verb(instance: str, now: bool, handlers: str | None, db: str, as_json
 @db_option
 def serve_verb(handlers: str | None, until_idle: bool, db: str) -> None:
     """Own a store: perform what is open, fire timers, go on after a crash. Ends on SIGINT or SIGTERM."""
-    if handlers is None:
+    if not handlers:
         raise click.UsageError("serve needs --handlers: it is there to perform.")
-    from statewf.cli.session import Session
-
-    session = Session(as_json=False, name_instances=True)
+    from statewf.cli.owner import executor, owned
+    from statewf.cli.session import all_steps
 
     async def own() -> None:
-        async with executor(db, handlers, session.observe) as owner:
-            click.echo(f"serving {db}; Ctrl-C ends it", err=True)
+        async with executor(db, handlers, all_steps) as owner:
+            count = len(owner.store.busy())
+            opened = f"{count} instance{'s' if count != 1 else ''} with open calls"
+            click.echo(f"serving {db}: {opened}; Ctrl-C ends it", err=True)
             if until_idle:
                 await owner.idle()
             else:
                 await _until_stopped()
 
-    _anyio(own)
+    owned(own)
 
 
 # --- shared
-
-
-@asynccontextmanager
-async def executor(
-    db: str, handlers: str | None, observe: Callable[[Machine, Step], None] | None = None
-) -> AsyncIterator[Executor]:
-    """An executor on `db`. None for `handlers`: it only keeps; empty text: there are none."""
-    from statewf.runtime import Executor
-    from statewf.runtime.handlers import import_handlers
-
-    found = None if handlers is None else import_handlers(handlers) if handlers else {}
-    async with Executor(db, found, observe=observe) as owner:
-        yield owner
-
-
-def _anyio(main: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    """Run an async main; an error that a task group wrapped comes out as itself."""
-    import anyio
-
-    try:
-        return anyio.run(main)
-    except BaseExceptionGroup as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-            error = error.exceptions[0]
-        raise error from None
 
 
 def _deliver(
@@ -191,36 +184,51 @@ def _deliver(
     as_json: bool,
     give: Callable[[Instance], Coroutine[Any, Any, Receipt]],
 ) -> None:
-    from statewf.cli.look import opened
+    """Give an instance something, and tell what it made of that."""
+    from statewf.cli.look import card_of, opened
+    from statewf.cli.owner import executor, owned
 
-    with opened(db):
-        pass  # a store that is not there is a mistake, not a new store
+    with opened(db) as store:  # a store or an instance that is not there is a mistake, and makes no new store
+        card_of(store, instance)
 
-    async def deliver() -> int:
+    async def deliver() -> Answer:
         async with executor(db, handlers) as owner:
-            handle = await owner.get(instance)
-            try:
-                receipt = await give(handle)
-            except EventRejected as error:
-                if as_json:
-                    print_json({"instance": instance, **error_document(error)})
-                else:
-                    click.echo(f"{error}", err=True)
-                return 1
-            await _rest(owner, handle, handlers)
-            if as_json:
-                print_json(_receipt(handle, receipt))
-            else:
-                click.echo(f"{receipt.event}: {receipt.disposition}. {_whereabouts(handle)}")
-            return 0
+            return await _answer(owner, await owner.get(instance), handlers, give)
 
-    click.get_current_context().exit(_anyio(deliver))
+    code, document, text = owned(deliver, quiet=as_json)
+    if as_json:
+        print_json(document)
+    else:
+        click.echo(text, err=code != 0)
+    click.get_current_context().exit(code)
+
+
+async def _answer(
+    owner: Executor,
+    handle: Instance,
+    handlers: str | None,
+    give: Callable[[Instance], Coroutine[Any, Any, Receipt]],
+) -> Answer:
+    from statewf.cli.owner import advice, equip
+    from statewf.cli.tell import document, rejection
+
+    machine = owner.machine_of(handle.id)
+    if handlers is not None:
+        equip(machine, handlers)
+    try:
+        receipt = await give(handle)
+    except EventRejected as error:
+        hint = advice(machine, error)
+        return 1, {"instance": handle.id, **document(error), "hint": hint}, rejection(error, hint)
+    await _rest(owner, handle, handlers)
+    told = "".join(f"\n    {note}" for note in receipt.notes)
+    return 0, _receipt(handle, receipt), f"{receipt.event}: {receipt.disposition}. {_whereabouts(handle)}{told}"
 
 
 async def _rest(owner: Executor, instance: Instance, handlers: str | None) -> None:
     """With handlers, wait until the instance has nothing more to perform."""
     if handlers is not None:
-        await owner.rest(instance.id)
+        await owner.until(instance.id, lambda kept: not kept.flight.calls and not kept.flight.queue)
 
 
 def _receipt(handle: Instance, receipt: Receipt) -> dict[str, Any]:
@@ -236,13 +244,16 @@ def _receipt(handle: Instance, receipt: Receipt) -> dict[str, Any]:
 
 
 def _whereabouts(handle: Instance) -> str:
-    """One sentence on where an instance is and what it takes."""
+    """One sentence or two on where an instance is and what it takes."""
+    from statewf.cli.owner import waits_for
+
     if handle.done:
         return f"{handle.id} ended in {handle.state}."
-    waits = ", ".join(handle.allowed)
-    calls = ", ".join(call.handler for call in handle.snapshot.flight.calls.values())
-    running = f" Waiting for {calls}." if calls else ""
-    return f"{handle.id} is in {handle.state}." + running + (f" It accepts {waits}." if waits else "")
+    calls = ", ".join(waits_for(handle.snapshot))
+    waiting = f", waiting for {calls}" if calls else ""
+    now = "Then it" if handle.snapshot.flight.queue else "It"  # while an action runs, events wait
+    accepts = f" {now} accepts {', '.join(handle.allowed)}." if handle.allowed else ""
+    return f"{handle.id} is in {handle.state}{waiting}.{accepts}"
 
 
 async def _until_stopped() -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from statewf.cli.common import compiled, db_option, error_document, json_option, print_json
+from statewf.cli.common import compiled, db_option, json_option, print_json
 
 if TYPE_CHECKING:
-    from statewf.checker import Report
+    from statewf.checker import Finding, Report
+    from statewf.errors import InputError
+
+FEW = 3  # warnings alike that are told one by one; of more, the first and where the others are
 
 
 @click.command("check")
@@ -19,46 +25,85 @@ def check_verb(files: tuple[str, ...], as_json: bool) -> None:
     """Tell all that is wrong with definitions, and what may surprise.
 
     Exit code 0: no errors; 1: there are; 2: a file cannot be read as a definition.
+    Of many warnings alike only the first is told in full; --json tells everything.
     """
-    results = [_check(file) for file in files]
+    from statewf.cli.tell import document, lines
+
+    results = [(file, _checked(file)) for file in files]
     if as_json:
-        documents = [document for _, document, _ in results]
+        documents = [document(found) if isinstance(found, Exception) else found.document() for _, found in results]
         print_json(documents[0] if len(documents) == 1 else documents)
     else:
-        for file, (_, _, report) in zip(files, results, strict=True):
-            if report is not None:
-                _tell(file, report)
-    click.get_current_context().exit(max(code for code, _, _ in results))
+        for file, found in results:
+            if isinstance(found, Exception):
+                click.echo("\n".join(lines(found, err=True)), err=True)
+            else:
+                _tell(file, found)
+    click.get_current_context().exit(max(_code(found) for _, found in results))
 
 
-def _check(file: str) -> tuple[int, dict[str, Any], Report | None]:
+def _checked(file: str) -> Report | InputError:
     from statewf.checker import check
     from statewf.errors import InputError
     from statewf.files import load
 
     try:
-        report = check(load(file))
+        return check(load(file))
     except InputError as error:
-        if not click.get_current_context().params["as_json"]:
-            click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
-        return 2, error_document(error), None
-    return (0 if report.ok else 1), report.document(), report
+        return error
+
+
+def _code(found: Report | InputError) -> int:
+    if isinstance(found, Exception):
+        return 2
+    return 0 if found.ok else 1
 
 
 def _tell(file: str, report: Report) -> None:
-    """One line a finding, as compilers do, and one for the whole."""
-    colours = {"error": "red", "warning": "yellow"}
-    for finding in report.findings:
-        place = file if finding.line is None else f"{file}:{finding.line}"
-        kind = click.style(finding.severity, fg=colours[finding.severity], bold=True)
-        click.echo(f"{place}: {kind}: {finding.message} [{finding.rule}] at {finding.where}")
-        if finding.trace:
-            click.echo(f"    on the way {', '.join(finding.trace)}")
-        if finding.hint:
-            click.echo(f"    {finding.hint}")
-    counts = f"{report.states} states, {report.transitions} transitions, {report.configurations} configurations"
+    """The findings as compilers tell theirs, errors first, and one line for the whole."""
+    errors = [finding for finding in report.findings if finding.severity == "error"]
+    warnings = [finding for finding in report.findings if finding.severity == "warning"]
+    for finding in errors:
+        _tell_alike(file, [finding])
+    for _, alike in groupby(sorted(warnings, key=_kind), key=_kind):
+        _tell_alike(file, list(alike))
+    counts = [
+        f"{report.states} states, {report.transitions} transitions",
+        *(_count(len(found), what) for what, found in (("error", errors), ("warning", warnings)) if found),
+    ]
     verdict = click.style("ok", fg="green", bold=True) if report.ok else click.style("not ok", fg="red", bold=True)
-    click.echo(f"{file}: {verdict}: {counts}")
+    click.echo(f"{file}: {verdict}: {', '.join(counts)}")
+
+
+def _kind(finding: Finding) -> tuple[str, str]:
+    return finding.rule, finding.hint or ""
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _tell_alike(file: str, alike: Sequence[Finding]) -> None:
+    """Findings of one rule with one hint: the hint once, and when they are many, only where the others are."""
+    from statewf.cli.tell import below, mistake
+    from statewf.errors import Diagnostic
+
+    told = alike if len(alike) <= FEW else alike[:1]
+    for finding in told:
+        at = Diagnostic(finding.rule, finding.message, finding.where, finding.line)
+        click.echo(mistake(file, at, finding.severity))
+        if finding.trace and finding.severity == "error":
+            click.echo(below(f"on the way {', '.join(finding.trace)}"))
+    if len(alike) > len(told):
+        click.echo(below(f"also {', '.join(map(_place, alike[len(told) :]))}"))
+    if alike[0].hint:
+        click.echo(below(alike[0].hint))
+
+
+def _place(finding: Finding) -> str:
+    """Where a finding is, briefly: `paid (line 40)`."""
+    name = finding.where.removeprefix("$.").removeprefix("states.").replace(".states.", ".")
+    return name if finding.line is None else f"{name} (line {finding.line})"
 
 
 @click.command("draw")
@@ -92,9 +137,15 @@ def draw_verb(
         picture = draw(machine, form, flat=flat, snapshot=steps[-1].after, steps=steps)
     if output is None:
         click.echo(picture)
-        return
+    else:
+        _write(output, picture)
+
+
+def _write(path: str, picture: str) -> None:
+    from statewf.errors import Diagnostic, InputError
+
     try:
-        with open(output, "w", encoding="utf-8") as stream:
-            stream.write(picture)
+        Path(path).write_text(picture, encoding="utf-8")
     except OSError as error:
-        raise click.ClickException(f"{output} cannot be written: {error.strerror}") from None
+        mistake = Diagnostic("unwritable", f"cannot be written: {error.strerror}")
+        raise InputError([mistake], path) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,12 +16,17 @@ if TYPE_CHECKING:
     from statewf.machine.fsm import Machine
     from statewf.machine.snapshot import Snapshot, Step
 
+MOST = 1_000_000  # instances that are listed at once
+
 
 @contextmanager
 def opened(path: str) -> Iterator[Sqlite]:
-    """The store at `path`, which must exist."""
+    """The store at `path`, which must exist. Raises StoreError."""
+    from statewf.errors import StoreError
     from statewf.history import Sqlite
 
+    if path != ":memory:" and not Path(path).exists():
+        raise StoreError(f"there is no store {path}; `statewf start` and `run` make one, --db says where")
     store = Sqlite(path, create=False)
     try:
         yield store
@@ -28,24 +34,8 @@ def opened(path: str) -> Iterator[Sqlite]:
         store.close()
 
 
-def travelled(store: Sqlite, instance: str) -> tuple[Machine, tuple[Step, ...]]:
-    """The machine of an instance, and all its steps. Raises UnknownInstance, StoreError."""
-    from statewf.compiler import compile_definition
-    from statewf.definition.read import read
-    from statewf.errors import StoreError
-    from statewf.machine.replay import replay
-    from statewf.machine.snapshot import blank
-
-    record = store.machine(_card(store, instance).machine)
-    assert record is not None, "an instance is kept with its machine"
-    machine = compile_definition(read(record.definition, format="json"))
-    try:
-        return machine, tuple(replay(machine, store.events(instance), blank(machine, instance)))
-    except ValueError as error:
-        raise StoreError(f"the history of {instance} is damaged: {error}") from error
-
-
-def _card(store: Sqlite, instance: str) -> Card:
+def card_of(store: Sqlite, instance: str) -> Card:
+    """The card of an instance. Raises UnknownInstance."""
     from statewf.errors import UnknownInstance
 
     card = store.card(instance)
@@ -54,10 +44,37 @@ def _card(store: Sqlite, instance: str) -> Card:
     return card
 
 
+def travelled(store: Sqlite, instance: str) -> tuple[Machine, tuple[Step, ...]]:
+    """The machine of an instance, and all its steps. Raises UnknownInstance, StoreError."""
+    from statewf.compiler import compile_definition
+    from statewf.definition.read import read
+    from statewf.errors import InputError, StoreError
+    from statewf.machine.replay import replay
+    from statewf.machine.snapshot import blank
+
+    record = store.machine(card_of(store, instance).machine)
+    if record is None:
+        raise StoreError(f"{store.path} is damaged: the machine of {instance} is not in it")
+    try:
+        machine = compile_definition(read(record.definition, format="json"))
+        steps = tuple(replay(machine, store.events(instance), blank(machine, instance)))
+    except (InputError, ValueError) as error:
+        raise StoreError(f"{store.path} is damaged: the history of {instance} cannot be read: {error}") from error
+    if not steps:
+        raise StoreError(f"{store.path} is damaged: {instance} has no history")
+    return machine, steps
+
+
 @click.command("list")
 @click.option("--state", help="Only those in this state.")
 @click.option("--machine", help="Only those of this machine.")
-@click.option("--limit", default=100, show_default=True, help="At most so many, the newest first.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, MOST),
+    default=100,
+    show_default=True,
+    help="At most so many, the newest first.",
+)
 @db_option
 @json_option
 def list_verb(state: str | None, machine: str | None, limit: int, db: str, as_json: bool) -> None:
@@ -67,9 +84,12 @@ def list_verb(state: str | None, machine: str | None, limit: int, db: str, as_js
     if as_json:
         print_json([_listed(card) for card in cards])
         return
-    from statewf.cli.tables import moment, table
+    from statewf.cli.tables import clock, table
+    from statewf.cli.tell import one_line
 
-    rows = [(card.id, card.name, _state(card), moment(card.updated), card.request_id or "") for card in cards]
+    rows = [
+        (card.id, card.name, _state(card), clock(card.updated), one_line(card.request_id or "")) for card in cards
+    ]
     table(("instance", "machine", "state", "last step", "request"), rows, "no instances")
 
 
@@ -98,15 +118,13 @@ def _listed(card: Card) -> dict[str, Any]:
 def show_verb(instance: str, db: str, as_json: bool) -> None:
     """Show where an instance is, and what it may do next."""
     with opened(db) as store:
-        card = _card(store, instance)
+        card = card_of(store, instance)
         machine, steps = travelled(store, instance)
     document = shown(card, machine, steps[-1].after)
     if as_json:
         print_json(document)
-        return
-    from statewf.cli.tables import facts
-
-    facts(document)
+    else:
+        _tell(card, document)
 
 
 def shown(card: Card, machine: Machine, snapshot: Snapshot) -> dict[str, Any]:
@@ -129,6 +147,33 @@ def shown(card: Card, machine: Machine, snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
+def _tell(card: Card, document: dict[str, Any]) -> None:
+    """The same for people, in their words."""
+    from statewf.cli.tables import clock, facts, members
+    from statewf.cli.tell import one_line
+
+    calls = [
+        call["handler"] + (f" (attempt {call['attempt']})" if call["attempt"] > 1 else "")
+        for call in document["calls"]
+    ]
+    timers = [f"{timer['timer']} at {clock(timer['at'])}" for timer in document["timers"]]
+    facts(
+        (
+            ("instance", card.id),
+            ("machine", card.name),
+            ("state", _state(card)),
+            ("accepts", ", ".join(document["allowed"])),
+            ("waits for", ", ".join([*calls, *document["waiting"]])),
+            ("timers", "\n".join(timers)),
+            ("deferred", ", ".join(document["deferred"])),
+            ("request", one_line(card.request_id or "")),
+            ("started", clock(card.created)),
+            ("last step", clock(card.updated)),
+            ("context", members(document["context"])),
+        )
+    )
+
+
 @click.command("history")
 @click.argument("instance", metavar="ID")
 @db_option
@@ -136,7 +181,7 @@ def shown(card: Card, machine: Machine, snapshot: Snapshot) -> dict[str, Any]:
 def history_verb(instance: str, db: str, as_json: bool) -> None:
     """Show everything that happened to an instance."""
     with opened(db) as store:
-        _card(store, instance)
+        card_of(store, instance)
         rows = list(store.rows(instance))
     if as_json:
         print_json(rows)

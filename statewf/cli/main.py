@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
@@ -32,23 +33,23 @@ VERBS = {
     "history": ("look", "Show everything that happened to an instance."),
 }
 
-GRACE = 0.5  # seconds in all that threads get to end by themselves
+GRACE = 0.5  # seconds that threads get to end by themselves
 
 
 class Verbs(click.Group):
     """A group that knows its commands' names and help before it imports them."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # likewise
         if cmd_name not in VERBS:
             return None
         module = import_module(f"statewf.cli.{VERBS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name}_verb")
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # likewise
         with formatter.section("Verbs"):
             formatter.write_dl([(verb, text) for verb, (_, text) in VERBS.items()])
 
@@ -77,15 +78,14 @@ def statewf() -> None:
 
 
 def run() -> NoReturn:
-    """The entry point: a process that ends with an exit code, whatever its handlers still do."""
+    """The entry point. The process ends when its verb does, whatever a handler that hangs still waits for."""
     code = main(sys.argv[1:])
-    waited = threading.Event()
-    for thread in threading.enumerate():
-        if thread is not threading.main_thread() and not thread.daemon:
-            thread.join(0 if waited.is_set() else GRACE)
-            waited.set()
-            if thread.is_alive():
-                os._exit(code)  # a handler that hangs, or a read of standard input: given up
+    until = time.monotonic() + GRACE
+    others = [t for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
+    for thread in others:
+        thread.join(max(0.0, until - time.monotonic()))
+    if any(thread.is_alive() for thread in others):
+        os._exit(code)  # `sys.exit` would wait for them; all output is flushed, and the store is closed
     sys.exit(code)
 
 
@@ -133,8 +133,8 @@ def _flush() -> None:
 
 
 def _nobody_reads(code: int = 1) -> int:
-    """Whoever read our output has gone; let the interpreter not complain when it flushes what is left."""
-    void = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(void, sys.stdout.fileno())
-    os.close(void)
+    """Nothing more can be said; let the interpreter not complain when it flushes what is left."""
+    from statewf.cli.common import discard_output
+
+    discard_output()
     return code

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from statewf.cli.common import compiled, error_document, json_option, print_json
+from statewf.cli.common import compiled, json_option, not_a_definition, print_json
 from statewf.errors import DefinitionError, Diagnostic, InputError, ScenarioError
 
 if TYPE_CHECKING:
@@ -66,12 +67,13 @@ def test_verb(paths: tuple[str, ...], as_json: bool) -> None:
     """
     results = []
     for file in _scenarios(paths):
-        result = _play(file)
+        result, mistakes = _play(file)
         results.append(result)
         if not as_json:
-            _report(result)
+            _report(result, mistakes)
     if not results:
-        raise click.ClickException(f"there are no scenarios in {', '.join(paths)}: they are files with a `machine`")
+        hint = "a scenario is a YAML or JSON file with a `machine`"
+        raise ScenarioError([Diagnostic("no-scenarios", "there are no scenarios", hint=hint)], ", ".join(paths))
     counts = {verdict: sum(r["verdict"] == verdict for r in results) for verdict in ("passed", "failed", "wrong")}
     if as_json:
         print_json({"ok": counts["passed"] == len(results), **counts, "scenarios": results})
@@ -82,8 +84,9 @@ def test_verb(paths: tuple[str, ...], as_json: bool) -> None:
     click.get_current_context().exit(2 if counts["wrong"] else 1 if counts["failed"] else 0)
 
 
-def _play(file: Path) -> dict[str, Any]:
-    """The verdict on one scenario file."""
+def _play(file: Path) -> tuple[dict[str, Any], InputError | None]:
+    """The verdict on one scenario file, and what is wrong with the file if something is."""
+    from statewf.cli.tell import document as told
     from statewf.simulator import read_scenario, simulate
 
     result: dict[str, Any] = {"scenario": str(file), "verdict": "passed", "failures": []}
@@ -92,19 +95,21 @@ def _play(file: Path) -> dict[str, Any]:
         machine = _machine(file, document)
         outcome = simulate(machine, read_scenario(document.value, document.places, machine=machine))
     except InputError as error:
-        return {**result, "verdict": "wrong", "failures": str(error).splitlines(), **error_document(error)}
+        return {**result, "verdict": "wrong", "failures": str(error).splitlines(), **told(error)}, error
     result["state"] = outcome.state
     if not outcome.passed:
         ended = f"it ended in {outcome.state}, which is no success; say so in `expect` if that is right"
         result |= {"verdict": "failed", "failures": list(outcome.failures) or [ended]}
-    return result
+    return result, None
 
 
-def _report(result: dict[str, Any]) -> None:
+def _report(result: dict[str, Any], mistakes: InputError | None) -> None:
+    from statewf.cli.tell import below, lines
+
     colour = "green" if result["verdict"] == "passed" else "red"
     click.echo(f"{click.style(result['verdict'], fg=colour, bold=True)}  {result['scenario']}")
-    for failure in result["failures"]:
-        click.echo(f"    {failure}")
+    for line in lines(mistakes, indent="    ") if mistakes else map(below, result["failures"]):
+        click.echo(line)
 
 
 def _machine(file: Path, document: Document) -> Machine:
@@ -115,7 +120,7 @@ def _machine(file: Path, document: Document) -> Machine:
         hint = "machine: order.yaml, by a path from this file"
         missing = Diagnostic("no-machine", "a scenario names its machine", "$.machine", line, hint)
         raise ScenarioError([missing], str(file))
-    return compiled(str(file.parent / named))
+    return compiled(os.path.normpath(file.parent / named))
 
 
 def _document(path: str) -> Document:
@@ -126,7 +131,7 @@ def _document(path: str) -> Document:
     try:
         read = document(read_bytes(Path(path), path), path)
     except DefinitionError as error:
-        raise ScenarioError(error.diagnostics, path) from None
+        raise ScenarioError(not_a_definition(error), path) from None
     if read.mistakes:
         raise ScenarioError([mistake.diagnostic(read.places) for mistake in read.mistakes], path)
     return read
@@ -148,5 +153,13 @@ def _names_a_machine(file: Path) -> bool:
         value = _document(str(file)).value
     except InputError:
         # too broken to tell what it is: a scenario if it looks like one, for silence would hide it
-        return file.read_bytes()[:65536].find(b"machine:") >= 0
+        return _looks_like_one(file)
     return isinstance(value, dict) and "machine" in value and "states" not in value and "steps" not in value
+
+
+def _looks_like_one(file: Path) -> bool:
+    try:
+        with file.open("rb") as stream:
+            return b"machine" in stream.read(65_536)
+    except OSError:
+        return True  # nobody can tell; it is told as unreadable

@@ -1,108 +1,217 @@
-"""A live run on the terminal: a line a step as it is kept, and events from a script or a person."""
+"""A live run on the terminal: a line a step as it is kept, and events from a script or a person.
+
+Above: `drive`, whose `run` is this. Below: the handle of one instance, and `tables`, which shows steps.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
 import click
 
-from statewf.cli.common import print_json, read_json
-from statewf.cli.tables import changes, console, happened, moment, short
-from statewf.errors import DataError, EventRejected
-from statewf.machine.record import row
+from statewf.cli.common import discard_output, read_object
+from statewf.cli.owner import advice, busy, ready, resting, waits_for
+from statewf.cli.tables import clock, step
+from statewf.cli.tell import lines, rejection
+from statewf.errors import DataError, Diagnostic, EventRejected
+from statewf.machine.record import row, state_of
+from statewf.machine.snapshot import due
 
 if TYPE_CHECKING:
     from statewf.machine.fsm import Machine
-    from statewf.machine.snapshot import Step
+    from statewf.machine.snapshot import Snapshot, Step
     from statewf.runtime import Instance
+
+PATIENCE = 1.0  # seconds before somebody is told what is being waited for
+LEAST, MOST, USUAL = 9, 24, 20  # characters of the column of events: at least `$returned` has to fit
+
+
+def all_steps(_: Machine, made: Step) -> None:
+    """Show a step of any instance, as `serve` does."""
+    with _output():
+        step(row(made), USUAL, who=made.after.instance)
+
+
+@contextmanager
+def _output() -> Iterator[None]:
+    """What is shown within; that nobody takes it any more is no reason to stop an instance."""
+    try:
+        yield
+    except OSError as error:
+        discard_output()
+        click.echo(f"nothing more is shown: {error.strerror}", err=True)
+
+
+def _widest(machine: Machine) -> int:
+    """How wide the column of events has to be for what happens to a machine."""
+    happens = (len(name) for region in machine.regions for state in region.states.values() for name in state.on)
+    return min(MOST, max(LEAST, *happens))
 
 
 class Session:
-    """What `run` shows and does; with `as_json` it stays quiet until the one document at the end."""
+    """What `run` shows and does; `quiet` until `document` is there to be printed.
 
-    def __init__(self, as_json: bool, *, name_instances: bool = False) -> None:
-        self._as_json = as_json
-        self._name_instances = name_instances
-        self._out = console()
+    `resume` says in words what goes on with an instance that was left.
+    """
+
+    def __init__(self, machine: Machine, resume: str, *, quiet: bool) -> None:
+        self.document: dict[str, Any] = {}
+        self._machine = machine
+        self._widest = _widest(machine)
+        self._resume = resume
+        self._quiet = quiet
+        self._person = not quiet and sys.stdin is not None and sys.stdin.isatty()
+        self._asking = False
+        self._instance: str | None = None
+        self._early: list[Step] = []  # kept before the start told which instance is ours
         self._rejected: list[str] = []
 
-    def observe(self, _: Machine, step: Step) -> None:
-        """Show a step that was kept."""
-        if self._as_json:
+    # --- showing
+
+    def observe(self, _: Machine, made: Step) -> None:
+        """Show a step of our instance that was kept; whatever else lies in the store goes on unseen."""
+        if self._instance is None:
+            self._early.append(made)
+        elif made.after.instance == self._instance:
+            self._show(made)
+
+    def _show(self, made: Step) -> None:
+        if self._quiet:
             return
-        document = row(step)
-        who = f"{step.after.instance}  " if self._name_instances else ""
-        what = changes(document).replace("\n", "; ")
-        time = moment(document["at"]).split()[1]
-        line = f"{time}  {who}{happened(document):<20} {what}  {short(document['data'])}"
-        self._out.print(line.rstrip(), markup=False, soft_wrap=True)
+        if self._asking:
+            click.echo(err=True)  # away from the prompt, which comes again below
+        with _output():
+            step(row(made), self._widest)
+        if self._asking and not made.after.ended:
+            self._prompt(made.after)
+
+    def _begin(self, instance: Instance) -> None:
+        """Say whether this is a new instance or an old one, then what it did so far."""
+        self._instance = instance.id
+        early = [made for made in self._early if made.after.instance == instance.id]
+        before = early[0].before if early else instance.snapshot
+        self._say(f"{instance.id}  {f'goes on from {state_of(before)}' if before.seq else 'started'}")
+        for made in early:
+            self._show(made)
+
+    def left(self) -> str:
+        """What to tell somebody who interrupted."""
+        return f"; {self._instance} is kept, and {self._resume} goes on with it" if self._instance else ""
+
+    # --- driving
 
     async def drive(self, instance: Instance, script: Sequence[str] | None) -> int:
         """Send what the script or the person says until the instance ends or nothing can happen; the exit code."""
-        self._say(f"{instance.id}  {instance.state}")
+        self._begin(instance)
         if script is None:
             await self._ask(instance)
         else:
             for event in script:
+                await self._wait(instance, lambda event=event: ready(instance, event))  # type: ignore[misc]
                 await self._send(instance, event, None)
-        await self._rest(instance)
+        await self._wait(instance, lambda: resting(instance.snapshot))
         return self._finish(instance)
 
     async def _ask(self, instance: Instance) -> None:
-        person = sys.stdin.isatty() and not self._as_json
         while True:
-            await self._rest(instance, until_asked=True)
+            await self._wait(instance, lambda: instance.done or not busy(instance.snapshot))
             if instance.done:
                 return
-            if person:
-                click.echo(f"{instance.state} accepts {', '.join(instance.allowed) or 'nothing'}", err=True)
-                click.echo("event> ", nl=False, err=True)
-            line = await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
-            if not line:
+            line = await self._line(instance)
+            if line is None:
                 return
             event, _, data = line.strip().partition(" ")
             if event:
-                try:
-                    await self._send(instance, event, read_json(data.strip() or None, "the event's data"))
-                except DataError as error:
-                    click.echo(f"{error}", err=True)
+                await self._give(instance, event, data.strip())
+
+    async def _give(self, instance: Instance, event: str, data: str) -> None:
+        """Send what a line says; a person may correct a slip, a script that is wrong ends."""
+        try:
+            await self._send(instance, event, read_object(data or None, f"the data of {event}"))
+        except DataError as error:
+            if not self._person:
+                raise
+            for line in lines(error, err=True):
+                click.echo(line, err=True)
+
+    async def _line(self, instance: Instance) -> str | None:
+        """The next line of standard input; None at its end, or if the instance ends meanwhile."""
+        if sys.stdin is None:
+            return None
+        if self._person:
+            self._prompt(instance.snapshot)
+        line = ""
+        self._asking = self._person
+        async with anyio.create_task_group() as group:
+
+            async def ended() -> None:
+                await instance.until(lambda: instance.done)
+                group.cancel_scope.cancel()
+
+            group.start_soon(ended)
+            line = await anyio.to_thread.run_sync(_read_line, abandon_on_cancel=True)
+            group.cancel_scope.cancel()
+        self._asking = False
+        return line or None
+
+    def _prompt(self, snapshot: Snapshot) -> None:
+        from statewf.machine.snapshot import allowed
+
+        names = ", ".join(allowed(self._machine, snapshot)) or "nothing"
+        click.echo(f"{click.style(state_of(snapshot), bold=True)} accepts {names}", err=True)
+        click.echo("event> ", nl=False, err=True)
 
     async def _send(self, instance: Instance, event: str, data: Any) -> None:
-        """Send an event when it is accepted, or when waiting cannot change that it is not."""
-        await instance.until(lambda: event in instance.allowed or not instance.snapshot.flight.calls)
         try:
             await instance.send(event, data)
         except EventRejected as error:
             self._rejected.append(event)
-            if not self._as_json:
-                click.echo(f"{error}", err=True)
+            if not self._quiet:
+                click.echo(rejection(error, advice(self._machine, error)), err=True)
 
-    async def _rest(self, instance: Instance, *, until_asked: bool = False) -> None:
-        """Wait while something is in flight; before asking a person, only for what would block an event."""
-
-        def resting() -> bool:
-            flight = instance.snapshot.flight
-            if until_asked:
-                return instance.done or not flight.calls
-            return not flight.calls and (instance.done or not flight.deadlines)
-
-        await instance.until(resting)
+    async def _wait(self, instance: Instance, reached: Callable[[], bool]) -> None:
+        """Wait until that is so, and say what for if it takes long."""
+        with anyio.move_on_after(PATIENCE) as patience:
+            await instance.until(reached)
+        if patience.cancelled_caught:
+            if not self._quiet:
+                click.echo(click.style(f"{_awaited(instance.snapshot)}; Ctrl-C leaves it", dim=True), err=True)
+            await instance.until(reached)
 
     def _finish(self, instance: Instance) -> int:
         outcome = instance.outcome(self._rejected)
-        if self._as_json:
-            print_json(outcome.document)
-        elif instance.done:
+        self.document = outcome.document
+        if instance.done:
             self._say(f"{instance.id}  ended in {outcome.state} ({'success' if outcome.success else 'failure'})")
-        else:
+        elif not self._quiet:
             waits = f"; it accepts {', '.join(instance.allowed)}" if instance.allowed else ""
             click.echo(f"{instance.id} is still in {outcome.state}{waits}", err=True)
         return 0 if outcome.success else 1
 
     def _say(self, line: str) -> None:
-        if not self._as_json:
-            self._out.print(line, markup=False, soft_wrap=True)
+        if not self._quiet:
+            with _output():
+                click.echo(line)
+
+
+def _read_line() -> str:
+    """A line of standard input. Raises DataError if it is no text."""
+    try:
+        return sys.stdin.readline()
+    except UnicodeDecodeError:
+        mistake = Diagnostic("bad-encoding", "the line is not UTF-8 text")
+        raise DataError([mistake], "standard input") from None
+
+
+def _awaited(snapshot: Snapshot) -> str:
+    """What an instance is waiting for: its calls, or its next timer."""
+    calls = waits_for(snapshot)
+    if calls:
+        return f"waiting for {', '.join(calls)}"
+    timers = due(snapshot)
+    return f"waiting for {timers[0][2]} at {clock(timers[0][0])}" if timers else "waiting"

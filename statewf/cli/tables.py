@@ -1,104 +1,164 @@
-"""Tables and lines for people. Colours and widths are rich's business, and only on a terminal."""
+"""Tables and lines for people: at most as wide as the terminal; in a pipe, one line for one thing.
+
+Above: the verbs. Below: `click` for lines, and `rich` for tables, imported when there is one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import click
 
 from statewf.values.canonical import compact
 from statewf.values.duration import spoken
 
-SHORT = 60  # characters of data shown in a line; all of it is in `--json`
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+SHORT = 160  # characters of data shown in a line of a pipe; all of it is in `--json`
+WIDE = 100_000  # columns, where nothing needs to be cut
 
 
-def console() -> Console:
-    """Standard output; as wide as need be when it is no terminal, so that nothing is cut in a pipe."""
-    out = Console(highlight=False)
-    return out if out.is_terminal else Console(highlight=False, width=200)
+def width() -> int:
+    """The columns there are."""
+    return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else WIDE
 
 
-def moment(at: int) -> str:
-    """A time as people write it, in their own zone, or UTC as far as Python knows none."""
-    return datetime.fromtimestamp(at / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def clock(at: int) -> str:
+    """A time in the zone of whoever looks: today the time of day, else the date before it."""
+    moment = datetime.fromtimestamp(at / 1000, UTC).astimezone()
+    today = datetime.now(UTC).astimezone().date()
+    return moment.strftime("%H:%M:%S" if moment.date() == today else "%Y-%m-%d %H:%M:%S")
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
-    """A plain table, or a word when there is nothing."""
-    listed = list(rows)
-    if not listed:
-        console().print(empty)
-        return
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for head in heads:
-        drawn.add_column(head, overflow="fold")
-    for cells in listed:
-        drawn.add_row(*(Text(cell) for cell in cells))
-    console().print(drawn)
+# --- steps
 
 
-def facts(document: Mapping[str, Any]) -> None:
-    """Name and value, one a line; what is empty is left out."""
-    times = ("created", "updated", "due")
-    rows = [
-        (name, moment(value) if name in times else _shown(value))
-        for name, value in document.items()
-        if value not in (None, [], {}, False) and not (name == "states" and len(value) == 1)
-    ]
-    drawn = Table(box=None, pad_edge=False, show_header=False)
-    drawn.add_column(style="bold")
-    drawn.add_column(overflow="fold")
-    for name, value in rows:
-        drawn.add_row(Text(name), Text(value))
-    console().print(drawn)
+def step(row: Mapping[str, Any], events: int, *, when: str | None = None, who: str | None = None) -> None:
+    """A step as a line: when, event, what changed, and its data, which go below if they do not fit.
+
+    `events` is how wide the column of events is.
+    """
+    lead = "  ".join([when if when is not None else clock(row["at"]), *([who] if who else [])]) + "  "
+    happened = f"{row['event']:<{events}}"
+    changed, *below = changes(row)
+    room = width()
+    line = f"{lead}{happened}  {changed}"
+    shown = click.style(lead, dim=True) + click.style(happened, **_colour(row)) + f"  {changed}"
+    if said := _said(row):
+        if len(line) + 2 + len(said) <= room:
+            shown += "  " + click.style(said, dim=True)
+        else:
+            below.append(said)
+    click.echo(shown.rstrip())
+    for text in below:
+        click.echo(" " * len(lead) + click.style(cut(text, room - len(lead)), dim=True))
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return ", ".join(value)
-    if isinstance(value, list):
-        return "\n".join(_shown(item) for item in value)
-    return value if isinstance(value, str) else compact(value)
+def _colour(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"fg": "red", "bold": True} if row["event"] == "$failed" else {"bold": True}
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    """The data of a step, and which handler gave it."""
+    data = "" if row["data"] in (None, {}) else compact(row["data"])
+    if width() == WIDE:
+        data = cut(data, SHORT)
+    return ": ".join(part for part in (row.get("handler", ""), data) if part)
+
+
+def changes(row: Mapping[str, Any]) -> list[str]:
+    """`validating → validated`, or `validating, attempt 2`; after it what is to be noted."""
+    moved = [_change(change["from"], change["to"], change["attempt"]) for change in row["changes"]]
+    if "disposition" in row:
+        moved.append(row["disposition"])
+    return ["; ".join(moved), *row.get("notes", ())]
+
+
+def _change(source: str | None, target: str, attempt: int) -> str:
+    if attempt > 1:
+        return f"{target}, attempt {attempt}"
+    return f"{source or '·'} → {target}"
 
 
 def history(rows: Iterable[Mapping[str, Any]]) -> None:
-    """A line a step: number, time, event, what changed, and the data as far as it fits."""
-    cells = [(str(row["seq"]), moment(row["at"]), happened(row), changes(row), short(row["data"])) for row in rows]
-    table(("seq", "at", "event", "change", "data"), cells, "no steps")
+    """A line a step, numbered."""
+    _steps(rows, "at", lambda row: clock(row["at"]))
 
 
 def played(rows: Iterable[Mapping[str, Any]]) -> None:
     """The same in virtual time: when counts from the start."""
-    cells = [
-        (str(row["seq"]), spoken(row["at"]) if row["at"] else "0", happened(row), changes(row), short(row["data"]))
-        for row in rows
-    ]
-    table(("seq", "after", "event", "change", "data"), cells, "no steps")
+    _steps(rows, "after", lambda row: spoken(row["at"]) if row["at"] else "0")
 
 
-def happened(row: Mapping[str, Any]) -> str:
-    """The event, and the handler that answered with it."""
-    return f"{row['event']} ({row['handler']})" if "handler" in row else str(row["event"])
+def _steps(rows: Iterable[Mapping[str, Any]], head: str, when: Callable[[Mapping[str, Any]], str]) -> None:
+    listed = [(str(row["seq"]), when(row), row) for row in rows]
+    if not listed:
+        click.echo("no steps")
+        return
+    numbers = max(len("seq"), *(len(number) for number, _, _ in listed))
+    times = max(len(head), *(len(time) for _, time, _ in listed))
+    events = max(len("event"), *(len(str(row["event"])) for _, _, row in listed))
+    heading = f"{'seq':<{numbers}}  {head:<{times}}  {'event':<{events}}  change"
+    click.echo(click.style(heading, bold=True))
+    for number, time, row in listed:
+        step(row, events, when=f"{number:<{numbers}}  {time:<{times}}")
 
 
-def changes(row: Mapping[str, Any]) -> str:
-    """`validating → validated`, with the attempt when it is not the first, and notes."""
-    moved = [
-        f"{change['from'] or '·'} → {change['to']}" + (f" (attempt {change['attempt']})" * (change["attempt"] > 1))
-        for change in row["changes"]
-    ]
-    if "disposition" in row:
-        moved.append(row["disposition"])
-    return "\n".join([*moved, *row.get("notes", ())])
+def cut(text: str, room: int) -> str:
+    """A text in at most that many characters."""
+    return text if len(text) <= room else text[: max(room - 1, 1)] + "…"
 
 
-def short(value: Any) -> str:
-    """Data in at most a line."""
-    if value in (None, {}):
-        return ""
-    text = compact(value)
-    return text if len(text) <= SHORT else text[: SHORT - 1] + "…"
+# --- tables
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
+    """A plain table whose first column is never broken, or a word when there is nothing."""
+    from rich.table import Table
+    from rich.text import Text
+
+    listed = list(rows)
+    if not listed:
+        click.echo(empty)
+        return
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        drawn.add_column(head, overflow="fold", no_wrap=head == heads[0])
+    for cells in listed:
+        drawn.add_row(*map(Text, cells))
+    _print(drawn)
+
+
+def facts(rows: Iterable[tuple[str, str]]) -> None:
+    """Name and value, one a line; what is empty is left out."""
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, pad_edge=False, show_header=False)
+    drawn.add_column(style="bold", no_wrap=True)
+    drawn.add_column(overflow="fold")
+    for name, value in rows:
+        if value:
+            drawn.add_row(Text(name), Text(value))
+    _print(drawn)
+
+
+def members(value: Mapping[str, Any]) -> str:
+    """An object, a line a member."""
+    return "\n".join(f"{key}: {compact(inner)}" for key, inner in value.items())
+
+
+def _print(drawn: RenderableType) -> None:
+    """What rich makes of it, without the blanks it fills lines with."""
+    from rich.console import Console
+
+    console = Console(highlight=False, width=width(), soft_wrap=width() == WIDE)
+    with console.capture() as capture:
+        console.print(drawn)
+    for line in capture.get().splitlines():
+        click.echo(line.rstrip())

@@ -9,13 +9,15 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from typing import Any, Literal
 from textwrap import wrap
+from typing import Any, Literal
 
 import click
 
 from statewf.cli.common import print_json
 from statewf.errors import Diagnostic, EventRejected, InputError, StatewfError
+
+Severity = Literal["error", "warning"]
 
 COLOURS = {"error": "red", "warning": "yellow"}
 LONGEST_PATH = 60  # characters of a place in a document; in the middle of a longer one is nothing to see
@@ -41,16 +43,16 @@ def tell(error: BaseException, *, as_json: bool) -> int:
 def _show(error: BaseException) -> None:
     match error:
         case InputError():
-            for line in lines(error):
+            for line in lines(error, err=True):
                 click.echo(line, err=True)
         case click.ClickException():
             error.show()
         case EventRejected():
             click.echo(rejection(error), err=True)
         case KeyboardInterrupt() | click.Abort():
-            click.echo(f"\n{_message(error)}", err=True)
+            click.echo(_wrapped(_message(error), "", err=True), err=True)
         case _:
-            click.echo(f"{click.style('error', fg='red', bold=True)}: {_message(error)}", err=True)
+            click.echo(_styled(_wrapped(f"error: {_message(error)}", "", err=True), "error"), err=True)
 
 
 def document(error: BaseException) -> dict[str, Any]:
@@ -98,49 +100,53 @@ def _message(error: BaseException) -> str:
         case click.ClickException():
             return error.format_message()
         case KeyboardInterrupt() | click.Abort():
-            return f"interrupted{error}"
+            return f"interrupted{error.__cause__ or error}"  # click wraps it, having ended the line of the ^C
         case StatewfError():
             return one_line(str(error))
         case OSError():
             name = f"{error.filename}: " if error.filename else ""
             return f"{name}{error.strerror or error}"
         case UnicodeError():
-            return f"this is no Unicode text: {error.object!r}" if isinstance(error, UnicodeEncodeError) else f"{error}"
+            return (
+                f"this is no Unicode text: {error.object!r}"
+                if isinstance(error, UnicodeEncodeError)
+                else f"{error}"
+            )
         case _:
             said = one_line(f"{type(error).__name__}: {error}")
             return f"{said} (this is a bug in statewf; STATEWF_TRACEBACK=1 shows where)"
 
 
 def rejection(error: EventRejected, hint: str | None = None) -> str:
-    """Why an event was refused, and what may help."""
-    return one_line(str(error)) + (f"\n    {hint}" if hint else "")
+    """Why an event was refused, and what may help; for standard error."""
+    told = _wrapped(one_line(str(error)), "", err=True)
+    return f"{told}\n{below(hint, err=True)}" if hint else told
 
 
 # --- mistakes in documents
 
 
-def lines(error: InputError) -> Iterator[str]:
-    """Every mistake as a line, and its hint below it."""
+def lines(error: InputError, *, err: bool = False, indent: str = "") -> Iterator[str]:
+    """Every mistake as a line, and its hint below it; `err`: for standard error."""
     for diagnostic in error.diagnostics:
-        yield mistake(error.source, diagnostic, "error", err=True)
+        yield mistake(error.source, diagnostic, "error", err=err, indent=indent)
         if diagnostic.hint:
-            yield below(diagnostic.hint, err=True)
+            yield below(diagnostic.hint, err=err, indent=indent)
 
 
 def mistake(
-    source: str | None, found: Diagnostic, severity: Literal["error", "warning"], *, err: bool = False
+    source: str | None, found: Diagnostic, severity: Severity, *, err: bool = False, indent: str = ""
 ) -> str:
     """One mistake as a compiler tells it: `order.yaml:7: error: there is no state x [unknown-target] at $...`."""
     place = ":".join(str(part) for part in (source, found.line) if part is not None)
     where = "" if found.path in ("$", "") else f" at {_short(found.path)}"
-    line = f"{one_line(found.message)} [{found.code}]{where}"
-    told = _wrapped(f"{place}: {severity}: {line}" if place else f"{severity}: {line}", "", err)
-    return told.replace(f"{severity}:", click.style(severity, fg=COLOURS[severity], bold=True) + ":", 1)
+    line = f"{severity}: {one_line(found.message)} [{found.code}]{where}"
+    return _styled(_wrapped(f"{place}: {line}" if place else line, indent, err=err), severity)
 
 
-def below(text: str, *, err: bool = False) -> str:
+def below(text: str, *, err: bool = False, indent: str = "") -> str:
     """What is said below a line, set in."""
-    return _wrapped(one_line(text), "    ", err)
+    return _wrapped(one_line(text), indent + "    ", err=err)
 
 
 def one_line(text: str) -> str:
@@ -155,13 +161,22 @@ def _short(path: str) -> str:
     return path if len(path) <= LONGEST_PATH else f"{path[:half]}…{path[-half:]}"
 
 
-def _wrapped(text: str, indent: str, err: bool) -> str:
+def _styled(line: str, severity: Severity) -> str:
+    return line.replace(f"{severity}:", click.style(severity, fg=COLOURS[severity], bold=True) + ":", 1)
+
+
+def _wrapped(text: str, indent: str, *, err: bool) -> str:
     """On a terminal, in lines of its width, broken between words; elsewhere in one line."""
     stream = sys.stderr if err else sys.stdout
     if stream is None or not stream.isatty():
         return indent + text
     width = max(40, shutil.get_terminal_size().columns)
     folded = wrap(
-        text, width, initial_indent=indent, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent or "    ",
+        break_long_words=False,
+        break_on_hyphens=False,
     )
     return "\n".join(folded)

@@ -155,6 +155,7 @@ def test_an_edge_knows_its_place(definition: StateMachine) -> None:
     for local, edges in made.rows.items():
         assert [edge.transition for edge in edges] == list(made.region.states[local].transitions())
         for edge in edges:
+            assert len(edge.events) == edge.length
             match written_at(definition, edge):
                 case Transition(target, guard=guard):
                     assert (edge.transition.guard, edge.transition.below) == (guard, None)

@@ -9,7 +9,7 @@ from statewf import State, StateMachine, Transition
 from statewf.checker import Finding, check
 from statewf.checker.lint import RULES
 from statewf.definition.write import to_yaml
-from tests.checker.cases import CASES, DONE, ERRORS, Case, around, machine, waits
+from tests.checker.cases import CASES, DONE, ERRORS, LOOP, Case, around, machine, waits
 
 each = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.rule}: {case.name}")
 
@@ -151,6 +151,11 @@ class TestOneFaultOneFinding:
         definition = machine(p=State({"E": "done"}, states=inner, initial="x"), done=DONE)
         assert found(definition) == [("shadowed-transition", "$.states.p.on.E")]
 
+    def test_a_guard_that_never_holds_is_the_reason_wherever_it_stands(self) -> None:
+        inner = {"x": waits({"E": "done", "NEXT": "y"}), "y": waits()}
+        never = State({"E": Transition("done", guard="false")}, states=inner, initial="x")
+        assert found(machine(p=never, done=DONE)) == [("shadowed-guard", "$.states.p.on.E.guard")]
+
     def test_it_may_be_dead_for_another_reason_in_each_child(self) -> None:
         def asked(guard: str | None, **more: str) -> State:
             return waits({"E": Transition("done", guard=guard), **more})
@@ -161,6 +166,17 @@ class TestOneFaultOneFinding:
 
 
 class TestMessages:
+    def test_long_lists_are_cut(self) -> None:
+        behind = {f"s{number}": waits({"E": f"s{number + 1}"}) for number in range(20)}
+        definition = machine(a=waits(), **behind, s20=waits(), done=DONE)
+        assert only(definition).message.endswith("so neither can s1, s2, s3, s4, s5, s6, s7 and 13 more")
+
+    def test_long_cycles_are_cut(self) -> None:
+        ring = {f"s{number}": waits({"E": f"s{(number + 1) % 20}"}) for number in range(20)}
+        shown = "s0 -> s1 -> s2 -> s3 -> s4 -> s5 -> ... -> s0 can be repeated without end"
+        finding = only(machine(**ring, done=DONE))
+        assert (finding.message, finding.trace) == (shown, ("E",) * 20)
+
     def test_what_cannot_be_entered_and_what_lies_behind(self) -> None:
         definition = machine(
             a=waits(), b=waits({"E": "c", "F": "d"}), c=waits(), d=waits({"G": "e"}), e=waits(), done=DONE
@@ -172,9 +188,39 @@ class TestMessages:
         definition = machine(a=waits(), b=waits(to="c"), c=waits(to="b"), done=DONE)
         assert only(definition).message == "b can never be entered: only c leads there"
 
+    def test_how_a_ring_goes_round(self) -> None:
+        definition = machine(
+            a=waits({"E": "c"}),
+            b=State({"E": "done"}, always="c"),
+            c=State({"F": "done"}, always="d", timeout=1, timeout_transition="a"),
+            d=State({"F": "done"}, always="b"),
+            done=DONE,
+        )
+        message = "b -> c -> d -> b goes round for ever: each of these always transitions holds at once"
+        assert (only(definition).message, only(definition).trace) == (message, ("E",))
+
+    def test_the_first_of_several_stands_in_the_way(self) -> None:
+        listed = [Transition("done", guard="context.x"), Transition("done", guard="context.x")]
+        definition = machine(a=waits({"E": [*listed, *listed[:1], "done", "done", "done"]}), done=DONE)
+        assert [finding.message for finding in check(definition).findings] == [
+            *["the transition to done is never taken: $.states.a.on.E[3] comes first and always holds"] * 2,
+            *["the transition to done is never taken: $.states.a.on.E[0] comes first with the same guard"] * 2,
+        ]
+
+    def test_a_transition_that_stays(self) -> None:
+        message = "this internal transition is never taken: $.states.a.on.E[0] comes first and always holds"
+        assert only(machine(a=waits({"E": ["done", LOOP]}), done=DONE)).message == message
+
+    def test_what_to_do_about_a_missing_end(self) -> None:
+        assert only(machine(a=waits(to="b"), b=waits(to="a"))).hint == "mark a state terminal: true"
+        finding = only(machine(a=waits({"E": "b"}), b=waits(to="c"), c=waits(to="b"), done=DONE))
+        assert finding.message == "from b no terminal state can be reached: it leads only to c and back"
+        assert finding.hint == "give one of them a way to a terminal state"
+        assert finding.trace == ("E",)
+
     def test_which_events_are_waited_for(self) -> None:
         definition = machine(a=State({"E": "done", "F": "a2", "G": "done"}), a2=waits(), done=DONE)
-        assert only(definition).message == "a may wait for ever: only events from outside end it (E, F, G)"
+        assert only(definition).message == "a may wait for ever: only events from outside end it, E, F and G"
 
     def test_how_long_the_waits_are(self) -> None:
         retry = wf.Retry(3, "E", backoff="linear", base_delay="10s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,12 @@ from tests.runtime.support import PAYMENT
 
 
 @pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[str]:
     """A module of that source, under a name of its own."""
     name = f"handlers_{abs(hash(request.node.name))}"
     (tmp_path / f"{name}.py").write_text(request.param)
     monkeypatch.syspath_prepend(str(tmp_path))
-    yield name  # type: ignore[misc]  # a fixture that cleans up
+    yield name
     sys.modules.pop(name, None)
 
 

@@ -1,0 +1,178 @@
+"""Opening a store with handlers, and running the async verbs on it so that failures come out plainly.
+
+Below: the executor. Above: `drive`, whose verbs are what is run here.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from statewf.errors import Diagnostic, EventRejected, HandlersError, StatewfError
+
+if TYPE_CHECKING:
+    from statewf.machine.fsm import Machine
+    from statewf.machine.snapshot import Snapshot, Step
+    from statewf.runtime import Executor, Instance
+    from statewf.runtime.handlers import Handler
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def executor(
+    db: str, handlers: str | None, observe: Callable[[Machine, Step], None] | None = None
+) -> AsyncIterator[Executor]:
+    """An executor on `db` with the handlers of that module. None for `handlers`: it only keeps."""
+    from statewf.runtime import Executor
+
+    async with Executor(db, None if handlers is None else found(handlers), observe=observe) as owner:
+        yield owner
+
+
+def found(handlers: str) -> dict[str, Handler]:
+    """The handlers that `--handlers` names; empty text names none. Raises HandlersError with the reason."""
+    if not handlers:
+        return {}
+    from statewf.runtime.handlers import import_handlers
+
+    path, _, name = handlers.partition(":")
+    if path.endswith(".py") or "/" in path:
+        module = ".".join(Path(path).with_suffix("").parts)
+        meant = f"{module}:{name}" if name else module
+        hint = f"as in an import statement: --handlers {meant}, from the folder where that can be imported"
+        raise HandlersError([Diagnostic("bad-handlers", f"{path} is a file, but a module is wanted", hint=hint)])
+    try:
+        return import_handlers(handlers)
+    except SystemExit as error:
+        message = f"{path} cannot be imported: it ends the program (SystemExit: {error})"
+        raise HandlersError([Diagnostic("bad-handlers", message)]) from None
+
+
+def equip(machine: Machine, handlers: str | None) -> None:
+    """Make sure that a machine can be performed with these handlers. Raises HandlersError that lists the missing.
+
+    A call that nobody answers would be waited for in vain.
+    """
+    from statewf.runtime.handlers import missing
+
+    error = missing(machine, found(handlers or ""))
+    if error is None:
+        return
+    if handlers:
+        raise error
+    hint = "--handlers MODULE says where they are"
+    raise HandlersError(Diagnostic(d.code, d.message, d.path, d.line, hint) for d in error.diagnostics)
+
+
+def advice(machine: Machine, error: EventRejected) -> str | None:
+    """What may help somebody whose event was refused."""
+    from statewf.definition.words import nearest
+
+    if error.reason == "busy":
+        return "perform it first: statewf serve --handlers MODULE --until-idle; or send with --handlers"
+    if error.reason != "unexpected" or error.event in machine.listeners:
+        return None
+    known = {event.lower(): event for event in machine.listeners}
+    alike = nearest(error.event.lower(), known)
+    return f"did you mean {known[alike]}?" if alike else f"{machine.name} has no event {error.event}"
+
+
+# --- waiting
+
+
+def busy(snapshot: Snapshot) -> bool:
+    """Whether something runs that will move an instance on: a call, an action, the wait before a retry."""
+    from statewf.machine.fsm import RETRY
+
+    flight = snapshot.flight
+    return bool(flight.calls or flight.queue or any(timer.startswith(RETRY) for _, timer in flight.deadlines))
+
+
+def resting(snapshot: Snapshot) -> bool:
+    """Whether nothing runs and no timer is set: only an event from outside can move an instance on."""
+    return not busy(snapshot) and (bool(snapshot.ended) or not snapshot.flight.deadlines)
+
+
+def waits_for(snapshot: Snapshot) -> list[str]:
+    """The calls and queued actions that an instance waits for, by handler."""
+    queued = [waiting.op.handler for waiting in snapshot.flight.queue if waiting.call is None]
+    return [*(call.handler for call in snapshot.flight.calls.values()), *queued]
+
+
+def ready(instance: Instance, event: str) -> bool:
+    """Whether an event is accepted now, or nothing runs that could change that it is not."""
+    return (event in instance.allowed and not instance.snapshot.flight.queue) or not busy(instance.snapshot)
+
+
+# --- running
+
+
+def owned(verb: Callable[[], Coroutine[Any, Any, T]], *, quiet: bool = False) -> T:
+    """Run an async verb; an error that task groups wrapped comes out as itself.
+
+    `quiet`: standard output is for the one JSON document, and what handlers print goes to standard error.
+    """
+    import anyio
+
+    failure: list[BaseException] = []
+
+    async def guarded() -> T | None:
+        try:
+            return await verb()
+        except BaseExceptionGroup as group:  # caught within: the event loop would print it
+            failure.append(_worst(group))
+            return None
+
+    with ExitStack() as stack:
+        stack.enter_context(_logged())
+        if quiet and sys.stderr is not None:
+            stack.enter_context(redirect_stdout(sys.stderr))
+        result = anyio.run(guarded)
+    if failure:
+        raise failure[0]
+    return result  # type: ignore[return-value]  # None stands for a failure, which was raised
+
+
+def _worst(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error of a group that is to be told: an interruption, one of ours, or else the first."""
+    leaves = list(_leaves(group))
+    for kind in (KeyboardInterrupt, StatewfError):
+        for leaf in leaves:
+            if isinstance(leaf, kind):
+                return leaf
+    return leaves[0]
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+class _Lines(logging.Formatter):
+    """A line a record, without tracebacks."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{record.levelname.lower()}: {record.getMessage()}"
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Warnings of the runtime as lines on standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines())
+    loggers = [logging.getLogger(name) for name in ("statewf", "asyncio")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
