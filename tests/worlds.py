@@ -136,6 +136,20 @@ def _named(state: State, targets: list[str]) -> State:
 machines = definitions().map(compile_definition)
 
 
+_goes = st.dictionaries(
+    st.sampled_from(EVENTS), st.builds(Transition, _target).map(lambda move: [move]), max_size=3
+)
+_plain = st.builds(State, _goes) | st.builds(State, _goes, timeout=st.integers(1, 3000), timeout_transition=_target)
+
+
+@st.composite
+def plain_definitions(draw: st.DrawFn) -> StateMachine:
+    """A state machine that does nothing but move and set timers: its steps are ready made."""
+    names = [f"s{i}" for i in range(draw(st.integers(1, 4)))]
+    named = {name: _named(draw(_plain), [*names, "end"]) for name in names}
+    return StateMachine("plain", "s0", {**named, "end": State(terminal=True)}, unexpected=draw(_policies))
+
+
 _named_event = st.tuples(st.sampled_from([*EVENTS, "E"]), data).map(lambda drawn: Event(*drawn))
 _answers = st.none() | st.tuples(st.sampled_from(EVENTS), data).map(lambda drawn: Event(*drawn))
 _later = st.sampled_from([0, 0, 1, 500, 1500])
@@ -150,7 +164,7 @@ def happenings(machine: Machine, snapshot: Snapshot) -> st.SearchStrategy[AnyEve
 @st.composite
 def _happening(draw: st.DrawFn, machine: Machine, snapshot: Snapshot) -> AnyEvent:
     at = snapshot.at + draw(_later)
-    calls, timers = sorted(snapshot.flight.calls), due(snapshot)
+    calls, timers = sorted(snapshot.flight.calls), due(machine, snapshot)
     which = draw(_which)
     if which == 0:
         return Cancel(at)

@@ -37,18 +37,21 @@ def dead_timeout(graph: Graph) -> Iterator[Finding]:
 def retry_never_fits(graph: Graph) -> Iterator[Finding]:
     """Attempts of which the last cannot begin before the timeout of a state around it."""
     for node in _entered(graph):
-        outer = _soonest(node)
-        for edge in graph.rows.get(node.name, ()) if outer is not None else ():
-            if not edge.open or edge.target != node.name + BACKOFF or edge.transition.below is None:
-                continue
-            retries = edge.transition.below - 1
-            waited = sum(least(op.delay, retries) for op in edge.transition.entry if isinstance(op, Arm))
-            if outer is not None and waited >= outer[0]:
-                message = f"attempt {retries + 1} can never be made: the waits before it take {spoken(waited)}, "
-                message += f"and {outer[1].name} ends after {spoken(outer[0])}"
-                hint = "shorten the delays, allow fewer attempts, or allow more time"
-                yield graph.finding("retry-never-fits", "warning", (*node.path, "retry"), message, hint=hint)
-            break  # all events of one retry wait alike
+        retry, outer, wait = node.state.retry, _soonest(node), _wait(graph, node)
+        if retry is None or outer is None or wait is None:
+            continue
+        waited = least(wait, retry.max_attempts - 1)
+        if waited >= outer[0]:
+            message = f"attempt {retry.max_attempts} does not fit: the waits before it take {spoken(waited)}, "
+            message += f"and {outer[1].name} ends after {spoken(outer[0])}"
+            hint = "shorten the delays, allow fewer attempts, or allow more time"
+            yield graph.finding("retry-never-fits", "warning", (*node.path, "retry"), message, hint=hint)
+
+
+def _wait(graph: Graph, node: Node) -> Delay | None:
+    """The delay between two attempts of a state, if there is one and it can come to that."""
+    edges = (e for e in graph.rows.get(node.name, ()) if e.open and e.target == node.name + BACKOFF)
+    return next((op.delay for edge in edges for op in edge.transition.entry if isinstance(op, Arm)), None)
 
 
 def unused_retry(graph: Graph) -> Iterator[Finding]:

@@ -49,15 +49,16 @@ def run_verb(
     given = read_object(inputs, "--input")
     script = [name.strip() for name in events.split(",") if name.strip()] if events is not None else None
     resume = "the same command" if request_id else f"`statewf serve --handlers {handlers or 'MODULE'} --db {db}`"
-    session = Session(machine, resume, quiet=as_json)
+    session = Session(resume, quiet=as_json)
 
     async def drive() -> int:
         equip(machine, handlers)
         async with executor(db, handlers or "", session.observe) as owner:
             await owner.deploy(machine)
             instance = await owner.start(machine.name, given, request_id=request_id)
-            equip(owner.machine_of(instance.id), handlers)  # an earlier request may run an earlier machine
-            return await session.drive(instance, script)
+            deployed = owner.machine_of(instance.id)  # that of an earlier request may be an earlier one
+            equip(deployed, handlers)
+            return await session.drive(instance, deployed, script)
 
     try:
         code = owned(drive, quiet=as_json)

@@ -138,7 +138,7 @@ def shown(card: Card, machine: Machine, snapshot: Snapshot) -> dict[str, Any]:
         "states": list(active(snapshot)),
         "allowed": list(allowed(machine, snapshot)),
         "context": thaw(snapshot.context),
-        "timers": [{"timer": timer, "region": region, "at": at} for at, region, timer in due(snapshot)],
+        "timers": [{"timer": timer, "region": region, "at": at} for at, region, timer in due(machine, snapshot)],
         "calls": [
             {"handler": call.handler, "attempt": call.attempt, "key": call.key} for call in flight.calls.values()
         ],

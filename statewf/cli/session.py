@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -20,7 +21,7 @@ from statewf.cli.tables import clock, step
 from statewf.cli.tell import lines, rejection
 from statewf.errors import DataError, Diagnostic, EventRejected
 from statewf.machine.record import row, state_of
-from statewf.machine.snapshot import due
+from statewf.machine.snapshot import allowed, due
 
 if TYPE_CHECKING:
     from statewf.machine.fsm import Machine
@@ -59,45 +60,45 @@ class Session:
     `resume` says in words what goes on with an instance that was left.
     """
 
-    def __init__(self, machine: Machine, resume: str, *, quiet: bool) -> None:
+    def __init__(self, resume: str, *, quiet: bool) -> None:
         self.document: dict[str, Any] = {}
-        self._machine = machine
-        self._widest = _widest(machine)
         self._resume = resume
         self._quiet = quiet
         self._person = not quiet and sys.stdin is not None and sys.stdin.isatty()
         self._asking = False
         self._instance: str | None = None
-        self._early: list[Step] = []  # kept before the start told which instance is ours
+        self._events = USUAL  # characters of the column of events
+        self._early: list[tuple[Machine, Step]] = []  # kept before the start told which instance is ours
         self._rejected: list[str] = []
 
     # --- showing
 
-    def observe(self, _: Machine, made: Step) -> None:
+    def observe(self, machine: Machine, made: Step) -> None:
         """Show a step of our instance that was kept; whatever else lies in the store goes on unseen."""
         if self._instance is None:
-            self._early.append(made)
+            self._early.append((machine, made))
         elif made.after.instance == self._instance:
-            self._show(made)
+            self._show(machine, made)
 
-    def _show(self, made: Step) -> None:
+    def _show(self, machine: Machine, made: Step) -> None:
         if self._quiet:
             return
         if self._asking:
             click.echo(err=True)  # away from the prompt, which comes again below
         with _output():
-            step(row(made), self._widest)
+            step(row(made), self._events)
         if self._asking and not made.after.ended:
-            self._prompt(made.after)
+            _prompt(made.after, allowed(machine, made.after))
 
-    def _begin(self, instance: Instance) -> None:
+    def _begin(self, instance: Instance, machine: Machine) -> None:
         """Say whether this is a new instance or an old one, then what it did so far."""
         self._instance = instance.id
-        early = [made for made in self._early if made.after.instance == instance.id]
-        before = early[0].before if early else instance.snapshot
+        self._events = _widest(machine)
+        early = [(of, made) for of, made in self._early if made.after.instance == instance.id]
+        before = early[0][1].before if early else instance.snapshot
         self._say(f"{instance.id}  {f'goes on from {state_of(before)}' if before.seq else 'started'}")
-        for made in early:
-            self._show(made)
+        for of, made in early:
+            self._show(of, made)
 
     def left(self) -> str:
         """What to tell somebody who interrupted."""
@@ -105,19 +106,19 @@ class Session:
 
     # --- driving
 
-    async def drive(self, instance: Instance, script: Sequence[str] | None) -> int:
+    async def drive(self, instance: Instance, machine: Machine, script: Sequence[str] | None) -> int:
         """Send what the script or the person says until the instance ends or nothing can happen; the exit code."""
-        self._begin(instance)
+        self._begin(instance, machine)
         if script is None:
-            await self._ask(instance)
+            await self._ask(instance, machine)
         else:
             for event in script:
-                await self._wait(instance, lambda event=event: ready(instance, event))  # type: ignore[misc]
-                await self._send(instance, event, None)
+                await self._wait(instance, partial(ready, instance, event))
+                await self._send(instance, machine, event, None)
         await self._wait(instance, lambda: resting(instance.snapshot))
         return self._finish(instance)
 
-    async def _ask(self, instance: Instance) -> None:
+    async def _ask(self, instance: Instance, machine: Machine) -> None:
         while True:
             await self._wait(instance, lambda: instance.done or not busy(instance.snapshot))
             if instance.done:
@@ -125,14 +126,14 @@ class Session:
             line = await self._line(instance)
             if line is None:
                 return
-            event, _, data = line.strip().partition(" ")
+            event, *data = line.split(maxsplit=1) or [""]
             if event:
-                await self._give(instance, event, data.strip())
+                await self._give(instance, machine, event, "".join(data))
 
-    async def _give(self, instance: Instance, event: str, data: str) -> None:
+    async def _give(self, instance: Instance, machine: Machine, event: str, data: str) -> None:
         """Send what a line says; a person may correct a slip, a script that is wrong ends."""
         try:
-            await self._send(instance, event, read_object(data or None, f"the data of {event}"))
+            await self._send(instance, machine, event, read_object(data or None, f"the data of {event}"))
         except DataError as error:
             if not self._person:
                 raise
@@ -144,7 +145,7 @@ class Session:
         if sys.stdin is None:
             return None
         if self._person:
-            self._prompt(instance.snapshot)
+            _prompt(instance.snapshot, instance.allowed)
         line = ""
         self._asking = self._person
         async with anyio.create_task_group() as group:
@@ -159,20 +160,13 @@ class Session:
         self._asking = False
         return line or None
 
-    def _prompt(self, snapshot: Snapshot) -> None:
-        from statewf.machine.snapshot import allowed
-
-        names = ", ".join(allowed(self._machine, snapshot)) or "nothing"
-        click.echo(f"{click.style(state_of(snapshot), bold=True)} accepts {names}", err=True)
-        click.echo("event> ", nl=False, err=True)
-
-    async def _send(self, instance: Instance, event: str, data: Any) -> None:
+    async def _send(self, instance: Instance, machine: Machine, event: str, data: Any) -> None:
         try:
             await instance.send(event, data)
         except EventRejected as error:
             self._rejected.append(event)
             if not self._quiet:
-                click.echo(rejection(error, advice(self._machine, error)), err=True)
+                click.echo(rejection(error, advice(machine, error)), err=True)
 
     async def _wait(self, instance: Instance, reached: Callable[[], bool]) -> None:
         """Wait until that is so, and say what for if it takes long."""
@@ -180,7 +174,7 @@ class Session:
             await instance.until(reached)
         if patience.cancelled_caught:
             if not self._quiet:
-                click.echo(click.style(f"{_awaited(instance.snapshot)}; Ctrl-C leaves it", dim=True), err=True)
+                click.echo(click.style(f"{_awaited(instance)}; Ctrl-C leaves it", dim=True), err=True)
             await instance.until(reached)
 
     def _finish(self, instance: Instance) -> int:
@@ -199,6 +193,12 @@ class Session:
                 click.echo(line)
 
 
+def _prompt(snapshot: Snapshot, accepted: Sequence[str]) -> None:
+    names = ", ".join(accepted) or "nothing"
+    click.echo(f"{click.style(state_of(snapshot), bold=True)} accepts {names}", err=True)
+    click.echo("event> ", nl=False, err=True)
+
+
 def _read_line() -> str:
     """A line of standard input. Raises DataError if it is no text."""
     try:
@@ -208,10 +208,11 @@ def _read_line() -> str:
         raise DataError([mistake], "standard input") from None
 
 
-def _awaited(snapshot: Snapshot) -> str:
+def _awaited(instance: Instance) -> str:
     """What an instance is waiting for: its calls, or its next timer."""
+    snapshot = instance.snapshot
     calls = waits_for(snapshot)
     if calls:
         return f"waiting for {', '.join(calls)}"
-    timers = due(snapshot)
+    timers = due(instance.machine, snapshot)
     return f"waiting for {timers[0][2]} at {clock(timers[0][0])}" if timers else "waiting"

@@ -89,7 +89,7 @@ def _code(error: BaseException) -> str:
             return "interrupted"
         case StatewfError():
             return re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
-        case OSError() | UnicodeError():
+        case OSError() | UnicodeEncodeError():
             return "input-output"
         case _:
             return "internal-error"
@@ -106,12 +106,8 @@ def _message(error: BaseException) -> str:
         case OSError():
             name = f"{error.filename}: " if error.filename else ""
             return f"{name}{error.strerror or error}"
-        case UnicodeError():
-            return (
-                f"this is no Unicode text: {error.object!r}"
-                if isinstance(error, UnicodeEncodeError)
-                else f"{error}"
-            )
+        case UnicodeEncodeError():
+            return one_line(f"this is no Unicode text: {error.object!r}")
         case _:
             said = one_line(f"{type(error).__name__}: {error}")
             return f"{said} (this is a bug in statewf; STATEWF_TRACEBACK=1 shows where)"

@@ -105,7 +105,7 @@ class _Table:
     def moved(
         self, written: model.Transition, leaf: Node, declared: Node, trigger: str, backoff: model.Retry | None
     ) -> Transition:
-        actions = tuple(self.op(action, "") for action in written.actions)
+        actions = tuple(self.op(leaf, action, "") for action in written.actions)
         merges = not trigger.startswith(ERROR)
         if written.target is None:
             return Transition(trigger, None, written.guard, merges=merges, actions=actions)
@@ -163,25 +163,25 @@ class _Table:
 
     def entry(self, node: Node) -> tuple[Op, ...]:
         state = node.state
-        ops = [self.op(action, f"{node.name}:entry:{i}") for i, action in enumerate(state.on_entry)]
+        ops = [self.op(node, action, f"{node.name}:entry:{i}") for i, action in enumerate(state.on_entry)]
         if state.timeout is not None:
             ops.append(Arm(TIMEOUT + node.name, Delay(state.timeout)))
         if state.invoke is not None:
             slot = f"/{node.name}" if state.states else ""
-            ops.append(Open(node.name, state.invoke.handler, state.invoke.params, slot))
+            ops.append(Open(node.name, node.name, state.invoke.handler, state.invoke.params, slot))
         if state.terminal:
             ops += (op for outer in node.lineage()[1:] for op in _release(outer))
         return tuple(ops)
 
     def exit(self, node: Node) -> tuple[Op, ...]:
         state = node.state
-        ops = [self.op(action, f"{node.name}:exit:{i}") for i, action in enumerate(state.on_exit)]
+        ops = [self.op(node, action, f"{node.name}:exit:{i}") for i, action in enumerate(state.on_exit)]
         return (*ops, *_release(node))
 
-    def op(self, action: Action, slot: str) -> Op:
+    def op(self, node: Node, action: Action, slot: str) -> Op:
         match action:
             case model.Function(handler, params, policy):
-                return _do(handler, slot, params, policy or self.default_policy)
+                return _do(node.name, handler, slot, params, policy or self.default_policy)
             case model.Emit(event, data):
                 return Tell(event, data)
             case model.Assign(values):
@@ -206,8 +206,8 @@ def _retry_delay(retry: model.Retry) -> Delay:
     return Delay(base, retry.backoff or "exponential", retry.max_delay, retry.jitter == "full")
 
 
-def _do(handler: str, slot: str, params: Object, policy: RetryPolicy | None) -> Do:
+def _do(step: str, handler: str, slot: str, params: Object, policy: RetryPolicy | None) -> Do:
     if policy is None:
-        return Do(handler, slot, params)
+        return Do(step, handler, slot, params)
     delay = Delay(policy.base_delay, policy.backoff, policy.max_delay, policy.jitter == "full")
-    return Do(handler, slot, params, policy.max_attempts, delay)
+    return Do(step, handler, slot, params, policy.max_attempts, delay)

@@ -104,12 +104,12 @@ def _object(value: Any) -> Object:
     return frozen
 
 
-# A queued action sees the context it was queued in. Mostly that is the context as it is, written as
-# "now"; an action that is called when its turn comes (an invoke) has none, written as null.
+# A call sees the context it was made in, an action the one it was queued in. Mostly that is the context as
+# it is, written as "now"; what is called when its turn comes (an invoke) has none yet, written as null.
 
 
 def _context(context: Map[str, Json] | None, snapshot: Snapshot) -> Any:
-    return "now" if context is not None and context == snapshot.context else context
+    return "now" if context is snapshot.context or context == snapshot.context else context
 
 
 def _decode_context(document: Any, now: Map[str, Json]) -> Map[str, Json] | None:
@@ -123,14 +123,15 @@ def _call(call: Call, snapshot: Snapshot) -> list[Any]:
 
 
 def _decode_call(document: list[Any], now: Map[str, Json]) -> Call:
-    number, region, owner, handler, params, attempt, key, context = document
+    number, region, owner, step, handler, params, attempt, key, context = document
     seen = _decode_context(context, now)
-    return Call(CallId(*number), region, owner, handler, _object(params), attempt, key, seen)
+    assert seen is not None, "an open call has a context"
+    return Call(CallId(*number), region, owner, step, handler, _object(params), attempt, key, seen)
 
 
 def _queued(queued: Queued, snapshot: Snapshot) -> dict[str, Any]:
     op = queued.op
-    document: dict[str, Any] = {"handler": op.handler, "params": op.params}
+    document: dict[str, Any] = {"step": op.step, "handler": op.handler, "params": op.params}
     match op:
         case Do(slot=slot, max_attempts=attempts, delay=delay):
             document["slot"] = slot
@@ -143,13 +144,13 @@ def _queued(queued: Queued, snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _decode_queued(document: dict[str, Any], now: Map[str, Json]) -> Queued:
-    handler, params = document["handler"], _object(document["params"])
+    step, handler, params = document["step"], document["handler"], _object(document["params"])
     op: Do | Open
     if "owner" in document:
-        op = Open(document["owner"], handler, params, document["slot"])
+        op = Open(document["owner"], step, handler, params, document["slot"])
     else:
         attempts, *delay = document["policy"]
-        op = Do(handler, document["slot"], params, attempts, Delay(*delay))
+        op = Do(step, handler, document["slot"], params, attempts, Delay(*delay))
     region, key, attempt, call = document["waiting"]
     number = None if call is None else CallId(*call)
     return Queued(op, region, key, attempt, _decode_context(document["context"], now), number)

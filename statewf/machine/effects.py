@@ -17,17 +17,18 @@ class Call(NamedTuple):
     """Call a handler. It stays open in the snapshot until it is answered or recalled.
 
     `key` is the same for all attempts of one visit, and across crashes: the idempotency key of the
-    side effect. `context` is what the handler sees; None is the context at the time of the call.
+    side effect. `context` is what the handler sees, `step` the state or step that calls.
     """
 
     id: CallId
     region: str
     owner: str
+    step: str
     handler: str
     params: Object
     attempt: int
     key: str
-    context: Map[str, Json] | None = None
+    context: Map[str, Json]
 
 
 class Recall(NamedTuple):

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from typing import NamedTuple, Self, TypeAlias
 
-from statewf.values.frozen import EMPTY, Json, Object, freeze_object
+from statewf.errors import DataError, Diagnostic
+from statewf.values.frozen import EMPTY, Json, Object, freeze_object, kind_of, plain_text
+
+LONGEST_NAME = 200
 
 
 class CallId(NamedTuple):
@@ -30,14 +33,24 @@ class Event(_Event):
     """A named event, with data that is merged into the context when a transition takes it.
 
     Also what a handler returns to answer with an event. `key` makes sending it twice the same as once.
-    Raises DataError when `data` is not a JSON object.
+    Raises DataError when the name is none, the key is no text, or `data` is not a JSON object.
     """
 
     __slots__ = ()
 
     def __new__(cls, name: str, data: object = None, at: int = 0, key: str | None = None) -> Self:
+        if not (isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name[0] != "$" and name.isprintable()):
+            raise _no_name(name)
+        if key is not None:
+            plain_text(key, f"the key of {name}")
         frozen = EMPTY if data is None else freeze_object(data, f"the data of {name}")
         return tuple.__new__(cls, (name, frozen, at, key))
+
+
+def _no_name(name: object) -> DataError:
+    told = f"{name[:40]!a}" if isinstance(name, str) else kind_of(name)
+    hint = f"1 to {LONGEST_NAME} printable characters, the first of them not $"
+    return DataError([Diagnostic("bad-event-name", f"{told} is not the name of an event", hint=hint)])
 
 
 class Start(NamedTuple):

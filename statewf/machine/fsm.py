@@ -14,7 +14,8 @@ A *trigger* is the name of an event, or one of the machine's own, which start wi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import attrs
@@ -84,8 +85,9 @@ class Tell:
 
 @attrs.frozen
 class Do:
-    """Queue a function action. `slot` tells it from the other actions of the same visit."""
+    """Queue a function action of state `step`. `slot` tells it from the other actions of the same visit."""
 
+    step: str
     handler: str
     slot: str
     params: Object = EMPTY
@@ -97,10 +99,11 @@ class Do:
 class Open:
     """Call a handler on behalf of state `owner`, after the actions that are queued.
 
-    `slot` tells the call of a compound state from that of the state within it, entered in the same visit.
+    `step` is what the handler is told of who calls; `slot` tells the call of a compound state from that of the state within it, entered in the same visit.
     """
 
     owner: str
+    step: str
     handler: str
     params: Object = EMPTY
     slot: str = ""
@@ -243,6 +246,7 @@ class Machine:
     semantics: int = SEMANTICS
     notes: Any = attrs.field(default=None, eq=False, repr=False)
     numbers: Mapping[str, int] = attrs.field(init=False, eq=False, repr=False)
+    ranks: Mapping[tuple[str, str], int] = attrs.field(init=False, eq=False, repr=False)
     short: Mapping[str, Mapping[str, Short]] = attrs.field(init=False, eq=False, repr=False)
 
     @short.default
@@ -264,13 +268,28 @@ class Machine:
     def _numbers(self) -> dict[str, int]:
         return {region.name: number for number, region in enumerate(self.regions)}
 
+    @ranks.default
+    def _ranks(self) -> dict[tuple[str, str], int]:
+        """The document order of all timers, which decides between those of one instant."""
+        timers = dict.fromkeys((region.name, op.timer) for region, op in self._ops() if isinstance(op, Arm))
+        return {timer: rank for rank, timer in enumerate(timers)}
+
+    @cached_property
+    def calm(self) -> Machine:
+        """The same without `always` transitions: what is left when they run in a circle."""
+        return attrs.evolve(self, eventless=())
+
+    @cached_property
+    def listening(self) -> tuple[int, ...]:
+        """The regions that know some event at some time."""
+        return tuple(sorted({number for numbers in self.listeners.values() for number in numbers}))
+
     def handlers(self) -> tuple[str, ...]:
         """The names of all handlers the machine may call, in document order."""
-        named = dict.fromkeys(
-            op.handler
-            for region in self.regions
-            for transition in (region.start, *(t for s in region.states.values() for t in s.transitions()))
-            for op in (*transition.exit, *transition.actions, *transition.entry)
-            if isinstance(op, Do | Open)
-        )
-        return tuple(named)
+        return tuple(dict.fromkeys(op.handler for _, op in self._ops() if isinstance(op, Do | Open)))
+
+    def _ops(self) -> Iterator[tuple[Region, Op]]:
+        for region in self.regions:
+            for transition in (region.start, *(t for s in region.states.values() for t in s.transitions())):
+                for op in (*transition.exit, *transition.actions, *transition.entry):
+                    yield region, op

@@ -29,7 +29,7 @@ from statewf.machine.snapshot import (
 )
 from statewf.values.frozen import EMPTY, Json, Object
 
-MOST_ALWAYS = 1_000  # `always` transitions in one macrostep: more run in a circle, and none is taken
+MOST_ALWAYS = 1_000  # `always` transitions in a row: more run in a circle, and none is taken
 BACKOFF = "$action"  # the timer between two attempts of a function action; it belongs to no region
 
 _new = tuple.__new__  # half the price of a named tuple's own constructor
@@ -205,9 +205,9 @@ class Macrostep:
             op = queued.op
             number = CallId(self.before.seq + 1, self.opened)
             owner = op.owner if isinstance(op, Open) else ACTION
-            call = Call(
-                number, queued.region, owner, op.handler, op.params, queued.attempt, queued.key, queued.context
-            )
+            context = self.context if queued.context is None else queued.context
+            of = (queued.region, owner, op.step, op.handler, op.params)
+            call = Call(number, *of, queued.attempt, queued.key, context)
             self.opened += 1
             self.calls = self.calls.set(number, call)
             self.effects += (call,)
@@ -265,6 +265,7 @@ class Macrostep:
                 self.pump()
                 if self.queue:
                     break
+            circling = 0
             if self.raised:
                 self.take_raised()
             elif self.deferred and len(self.path) > offered:
@@ -289,6 +290,8 @@ class Macrostep:
         event, self.raised = self.raised[0], self.raised[1:]
         if self.ended or not self.offer(event):
             self.notes += (Note("refused", f"{event.name}, the answer of a handler, was not accepted", event.name),)
+        elif not (isinstance(self.event, Returned) and self.event.answer is event):
+            self.notes += (Note("taken", f"{event.name}, an earlier answer of a handler", event.name),)
 
     def offer_deferred(self) -> bool:
         """Whether one of them was accepted, first come, first served."""
@@ -296,6 +299,7 @@ class Macrostep:
             for i, event in enumerate(self.deferred):
                 if self.offer(event):
                     self.deferred = (*self.deferred[:i], *self.deferred[i + 1 :])
+                    self.notes += (Note("taken", f"{event.name}, which was deferred", event.name),)
                     return True
         return False
 

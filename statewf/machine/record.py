@@ -13,7 +13,7 @@ import attrs
 from statewf.machine.effects import Emit
 from statewf.machine.events import AnyEvent, Cancel, Event, Failed, Fired, Returned, Start
 from statewf.machine.fsm import Machine
-from statewf.machine.snapshot import Disposition, Note, Rejected, Snapshot, Step, active, allowed
+from statewf.machine.snapshot import Disposition, Note, Rejected, Snapshot, Step, allowed, region_state
 from statewf.values.frozen import Json, Object
 
 
@@ -44,7 +44,7 @@ def receipt(machine: Machine, step: Step) -> Receipt:
 
 def state_of(snapshot: Snapshot) -> str:
     """The local state of the first region: the state of a state machine, or of a workflow as a whole."""
-    return active(snapshot)[0]
+    return region_state(snapshot.regions, 0)[0]
 
 
 def event_name(event: AnyEvent) -> str:

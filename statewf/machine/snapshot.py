@@ -78,12 +78,12 @@ Disposition: TypeAlias = Literal["accepted", "deferred", "ignored"]
 
 
 class Note(NamedTuple):
-    """Something worth telling that changed no state: a faulting guard, a failed action, a refused answer.
+    """Something worth telling besides the moves: a faulting guard, a failed action, an event of an earlier row.
 
-    `event` is the name of a refused answer.
+    `event` is the name of an answer that was refused, or of the earlier event that was taken.
     """
 
-    kind: Literal["fault", "action-failed", "refused", "recalled", "livelock"]
+    kind: Literal["fault", "action-failed", "refused", "recalled", "livelock", "taken"]
     text: str
     event: str = ""
 
@@ -154,13 +154,14 @@ def allowed(machine: Machine, snapshot: Snapshot) -> tuple[str, ...]:
     if snapshot.ended or not snapshot.seq:
         return ()
     found: dict[str, None] = {}
-    for number, region in enumerate(machine.regions):
+    for number in machine.listening:
         name, attempt, _ = region_state(snapshot.regions, number)
-        state = region.states[name]
+        state = machine.regions[number].states[name]
         found |= dict.fromkeys(event for event in state.events if any(t.may(attempt) for t in state.on[event]))
     return tuple(found)
 
 
-def due(snapshot: Snapshot) -> list[tuple[int, str, str]]:
+def due(machine: Machine, snapshot: Snapshot) -> list[tuple[int, str, str]]:
     """Every armed timer as (deadline, region, timer), the next first."""
-    return sorted((at, region, timer) for (region, timer), at in snapshot.flight.deadlines.items())
+    armed = sorted((at, machine.ranks.get(name, -1), name) for name, at in snapshot.flight.deadlines.items())
+    return [(at, *name) for at, _, name in armed]

@@ -21,8 +21,6 @@ from __future__ import annotations
 
 from typing import assert_never
 
-import attrs
-
 from statewf.machine.effects import ACTION
 from statewf.machine.events import AnyEvent, Cancel, Event, Failed, Fired, Returned, Start
 from statewf.machine.fsm import CANCEL, DONE, ERROR, Machine
@@ -46,7 +44,7 @@ def step(machine: Machine, snapshot: Snapshot, event: AnyEvent) -> Step | Reject
     try:
         return _step(machine, snapshot, event)
     except Circle:
-        told = _step(attrs.evolve(machine, eventless=()), snapshot, event)
+        told = _step(machine.calm, snapshot, event)
         if isinstance(told, Rejected):
             return told
         note = Note("livelock", f"more than {MOST_ALWAYS:,} always transitions in a row: none was taken")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -10,7 +11,9 @@ from statewf.errors import DataError, NonRetryable
 from statewf.machine.effects import Call
 from statewf.machine.events import Event, Failed, Returned
 from statewf.machine.snapshot import Snapshot
-from statewf.values.frozen import Object, freeze
+from statewf.values.frozen import Json, Map, Object, freeze
+
+LONGEST_MESSAGE = 2_000  # characters of an error that are kept; what a handler raises may quote a whole page
 
 
 @attrs.frozen
@@ -24,27 +27,31 @@ class Work:
     handler: str
     params: Object
     inputs: Object
-    context: Object
     results: Object
     attempt: int
     step: str
     instance: str
     key: str
+    _context: Map[str, Json]
+
+    @cached_property
+    def context(self) -> Object:
+        """The context at the time of the call; made when it is asked for, because it may be large."""
+        return Object(sorted(self._context.items()))
 
 
 def work(snapshot: Snapshot, call: Call) -> Work:
     """What the handler of an open call is given."""
-    context = snapshot.context if call.context is None else call.context
     return Work(
         handler=call.handler,
         params=call.params,
         inputs=snapshot.inputs,
-        context=Object({key: context[key] for key in sorted(context)}),
         results=Object(),
         attempt=call.attempt,
-        step=call.owner or call.region,
+        step=call.step,
         instance=snapshot.instance,
         key=call.key,
+        context=call.context,
     )
 
 
@@ -55,10 +62,22 @@ def returned(call: Call, result: Any, at: int) -> Returned | Failed:
     try:
         return Returned(call.id, freeze(result), at)
     except DataError as error:
-        told = error.diagnostics[0]
-        return Failed(call.id, "DataError", f"the handler's result is not JSON: {told}", at, retryable=False)
+        told = f"the handler's result is not JSON: {error.diagnostics[0]}"
+        return Failed(call.id, "DataError", _bounded(told), at, retryable=False)
 
 
 def failed(call: Call, error: BaseException, at: int) -> Failed:
-    """The reply of a handler that raised."""
-    return Failed(call.id, type(error).__name__, str(error), at, not isinstance(error, NonRetryable))
+    """The reply of a handler that raised, in words that can be kept, whatever it raised."""
+    try:
+        message = str(error)
+    except Exception as worse:  # an error that cannot even be shown is still an error
+        message = f"(its message cannot be shown: {type(worse).__name__})"
+    return Failed(
+        call.id, _bounded(type(error).__name__), _bounded(message), at, not isinstance(error, NonRetryable)
+    )
+
+
+def _bounded(text: str) -> str:
+    """Text that UTF-8 can hold, and not too much of it."""
+    cut = text if len(text) <= LONGEST_MESSAGE else text[:LONGEST_MESSAGE] + "…"
+    return cut.encode("utf-8", "backslashreplace").decode()

@@ -63,6 +63,11 @@ class Instance:
         return f"<Instance {self.id} {self.state}>"
 
     @property
+    def machine(self) -> Machine:
+        """The machine it was started with. Raises UnknownInstance."""
+        return self._executor.machine_of(self.id)
+
+    @property
     def snapshot(self) -> Snapshot:
         """Where it is. Raises UnknownInstance."""
         return self._executor.snapshot(self.id)
@@ -75,7 +80,7 @@ class Instance:
     @property
     def allowed(self) -> tuple[str, ...]:
         """The events that lead on from here; guards may still say no."""
-        return allowed(self._executor.machine_of(self.id), self.snapshot)
+        return allowed(self.machine, self.snapshot)
 
     @property
     def context(self) -> dict[str, Any]:

@@ -89,7 +89,7 @@ class Ledger:
         """
         last: Pending | None = None
         for _ in range(MOST_TIMERS):
-            timers = due(live.snapshot)
+            timers = due(live.machine, live.snapshot)
             if not timers or timers[0][0] > now or (timers[0][0] == now and not including):
                 break
             _, region, timer = timers[0]

@@ -46,11 +46,11 @@ class Endless(StatewfError):
 
 
 class _Entry(NamedTuple):
-    """Something on the agenda. `tie` orders timers as `snapshot.due` does; `number` whatever else is equal."""
+    """Something on the agenda. `tie` orders timers as `due` does; `number` whatever else is equal."""
 
     at: int
     rank: int
-    tie: tuple[str, str]
+    tie: int
     number: int
     event: AnyEvent
     stubborn: bool = False
@@ -131,9 +131,7 @@ class World:
         while (coming := self.next()) is not None and coming <= (until, rank):
             self.happen()
 
-    def _push(
-        self, at: int, rank: int, event: AnyEvent, tie: tuple[str, str] = ("", ""), *, stubborn: bool = False
-    ) -> None:
+    def _push(self, at: int, rank: int, event: AnyEvent, tie: int = -1, *, stubborn: bool = False) -> None:
         self._number += 1
         heapq.heappush(self._agenda, _Entry(at, rank, tie, self._number, event, stubborn))
 
@@ -169,7 +167,7 @@ class World:
                 self._call(effect)
             elif isinstance(effect, SetTimer):
                 region, timer, at = effect
-                self._push(at, TIMER, Fired(region, timer, at), (region, timer))
+                self._push(at, TIMER, Fired(region, timer, at), self.machine.ranks.get((region, timer), -1))
         if self.held and not self.snapshot.flight.queue:
             self._release()
 

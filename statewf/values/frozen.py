@@ -16,7 +16,7 @@ from immutables import Map
 
 from statewf.errors import DataError, Diagnostic
 
-__all__ = ["EMPTY", "NESTING", "Json", "Map", "Object", "freeze", "freeze_object", "thaw"]
+__all__ = ["EMPTY", "NESTING", "Json", "Map", "Object", "freeze", "freeze_object", "plain_text", "thaw"]
 
 NESTING = 100  # deeper data is refused: it is a mistake or an attack, and recursion must end
 DIGITS = 4000  # Python itself refuses to print integers of more than 4,300 digits
@@ -73,6 +73,15 @@ def freeze_object(value: object, what: str) -> Object:
     frozen = freeze(value)
     assert isinstance(frozen, Object)
     return frozen
+
+
+def plain_text(value: object, what: str) -> str:
+    """`value` if it is text that UTF-8 can hold. Raises DataError for anything else."""
+    if not isinstance(value, str):
+        raise DataError([Diagnostic("not-text", f"{what} must be text, not {kind_of(value)}")])
+    if wrong := _wrong_scalar(value):
+        raise DataError([Diagnostic(wrong[0], f"{what} is {wrong[1]}")])
+    return value
 
 
 def thaw(value: Any) -> Any:

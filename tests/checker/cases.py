@@ -241,6 +241,21 @@ WARNINGS = (
         machine(a=waits(retry=Retry(3, ["E", "AGAIN"], base_delay=5)), done=DONE),
     ),
     Case(
+        "a state around is no bound, its timeout is",
+        "unbounded-cycle",
+        "$.states.p.states.x",
+        machine(p=State(states={"x": waits({"E": "y"}), "y": waits({"E": "x"})}, initial="x"), done=DONE),
+        machine(
+            p=State(
+                states={"x": waits({"E": "y"}), "y": waits({"E": "x"})},
+                initial="x",
+                timeout="2h",
+                timeout_transition="done",
+            ),
+            done=DONE,
+        ),
+    ),
+    Case(
         "a timeout around bounds it, if it runs on",
         "unbounded-cycle",
         "$.states.p.states.x",

@@ -173,14 +173,14 @@ def test_a_trace_can_be_replayed(definition: StateMachine) -> None:
         assert active(now) == (local,), graph.trace(local)
 
 
-def options(snapshot: Snapshot) -> Iterator[AnyEvent]:
+def options(machine: Machine, snapshot: Snapshot) -> Iterator[AnyEvent]:
     """What may happen next: any event, any answer, and the timer that is due first."""
     for call in snapshot.flight.calls.values():
         yield Returned(call.id, Object({"x": snapshot.seq % 2 == 0, "y": 1}), snapshot.at)
         yield Failed(call.id, "Error", "", snapshot.at)
     if not snapshot.flight.queue:
         yield from (Event(name, {"x": snapshot.seq % 3 == 0}, snapshot.at) for name in EVENTS)
-    yield from (Fired(region, timer, at) for at, region, timer in due(snapshot)[:1] if region)
+    yield from (Fired(region, timer, at) for at, region, timer in due(machine, snapshot)[:1] if region)
 
 
 def walk(machine: Machine, choices: list[int]) -> Iterator[Step]:
@@ -190,7 +190,7 @@ def walk(machine: Machine, choices: list[int]) -> Iterator[Step]:
     for choice in choices:
         if done.after.ended or livelocked(done):
             return
-        possible = list(options(done.after))
+        possible = list(options(machine, done.after))
         taken = step(machine, done.after, possible[choice % len(possible)])
         if isinstance(taken, Step):
             yield taken

@@ -108,6 +108,13 @@ class TestTraces:
         assert finding.trace == ("E", "F", "G")
         assert finding.message.startswith("b -> c -> b ")
 
+    def test_of_several_cycles_the_shortest(self) -> None:
+        definition = machine(
+            a=waits({"E": "b"}), b=waits({"F": "c"}), c=waits({"G": "a", "H": "d"}), d=waits({"I": "c"}), done=DONE
+        )
+        assert only(definition).message.startswith("c -> d -> c ")
+        assert only(definition).trace == ("E", "F", "H", "I")
+
     def test_a_trace_that_nobody_would_read_is_left_out(self) -> None:
         retry = wf.Retry(1_000_000, "E")
         definition = machine(a=waits({"E": "b"}, retry=retry), b=State({"G": "done"}), done=DONE)
@@ -155,6 +162,30 @@ class TestOneFaultOneFinding:
         inner = {"x": waits({"E": "done", "NEXT": "y"}), "y": waits()}
         never = State({"E": Transition("done", guard="false")}, states=inner, initial="x")
         assert found(machine(p=never, done=DONE)) == [("shadowed-guard", "$.states.p.on.E.guard")]
+
+    def test_an_always_to_its_own_state_is_no_dead_end_besides(self) -> None:
+        definition = machine(a=waits({"E": "b"}), b=State(always="b"), done=DONE)
+        assert found(definition) == [("endless-always", "$.states.b.always")]
+
+    def test_where_no_run_waits_only_that_is_told_of_an_event(self) -> None:
+        definition = machine(a=waits({"E": "b"}), b=State({"E": ["done", "done"]}, always="done"), done=DONE)
+        assert found(definition) == [("shadowed-transition", "$.states.b.on.E")]
+
+    def test_an_event_that_no_guard_lets_pass_is_accepted_nowhere(self) -> None:
+        never = Transition("done", guard="false")
+        definition = machine(a=waits({"E": never}, to="b"), b=State({"E": "done"}, always="done"), done=DONE)
+        assert found(definition) == [
+            ("shadowed-guard", "$.states.a.on.E.guard"),
+            ("event-never-accepted", "$.states.b.on.E"),
+        ]
+
+    def test_a_state_that_is_only_left_by_what_never_happens(self) -> None:
+        definition = machine(a=State({"E": Transition("done", guard="false")}), done=DONE)
+        assert found(definition) == [("shadowed-guard", "$.states.a.on.E.guard")]
+
+    def test_attempts_without_a_wait_take_no_time(self) -> None:
+        inner = State(retry=wf.Retry(3, "E"), timeout=60, timeout_transition="done")
+        assert found(machine(p=around(inner, timeout=100, timeout_transition="done"), done=DONE)) == []
 
     def test_it_may_be_dead_for_another_reason_in_each_child(self) -> None:
         def asked(guard: str | None, **more: str) -> State:
@@ -218,6 +249,20 @@ class TestMessages:
         assert finding.hint == "give one of them a way to a terminal state"
         assert finding.trace == ("E",)
 
+    def test_the_soonest_of_the_states_around_is_named(self) -> None:
+        inner = around(waits(), timeout="2m", timeout_transition="done")
+        definition = machine(p=around(inner, timeout="5m", timeout_transition="done"), done=DONE)
+        message = "this timeout can never fire: p.inner ends after 2m, and no later"
+        assert only(definition).message == message
+
+    def test_a_guarded_always_is_no_event(self) -> None:
+        definition = machine(a=State({"E": "done"}, always=Transition("done", guard="context.x")), done=DONE)
+        assert only(definition).message == "a may wait for ever: only events from outside end it, E"
+
+    def test_when_there_is_no_event_to_wait_for(self) -> None:
+        definition = machine(a=State(always=Transition("done", guard="context.x")), done=DONE)
+        assert only(definition).message == "a may wait for ever: no guard of its always need hold"
+
     def test_which_events_are_waited_for(self) -> None:
         definition = machine(a=State({"E": "done", "F": "a2", "G": "done"}), a2=waits(), done=DONE)
         assert only(definition).message == "a may wait for ever: only events from outside end it, E, F and G"
@@ -225,5 +270,5 @@ class TestMessages:
     def test_how_long_the_waits_are(self) -> None:
         retry = wf.Retry(3, "E", backoff="linear", base_delay="10s")
         definition = machine(p=around(State(retry=retry), timeout="20s", timeout_transition="done"), done=DONE)
-        message = "attempt 3 can never be made: the waits before it take 30s, and p ends after 20s"
+        message = "attempt 3 does not fit: the waits before it take 30s, and p ends after 20s"
         assert only(definition).message == message

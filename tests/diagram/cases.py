@@ -106,14 +106,14 @@ def drive(machine: Machine, *events: str, **inputs: object) -> list[Step]:
     steps: list[Step] = []
     snapshot = blank(machine, "i1")
     for name in ("$start", *events):
-        made = step(machine, snapshot, _event(name, snapshot, freeze_object(inputs, "inputs")))
+        made = step(machine, snapshot, _event(machine, name, snapshot, freeze_object(inputs, "inputs")))
         assert isinstance(made, Step), made
         steps.append(made)
         snapshot = made.after
     return steps
 
 
-def _event(name: str, snapshot: Snapshot, inputs: Object) -> AnyEvent:
+def _event(machine: Machine, name: str, snapshot: Snapshot, inputs: Object) -> AnyEvent:
     match name:
         case "$start":
             return Start(inputs)
@@ -122,7 +122,7 @@ def _event(name: str, snapshot: Snapshot, inputs: Object) -> AnyEvent:
         case "$failed":
             return Failed(max(snapshot.flight.calls), "Oops", "no")
         case "$timer":
-            at, region, timer = due(snapshot)[0]
+            at, region, timer = due(machine, snapshot)[0]
             return Fired(region, timer, at)
         case "$cancel":
             return Cancel()

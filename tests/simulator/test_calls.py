@@ -9,6 +9,7 @@ import pytest
 from statewf.errors import NonRetryable
 from statewf.machine.events import Event
 from statewf.machine.work import Work
+from statewf.values.frozen import Map
 
 from .support import Recorder, drive, play, refusal
 
@@ -58,7 +59,7 @@ def test_what_a_handler_is_given() -> None:
             handler="oracle",
             params={"depth": 2},  # type: ignore[arg-type]  # an equal dict
             inputs={"a": 1},  # type: ignore[arg-type]
-            context={"a": 1, "b": (2,)},  # type: ignore[arg-type]
+            context=Map({"a": 1, "b": (2,)}),
             results={},  # type: ignore[arg-type]
             attempt=1,
             step="asking",
@@ -314,3 +315,33 @@ def test_a_timeout_takes_the_action_that_is_still_running_but_not_those_behind_i
     assert play(driver, "OK +10 OK") == "!busy b c"
     assert log.names == ["slow", "next", "leave"]
     assert dict(driver.snapshot.flight.deadlines) == {}
+
+
+def test_a_call_sees_the_context_in_which_it_was_made() -> None:
+    """So that it is offered the same again after a crash, under the same key."""
+    driver = drive("""
+        initialState: asking
+        states:
+          asking: {invoke: oracle, on: {NOTE: {}, DONE: told}}
+          told: {terminal: true}
+    """)
+    driver.send("NOTE", {"n": 2})
+    (call,) = driver.calls
+    assert dict(call.context) == {}
+    assert driver.context == {"n": 2}
+
+
+def test_an_action_is_told_whose_it_is() -> None:
+    log = Recorder()
+    driver = drive(
+        """
+        initialState: first
+        states:
+          first: {on: {GO: {target: second, actions: {type: function, handler: note}}},
+                  onExit: {type: function, handler: note}}
+          second: {onEntry: {type: function, handler: note}, terminal: true}
+        """,
+        note=log.handler(),
+    )
+    driver.send("GO")
+    assert [work.step for work in log.calls] == ["first", "first", "second"]

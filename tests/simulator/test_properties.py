@@ -21,10 +21,11 @@ from statewf.machine.events import Cancel, Event, Failed, Fired, Returned
 from statewf.machine.fsm import Machine
 from statewf.machine.macrostep import BACKOFF
 from statewf.machine.replay import replay
+from statewf.machine.short import short_cut
 from statewf.machine.snapshot import Snapshot, Step, active, blank, due
 from statewf.simulator import Driver
 from statewf.simulator.driver import Handler
-from tests.worlds import EVENTS, data, definitions
+from tests.worlds import EVENTS, data, definitions, plain_definitions
 
 
 @attrs.frozen
@@ -86,7 +87,7 @@ def do(driver: Driver, deed: Deed) -> None:
         case Send(name, sent, key):
             driver.send(name, sent, key)
         case Pass(more):
-            deadlines = due(driver.snapshot)
+            deadlines = due(driver.machine, driver.snapshot)
             ahead = deadlines[0][0] - driver.now if deadlines else 1_000
             driver.advance(max(ahead + more, 0) / 1_000)
         case Stop():
@@ -124,6 +125,7 @@ class Life:
 
 few = st.lists(answers, max_size=4)
 lives = st.builds(Life, definitions(), st.tuples(few, few), st.lists(deeds, max_size=12))
+plain_lives = st.builds(Life, plain_definitions(), st.just(([], [])), st.lists(deeds, max_size=12))
 
 
 def lived(life: Life) -> Driver:
@@ -152,12 +154,23 @@ def test_the_same_life_again_is_the_same_with_and_without_the_short_cut(life: Li
     assert [repr(made.before) for made in driver.history] == told  # nothing that was passed on was changed
 
 
+@given(plain_lives)
+def test_every_move_of_a_plain_machine_is_ready_made_and_the_same_as_the_long_way(life: Life) -> None:
+    driver = lived(life)
+    moves = [made for made in driver.history if isinstance(made.event, Event) and made.path]
+    ready = [made for made in moves if not made.before.flight.deferred]
+    assert [short_cut(driver.machine, made.before, made.event) for made in ready] == ready  # type: ignore[arg-type]  # named events
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel, "short_cut", lambda *_: None)
+        assert [kernel.step(driver.machine, made.before, made.event) for made in moves] == moves
+
+
 @given(lives)
 def test_the_laws_of_every_step(life: Life) -> None:
     driver = lived(life)
     most = {name: state.retry.max_attempts for name, state in written(life.definition.states) if state.retry}
     for made in driver.history:
-        assert_in_order_of_time(made)
+        assert_in_order_of_time(driver.machine, made)
         assert_attempts(made, most)
         assert_flight(driver.machine, made.after)
         if made.before.ended:
@@ -166,11 +179,11 @@ def test_the_laws_of_every_step(life: Life) -> None:
     assert all(call.owner for call in driver.calls)  # an action always has an answer here
 
 
-def assert_in_order_of_time(made: Step) -> None:
+def assert_in_order_of_time(machine: Machine, made: Step) -> None:
     """No event is taken while an earlier deadline stands, and a timer fires right at its own."""
     assert made.after.seq == made.before.seq + 1
     assert made.after.at >= made.before.at
-    first = due(made.before)[:1]
+    first = due(machine, made.before)[:1]
     if isinstance(made.event, Fired):
         assert first == [(made.after.at, made.event.region, made.event.timer)]
     elif first:

@@ -135,3 +135,36 @@ def test_a_deferred_event_waits_for_the_actions_of_the_change_that_lets_it_in() 
         """
     driver = drive(text, f=Recorder().handler(OSError("once"), {}))
     assert play(driver, "X GO +0.999 +0.001") == "a b b c"
+
+
+def test_many_deferred_events_are_no_circle() -> None:
+    driver = drive("""
+        unexpected: defer
+        initialState: closed
+        states:
+          closed: {on: {OPEN: open}}
+          open: {on: {Z: counted}}
+          counted: {always: noted}
+          noted: {always: open}
+    """)
+    for _ in range(600):
+        driver.send("Z")
+    told = driver.send("OPEN")
+    assert not [note for note in driver.history[-1].notes if note.kind == "livelock"]
+    assert told.notes.count("Z, which was deferred") == 600
+    assert not driver.snapshot.flight.deferred
+
+
+def test_the_history_says_which_earlier_event_was_taken() -> None:
+    driver = drive("""
+        unexpected: defer
+        initialState: a
+        states:
+          a: {on: {GO: b}}
+          b: {on: {LATER: c}}
+          c: {}
+    """)
+    driver.send("LATER")
+    driver.send("GO")
+    assert driver.state == "c"
+    assert driver.rows[-1]["notes"] == ["taken: LATER, which was deferred"]
