@@ -111,5 +111,13 @@ class StoreError(StatewfError):
     """The store cannot be opened, read or written; what was acknowledged before stands."""
 
 
+class StoreConflict(StoreError):
+    """Somebody else changed this instance, or took its request id: one step cannot be kept, others may."""
+
+    def __init__(self, instance: str, message: str) -> None:
+        self.instance = instance
+        super().__init__(message)
+
+
 class NonRetryable(StatewfError):
     """Raised by a handler: the remaining attempts are skipped."""

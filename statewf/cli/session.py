@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import anyio.to_thread
 import click
 
 from statewf.cli.common import discard_output, read_object
@@ -22,6 +21,7 @@ from statewf.cli.tell import lines, rejection
 from statewf.errors import DataError, Diagnostic, EventRejected
 from statewf.machine.record import row, state_of
 from statewf.machine.snapshot import allowed, due
+from statewf.runtime.threads import in_thread
 
 if TYPE_CHECKING:
     from statewf.machine.fsm import Machine
@@ -155,7 +155,7 @@ class Session:
                 group.cancel_scope.cancel()
 
             group.start_soon(ended)
-            line = await anyio.to_thread.run_sync(_read_line, abandon_on_cancel=True)
+            line = await in_thread(_read_line)
             group.cancel_scope.cancel()
         self._asking = False
         return line or None

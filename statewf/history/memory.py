@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from statewf.errors import StoreError
+from statewf.errors import StoreConflict
 from statewf.history.port import KEPT, Card, Emitted, Entry, KeyRecord, Loaded, MachineRecord
 from statewf.machine.effects import Emit
 from statewf.machine.events import AnyEvent
@@ -45,15 +45,18 @@ class Memory:
         return None if digest is None else self._machines[digest]
 
     def append(self, entries: Sequence[Entry]) -> None:
-        seen: dict[str, int] = {}
+        seqs: dict[str, int] = {}
+        requests = set(self._requests)
         for entry in entries:
-            known = seen.get(entry.card.id, len(self._steps.get(entry.card.id, ())))
-            if entry.card.seq != known + 1:
-                raise StoreError(f"{entry.card.id} was changed by somebody else (at step {known})")
-            seen[entry.card.id] = entry.card.seq
-            request = (entry.card.name, entry.card.request_id or "")
-            if entry.card.seq == 1 and request in self._requests and not entry.restart:
-                raise StoreError(f"the request id {entry.card.request_id} is taken")
+            card = entry.card
+            known = seqs.get(card.id, len(self._steps.get(card.id, ())))
+            if card.seq != known + 1:
+                raise StoreConflict(card.id, f"{card.id} was changed by somebody else (at step {known})")
+            seqs[card.id] = card.seq
+            if card.request_id is not None and card.seq == 1:
+                if (card.name, card.request_id) in requests and not entry.restart:
+                    raise StoreConflict(card.id, f"the request id {card.request_id} is taken")
+                requests.add((card.name, card.request_id))
         for entry in entries:
             self._keep(entry)
 
@@ -101,8 +104,9 @@ class Memory:
         late = [(card.due, card.id) for card in self._cards.values() if card.due is not None and card.due <= at]
         return [instance for _, instance in sorted(late)[:limit]]
 
-    def next_due(self) -> int | None:
-        return min((card.due for card in self._cards.values() if card.due is not None), default=None)
+    def next_due(self, after: int) -> int | None:
+        dues = (card.due for card in self._cards.values() if card.due is not None and card.due > after)
+        return min(dues, default=None)
 
     def busy(self) -> list[str]:
         return [card.id for card in self._cards.values() if card.busy]

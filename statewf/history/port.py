@@ -1,8 +1,9 @@
 """What a store promises, whichever it is.
 
 - `append` is atomic and durable: when it returns, all of it is kept, also through a crash; when it
-  raises StoreError, none of it is. An entry whose instance is not at the seq before it is a conflict:
-  somebody else wrote, and nothing of the batch is kept.
+  raises StoreError, none of it is. An entry whose instance is not at the seq before it raises
+  StoreConflict: somebody else wrote.
+- Reading what is damaged raises StoreError, as everything does that goes wrong.
 - What was appended is what is loaded, in order. A store keeps events and snapshots, never tables.
 - Every method is synchronous and short; a store is used by one thread at a time.
 """
@@ -134,8 +135,8 @@ class Store(Protocol):
     def due(self, at: int, limit: int) -> list[str]:
         """Running instances with a deadline at or before `at`, the earliest first."""
 
-    def next_due(self) -> int | None:
-        """The earliest deadline of all."""
+    def next_due(self, after: int) -> int | None:
+        """The earliest deadline later than that."""
 
     def busy(self) -> list[str]:
         """Instances with open calls, the oldest first."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-from statewf.errors import StoreError
+from statewf.errors import StoreConflict, StoreError
 from statewf.history.codec import decode_event, decode_snapshot, encode_snapshot, encode_step, shown
 from statewf.history.port import KEPT, Card, Emitted, Entry, KeyRecord, Loaded, MachineRecord
 from statewf.machine.effects import Emit
@@ -66,6 +66,8 @@ CREATE TABLE subscriber (
 ) WITHOUT ROWID;
 """
 
+T = TypeVar("T")
+
 _CARD = "id, machine, name, request_id, inputs, created, updated, seq, state, ended, due, busy"
 _SELECT = f"SELECT {_CARD} FROM instance"  # noqa: S608  # columns only, no input of anybody's
 _INSERT = f"INSERT INTO instance ({_CARD}, weight) VALUES ({'?, ' * 12}0)"  # noqa: S608  # likewise
@@ -110,6 +112,17 @@ class Sqlite:
             yield
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: {_reason(error)}") from error
+        except UnicodeEncodeError as error:
+            raise StoreError(f"{self.path}: text with a lone surrogate cannot be kept or looked up") from error
+
+    @contextmanager
+    def _decoding(self, what: str) -> Iterator[None]:
+        """Whatever damaged rows make fail, as one clear line."""
+        try:
+            yield
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise StoreError(f"{self.path}: what is kept of {what} is damaged ({reason})") from error
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -181,7 +194,7 @@ class Sqlite:
                 verb = "INSERT OR REPLACE" if entry.restart else "INSERT"
                 db.execute(f"{verb} INTO request VALUES (?, ?, ?)", (card.name, card.request_id, card.id))
         except sqlite3.IntegrityError:
-            raise StoreError(f"the instance {card.id} or its request id exists already") from None
+            raise StoreConflict(card.id, f"the instance {card.id} or its request id exists already") from None
         assert cursor.lastrowid is not None
         return cursor.lastrowid, 0
 
@@ -192,7 +205,7 @@ class Sqlite:
             (card.updated, card.seq, card.state, card.ended, card.due, card.busy, card.id, card.seq - 1),
         ).fetchone()
         if found is None:
-            raise StoreError(f"{card.id} was changed by another process, or is not in the store")
+            raise StoreConflict(card.id, f"{card.id} was changed by another process, or is not in the store")
         number, weight = found
         return number, weight
 
@@ -209,7 +222,9 @@ class Sqlite:
     # --- instances
 
     def card(self, instance: str) -> Card | None:
-        return _card(self._one(_SELECT + " WHERE id = ?", instance))
+        found = self._one(_SELECT + " WHERE id = ?", instance)
+        with self._decoding(instance):
+            return _card(found)
 
     def request(self, name: str, request_id: str) -> Card | None:
         query = "SELECT instance FROM request WHERE name = ? AND request_id = ?"
@@ -218,7 +233,9 @@ class Sqlite:
 
     def cards(self, *, name: str | None = None, state: str | None = None, limit: int = 1_000) -> list[Card]:
         query = _SELECT + " WHERE (? IS NULL OR name = ?) AND (? IS NULL OR state = ?) ORDER BY number DESC LIMIT ?"
-        return [card for found in self._all(query, name, name, state, state, limit) if (card := _card(found))]
+        rows = self._all(query, name, name, state, state, limit)
+        with self._decoding("the instances"):
+            return [card for found in rows if (card := _card(found))]
 
     def load(self, instance: str) -> Loaded | None:
         card = self.card(instance)
@@ -227,22 +244,25 @@ class Sqlite:
         kept = self._one(
             "SELECT s.body, s.seq FROM snapshot s JOIN instance i ON i.number = s.instance WHERE i.id = ?", instance
         )
-        snapshot = decode_snapshot(json.loads(kept[0]), instance, card.inputs) if kept else None
-        events = tuple(decode_event(body) for body in self._bodies(instance, kept[1] if kept else 0))
-        return Loaded(card, snapshot, events)
+        with self._decoding(instance):
+            snapshot = decode_snapshot(json.loads(kept[0]), instance, card.inputs) if kept else None
+        return Loaded(card, snapshot, tuple(self._rows(decode_event, instance, kept[1] if kept else 0)))
 
     def events(self, instance: str) -> Iterator[AnyEvent]:
-        return (decode_event(body) for body in self._bodies(instance, 0))
+        return self._rows(decode_event, instance, 0)
 
     def rows(self, instance: str, after: int = 0) -> Iterator[dict[str, Any]]:
-        return (shown(body) for body in self._bodies(instance, after))
+        return self._rows(shown, instance, after)
 
-    def _bodies(self, instance: str, after: int) -> Iterator[dict[str, Any]]:
+    def _rows(self, decode: Callable[[dict[str, Any]], T], instance: str, after: int) -> Iterator[T]:
         query = (
             "SELECT h.body FROM history h JOIN instance i ON i.number = h.instance"
             " WHERE i.id = ? AND h.seq > ? ORDER BY h.seq"
         )
-        return (json.loads(body) for (body,) in self._all(query, instance, after))
+        for (body,) in self._all(query, instance, after):
+            with self._decoding(instance):
+                row = decode(json.loads(body))
+            yield row
 
     def key(self, instance: str, key: str) -> KeyRecord | None:
         query = (
@@ -252,7 +272,8 @@ class Sqlite:
         found = self._one(query, instance, key)
         if not found:
             return None
-        event, disposition, seq, state, allowed, notes = json.loads(found[2])
+        with self._decoding(instance):
+            event, disposition, seq, state, allowed, notes = json.loads(found[2])
         told = Receipt(event, disposition, seq, state, tuple(allowed), tuple(notes))
         return KeyRecord(found[0], found[1], told)
 
@@ -262,8 +283,8 @@ class Sqlite:
         query = "SELECT id FROM instance WHERE due <= ? ORDER BY due, id LIMIT ?"
         return [instance for (instance,) in self._all(query, at, limit)]
 
-    def next_due(self) -> int | None:
-        found: int | None = self._one("SELECT min(due) FROM instance WHERE due IS NOT NULL")[0]
+    def next_due(self, after: int) -> int | None:
+        found: int | None = self._one("SELECT min(due) FROM instance WHERE due > ?", after)[0]
         return found
 
     def busy(self) -> list[str]:
@@ -281,10 +302,11 @@ class Sqlite:
             " (SELECT told FROM subscriber WHERE event = ? AND name = ?) ORDER BY number LIMIT ?"
         )
         found = self._all(query, event, event, subscriber, limit)
-        return [
-            Emitted(number, key, of, name, freeze(json.loads(data)), at)
-            for number, key, of, name, data, at in found
-        ]
+        with self._decoding(event):
+            return [
+                Emitted(number, key, of, name, freeze(json.loads(data)), at)
+                for number, key, of, name, data, at in found
+            ]
 
     def delivered(self, subscriber: str, event: str, number: int) -> None:
         with self._transaction() as db:

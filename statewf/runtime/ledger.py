@@ -1,18 +1,19 @@
 """Keeping steps: compute, queue for the next commit, acknowledge after it, perform after that.
 
 One commit takes everything that was queued while the last one ran. If it fails, all instances in it are
-thrown out of memory, and everybody who waits is told; the store still has the truth.
+thrown out of memory, and everybody who waits is told; the store still has the truth. If it fails because
+of one instance that somebody else changed, the others are kept without it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import anyio
 import attrs
 
-from statewf.errors import StoreError
+from statewf.errors import StoreConflict, StoreError
 from statewf.history import Entry, KeyRecord, Store
 from statewf.machine.events import AnyEvent, Event, Fired
 from statewf.machine.record import receipt
@@ -49,6 +50,7 @@ class Ledger:
         self._performed = performed
         self._queue: list[Pending] = []
         self._keys: dict[tuple[str, str], Pending] = {}  # of queued events
+        self._requests: dict[tuple[str, str], Pending] = {}  # of queued starts
         self._work = anyio.Event()
 
     def take(self, live: Live, event: AnyEvent, used_for: str | None = None) -> Pending | Rejected:
@@ -62,14 +64,16 @@ class Ledger:
     def queue(self, live: Live, made: Step, used_for: str | None = None, *, restart: bool = False) -> Pending:
         """Queue a step that was just computed."""
         live.snapshot = made.after
-        live.card = live.card_after(made.after)
+        card = live.card = live.card_after(made.after)
         record = None
         if isinstance(made.event, Event) and made.event.key is not None and used_for is not None:
             record = KeyRecord(made.event.key, used_for, receipt(live.machine, made))
-        pending = Pending(live, Entry(live.card, made, record, restart))
+        pending = Pending(live, Entry(card, made, record, restart))
         self._queue.append(pending)
         if record is not None:
-            self._keys[live.card.id, record.key] = pending
+            self._keys[card.id, record.key] = pending
+        if card.request_id is not None and card.seq == 1:
+            self._requests[card.name, card.request_id] = pending
         self._work.set()
         live.notify()
         return pending
@@ -82,12 +86,15 @@ class Ledger:
         record = self._store.key(instance, key)
         return None if record is None else (record, None)
 
-    def catch_up(self, live: Live, now: int, *, including: bool = False) -> Pending | None:
-        """Fire the timers that were due before now (or just now), in order; the last step that made.
+    def requested(self, name: str, request_id: str) -> Pending | None:
+        """The start with that request id, if it is still to be kept."""
+        return self._requests.get((name, request_id))
+
+    def catch_up(self, live: Live, now: int, *, including: bool = False) -> None:
+        """Fire the timers that were due before now (or just now), in order.
 
         A machine whose timers take no time could go on for ever; it gets so many turns at a time.
         """
-        last: Pending | None = None
         for _ in range(MOST_TIMERS):
             timers = due(live.machine, live.snapshot)
             if not timers or timers[0][0] > now or (timers[0][0] == now and not including):
@@ -95,8 +102,6 @@ class Ledger:
             _, region, timer = timers[0]
             fired = self.take(live, Fired(region, timer, now))
             assert isinstance(fired, Pending), "an armed timer fires"
-            last = fired
-        return last
 
     async def run(self) -> None:
         """Commit what is queued, again and again, until cancelled."""
@@ -109,17 +114,8 @@ class Ledger:
         """Commit what is queued now."""
         batch, self._queue = self._queue, []
         self._keys.clear()
-        if not batch:
-            return
-        try:
-            self._store.append([pending.entry for pending in batch])
-        except StoreError as error:
-            self._undo(batch, error)
-            return
-        except Exception as error:
-            log.exception("the store broke its contract")
-            self._undo(batch, StoreError(f"the store failed: {type(error).__name__}: {error}"))
-            return
+        self._requests.clear()
+        batch = self._keep(batch)
         for pending in batch:
             pending.live.kept = pending.entry.step.after
             pending.done.set()
@@ -127,10 +123,30 @@ class Ledger:
             pending.live.notify()
             self._performed(pending.live, pending.entry.step)
 
-    def _undo(self, batch: list[Pending], error: StoreError) -> None:
+    def _keep(self, batch: list[Pending]) -> list[Pending]:
+        """What of these could be kept; the rest is undone."""
+        while batch:
+            try:
+                self._store.append([pending.entry for pending in batch])
+            except StoreConflict as conflict:
+                lost = [pending for pending in batch if pending.entry.card.id == conflict.instance] or batch
+                self._undo(lost, conflict)
+                batch = [pending for pending in batch if pending not in lost]
+            except StoreError as error:
+                self._undo(batch, error)
+                return []
+            except Exception as error:
+                log.exception("the store broke its contract")
+                self._undo(batch, StoreError(f"the store failed: {type(error).__name__}: {error}"))
+                return []
+            else:
+                return batch
+        return []
+
+    def _undo(self, batch: Sequence[Pending], error: StoreError) -> None:
         log.error("nothing of %d steps was kept: %s", len(batch), error)
         for pending in batch:
-            pending.live.broken = True
+            pending.live.error = error
             pending.error = error
             pending.done.set()
             pending.live.notify()

@@ -1,22 +1,37 @@
-"""One instance in memory: where it is by computation, and where it is by what was kept."""
+"""Instances in memory: where each is by computation, and where it is by what was kept.
+
+`Live` is one of them, `Lives` all that are in use. An instance that nobody uses and that waits for nothing
+but events and timers may be let go, and is loaded again when it is wanted.
+"""
 
 from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
 
 import anyio
 import attrs
 
-from statewf.history import Card
+from statewf.errors import StoreError, UnknownInstance
+from statewf.history import Card, Loaded, Store
+from statewf.machine.events import AnyEvent
 from statewf.machine.fsm import Machine
 from statewf.machine.record import state_of
-from statewf.machine.snapshot import Snapshot
+from statewf.machine.replay import replay
+from statewf.machine.snapshot import Snapshot, Step, blank
+
+MOST_IDLE = 10_000  # instances kept in memory although nobody uses them
+LOOKED_AT = 8  # of them, each time that one is loaded or put down
 
 
 @attrs.define(eq=False)
 class Live:
     """A loaded instance. `snapshot` runs ahead of `kept` while steps wait for their commit.
 
-    Everybody who reads sees `kept`; everything new is computed upon `snapshot`. `broken` says that a
-    commit failed: what is here is void, and the instance has to be loaded again.
+    Everybody who reads sees `kept`; everything new is computed upon `snapshot`. With an `error` a commit
+    failed: what is here is void, and the instance has to be loaded again.
     """
 
     machine: Machine
@@ -24,27 +39,35 @@ class Live:
     snapshot: Snapshot
     kept: Snapshot
     turn: anyio.Lock = attrs.field(factory=anyio.Lock)  # senders, first come, first served
-    waiting: int = 0  # who holds on to this object
-    broken: bool = False
-    _changed: anyio.Event = attrs.field(factory=anyio.Event)
+    users: int = 0
+    error: StoreError | None = None
+    _changed: anyio.Event | None = None  # made when somebody waits: mostly nobody does
 
     @property
     def idle(self) -> bool:
         """Whether nobody would miss it."""
-        return not self.waiting and self.snapshot is self.kept and not self.kept.flight.calls
+        at_rest = self.snapshot is self.kept and not self.kept.flight.calls
+        return not self.users and (at_rest or self.error is not None)
 
     def notify(self) -> None:
         """Wake everybody who waits for a change."""
-        self._changed.set()
-        self._changed = anyio.Event()
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
 
     async def changed(self) -> None:
-        """Wait for the next change, be it that the instance is broken."""
-        self.waiting += 1
-        try:
-            await self._changed.wait()
-        finally:
-            self.waiting -= 1
+        """Wait for the next change, be it that the instance is void."""
+        if self._changed is None:
+            self._changed = anyio.Event()
+        await self._changed.wait()
+
+    async def settled(self) -> None:
+        """Wait until what is computed now is kept. Raises StoreError when it could not be."""
+        seq = self.snapshot.seq
+        while self.kept.seq < seq and self.error is None:
+            await self.changed()
+        if self.error is not None:
+            raise self.error
 
     def card_after(self, snapshot: Snapshot) -> Card:
         """The card that goes with a snapshot."""
@@ -57,3 +80,73 @@ class Live:
             due=min(snapshot.flight.deadlines.values(), default=None),
             busy=bool(snapshot.flight.calls),
         )
+
+
+class Lives:
+    """The instances in memory. `machine(digest)` finds the machine of one that is loaded."""
+
+    def __init__(self, store: Store, machine: Callable[[str], Machine]) -> None:
+        self._store = store
+        self._machine = machine
+        self._lives: OrderedDict[str, Live] = OrderedDict()
+
+    def get(self, instance: str) -> Live:
+        """The instance as it is. Raises UnknownInstance, StoreError when what is kept of it is damaged.
+
+        It may be let go as soon as something is awaited; `using` holds on to it.
+        """
+        live = self._lives.get(instance)
+        if live is not None and live.error is None:
+            self._lives.move_to_end(instance)
+            return live
+        loaded = self._store.load(instance)
+        if loaded is None:
+            raise UnknownInstance(f"there is no instance {instance}")
+        return self.enter(self._restored(loaded))
+
+    @contextmanager
+    def using(self, instance: str) -> Iterator[Live]:
+        """The instance, which stays in memory within this block. Raises as `get` does."""
+        live = self.get(instance)
+        live.users += 1
+        try:
+            yield live
+        finally:
+            live.users -= 1
+            self._let_go()
+
+    def enter(self, live: Live) -> Live:
+        """Keep an instance in memory from now on."""
+        self._let_go()
+        self._lives[live.card.id] = live
+        return live
+
+    def _let_go(self) -> None:
+        """Let go of what is idle, the least recently used first, if there is too much."""
+        excess = len(self._lives) - MOST_IDLE
+        if excess <= 0:
+            return
+        for instance in list(islice(self._lives, min(excess, LOOKED_AT))):
+            if self._lives[instance].idle:
+                del self._lives[instance]
+            else:
+                self._lives.move_to_end(instance)
+
+    def _restored(self, loaded: Loaded) -> Live:
+        card = loaded.card
+        machine = self._machine(card.machine)
+        snapshot = loaded.snapshot if loaded.snapshot is not None else blank(machine, card.id)
+        for made in replayed(machine, loaded.events, snapshot):
+            snapshot = made.after
+        return Live(machine, card, snapshot, snapshot)
+
+
+def replayed(machine: Machine, events: Iterable[AnyEvent], since: Snapshot) -> Iterator[Step]:
+    """The steps that these events made. Raises StoreError when they cannot have: what was kept is damaged."""
+    try:
+        yield from replay(machine, events, since)
+    except StoreError:
+        raise
+    except Exception as error:  # rows that were tampered with may make anything fail
+        reason = f"{type(error).__name__}: {error}"
+        raise StoreError(f"the history of {since.instance} is damaged ({reason})") from error

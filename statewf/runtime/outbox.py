@@ -8,18 +8,29 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 import anyio
-import anyio.to_thread
 import attrs
 
 from statewf.errors import StoreError
 from statewf.history import Emitted, Store
+from statewf.runtime.threads import in_thread
 
 log = logging.getLogger("statewf.outbox")
 
 Listener: TypeAlias = "Callable[[Emitted], Any] | Callable[[Emitted], Awaitable[Any]]"
 
 AT_ONCE = 100
+SWEEP = 3600.0  # seconds between removals of what every subscriber has got
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between deliveries to a subscriber that raises
+
+
+async def sweep(store: Store, clock: Callable[[], int]) -> None:
+    """Remove now and then what nobody waits for any more, until cancelled."""
+    while True:
+        try:
+            store.purge(clock())
+        except StoreError as error:
+            log.error("what was delivered is not removed: %s", error)
+        await anyio.sleep(SWEEP)
 
 
 @attrs.define(eq=False)
@@ -61,7 +72,7 @@ class Subscription:
                 if inspect.iscoroutinefunction(self.listener):
                     await self.listener(emitted)
                 else:
-                    await anyio.to_thread.run_sync(self.listener, emitted, abandon_on_cancel=True)
+                    await in_thread(self.listener, emitted)
             except Exception:
                 log.exception("%s could not take %s; again in %g s", self.subscriber, emitted.id, pause)
                 await anyio.sleep(pause)

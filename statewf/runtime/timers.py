@@ -1,36 +1,55 @@
-"""Waiting for deadlines: the earliest of all lies in the store's index; nothing else is remembered."""
+"""Waiting for deadlines: the earliest of all lies in the store's index; nothing else is remembered.
+
+An instance whose timers cannot be fired (its history is damaged, its store refuses) is put aside for a
+while, longer each time, so that it holds up nobody else.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+import math
+from collections.abc import Callable
 
 import anyio
 
 from statewf.errors import StoreError
 from statewf.history import Store
+from statewf.runtime.live import Live
 
 log = logging.getLogger("statewf.timers")
 
 LONGEST_SLEEP = 60.0  # seconds; then the clock is read again, in case somebody set it
-AT_ONCE = 100  # instances whose timers are fired before others get a turn
-AFTER_TROUBLE = 1.0  # seconds until a store that failed is asked again
+AT_ONCE = 100  # instances whose timers share a commit, and are fired before others get a turn
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds until a store that failed, or what was put aside, is tried again
 
 
 class Timers:
-    """Fires what is due. `fire(instance, now)` is awaited for each instance, the most overdue first."""
+    """Fires what is due. `fire(instance, now)` queues what that makes of an instance, and returns it."""
 
-    def __init__(self, store: Store, clock: Callable[[], int], fire: Callable[[str, int], Awaitable[None]]) -> None:
+    def __init__(self, store: Store, clock: Callable[[], int], fire: Callable[[str, int], Live]) -> None:
         self._store = store
         self._clock = clock
         self._fire = fire
         self._nearer = anyio.Event()
-        self._next: int | None = None
+        self._through = anyio.Event()
+        self._next = -math.inf
+        self._aside: dict[str, tuple[float, float]] = {}  # when each is tried again (loop time), its pause
 
     def set(self, deadline: int) -> None:
         """A deadline was kept in the store."""
-        if self._next is None or deadline < self._next:
+        if deadline < self._next:
             self._nearer.set()
+
+    def late(self, now: int) -> list[str]:
+        """The instances with timers that are due by now, but for those put aside; no more than are fired at once."""
+        ready = anyio.current_time()
+        due = self._store.due(now, AT_ONCE + len(self._aside))
+        return [instance for instance in due if self._aside.get(instance, (0.0, 0.0))[0] <= ready][:AT_ONCE]
+
+    async def caught_up(self) -> None:
+        """Wait until what is due now was fired."""
+        self._nearer.set()
+        await self._through.wait()
 
     async def run(self) -> None:
         """Fire timers until cancelled."""
@@ -39,23 +58,44 @@ class Timers:
                 await self._round()
             except StoreError as error:
                 log.error("timers wait for the store: %s", error)
-                await anyio.sleep(AFTER_TROUBLE)
+                await anyio.sleep(FIRST_PAUSE)
 
     async def _round(self) -> None:
-        now = self._clock()
-        troubled = False
-        for instance in self._store.due(now, AT_ONCE):
-            try:
-                await self._fire(instance, now)
-            except StoreError as error:
-                log.error(
-                    "the timers of %s wait: %s", instance, error
-                )  # one that is damaged must not stop the rest
-                troubled = True
-        if troubled:
-            await anyio.sleep(AFTER_TROUBLE)
         self._nearer = anyio.Event()
-        self._next = self._store.next_due()
-        pause = LONGEST_SLEEP if self._next is None else (self._next - self._clock()) / 1000
-        with anyio.move_on_after(min(max(pause, 0.0), LONGEST_SLEEP)):
+        self._next = math.inf
+        now = self._clock()
+        while late := self.late(now):
+            await self._fire_all(late, now)
+        through, self._through = self._through, anyio.Event()
+        through.set()
+        next_due = self._store.next_due(now)
+        self._next = math.inf if next_due is None else next_due
+        again = min((at for at, _ in self._aside.values()), default=math.inf) - anyio.current_time()
+        pause = min((self._next - self._clock()) / 1000, max(again, FIRST_PAUSE), LONGEST_SLEEP)
+        with anyio.move_on_after(max(pause, 0.0)):
             await self._nearer.wait()
+
+    async def _fire_all(self, late: list[str], now: int) -> None:
+        fired: list[tuple[str, Live]] = []
+        for instance in late:
+            try:
+                live = self._fire(instance, now)
+            except StoreError as error:
+                self._put_aside(instance, error)
+                continue
+            if live.snapshot is live.kept:
+                self._put_aside(instance, StoreError("none is due, although the store says so"))
+            else:
+                fired.append((instance, live))
+        for instance, live in fired:
+            try:
+                await live.settled()
+                self._aside.pop(instance, None)
+            except StoreError as error:
+                self._put_aside(instance, error)
+
+    def _put_aside(self, instance: str, error: StoreError) -> None:
+        _, last = self._aside.get(instance, (0.0, FIRST_PAUSE / 2))
+        pause = min(last * 2, LONGEST_PAUSE)
+        self._aside[instance] = (anyio.current_time() + pause, pause)
+        log.error("the timers of %s wait %g s: %s", instance, pause, error)

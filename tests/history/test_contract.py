@@ -70,7 +70,7 @@ def test_both_stores_give_back_what_was_appended(given_data: st.DataObject, mach
     assert rows[0] == rows[1]
     assert memory.card("i") == sqlite.card("i") == entry(machine, made[-1], request_id="r").card
     assert memory.busy() == sqlite.busy()
-    assert memory.next_due() == sqlite.next_due()
+    assert memory.next_due(0) == sqlite.next_due(0)
     sqlite.close()
 
 
@@ -119,13 +119,13 @@ def test_keys_are_kept_with_their_receipts(store: Store) -> None:
 def test_deadlines_come_in_order(store: Store) -> None:
     for name, at in (("late", 500), ("early", 100), ("middle", 300)):
         store.append([entry(TOY, begun(name, at))])
-    assert store.next_due() == 1100
+    assert store.next_due(0) == 1100
     assert store.due(1300, 10) == ["early", "middle"]
     assert store.due(9999, 1) == ["early"]
     assert store.due(1099, 10) == []
     gone = stepped(begun("early", 100), Event("GO"))
     store.append([entry(TOY, gone)])
-    assert store.next_due() == 1300
+    assert store.next_due(0) == 1300
 
 
 def test_instances_are_listed_newest_first(store: Store) -> None:

@@ -10,13 +10,13 @@ import pytest
 from trio.testing import MockClock
 
 from statewf.history import Memory, Store
-from tests.runtime.virtual import VirtualLoop
+from tests.runtime.virtual import MOMENT, VirtualLoop
 
 
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     if request.param == "trio":
-        return "trio", {"clock": MockClock(autojump_threshold=0)}
+        return "trio", {"clock": MockClock(autojump_threshold=MOMENT if "plain" in request.keywords else 0)}
     return "asyncio", {"loop_factory": VirtualLoop}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 import anyio.from_thread
+import anyio.lowlevel
 import pytest
 
 from statewf.errors import (
@@ -17,7 +18,6 @@ from statewf.errors import (
     NonRetryable,
     RequestConflict,
     StatewfError,
-    StoreError,
     UnknownInstance,
     UnknownMachine,
 )
@@ -26,7 +26,7 @@ from statewf.machine.events import Event
 from statewf.machine.work import Work
 from tests.runtime.support import DOOR, EPOCH, PAYMENT, clock, executor, machine
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.plain]
 
 Place = Callable[[], Store | str]
 
@@ -440,10 +440,11 @@ async def test_a_listener_registered_before_opening_is_told_too(place: Place) ->
     owner = executor(place())
     told: list[str] = []
     heard = anyio.Event()
+    token = anyio.lowlevel.current_token()
 
     def listen(emitted: Any) -> None:
         told.append(emitted.event)
-        anyio.from_thread.run_sync(heard.set)
+        anyio.from_thread.run_sync(heard.set, token=token)
 
     owner.on("Alarm.raised", listen, subscriber="s")
     async with owner:
@@ -487,26 +488,3 @@ async def test_an_observer_that_raises_harms_nobody(place: Place) -> None:
         await owner.deploy(DOOR)
         door = await owner.start("door")
         assert (await door.send("OPEN")).state == "open"
-
-
-async def test_a_damaged_instance_does_not_stop_the_timers_of_others(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with executor(place()) as owner:
-        await owner.deploy(DOOR)
-        doors = [await owner.start("door") for _ in range(2)]
-        for door in doors:
-            await door.send("OPEN")
-        load = owner._live
-
-        def damaged(instance: str) -> Any:
-            if instance == doors[0].id:
-                raise StoreError("the history is damaged")
-            return load(instance)
-
-        monkeypatch.setattr(owner, "_live", damaged)
-        await anyio.sleep(15)
-        assert doors[1].state == "alarm"
-        monkeypatch.undo()
-        await anyio.sleep(2)
-        assert doors[0].state == "alarm"

@@ -1,10 +1,16 @@
-"""Virtual time for asyncio: where the loop would sleep, its clock jumps. Trio brings its own."""
+"""Virtual time for asyncio: where the loop would sleep, its clock jumps. Trio brings its own.
+
+Threads live in real time: while there are any, a moment passes before a jump, in which they may end.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import selectors
+import threading
 from typing import Any
+
+MOMENT = 0.05  # seconds
 
 
 class _Jumping(selectors.DefaultSelector):
@@ -13,7 +19,8 @@ class _Jumping(selectors.DefaultSelector):
     jumped = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, Any]]:
-        ready = super().select(0)
+        idle = timeout != 0 and threading.active_count() > 1
+        ready = super().select(MOMENT if idle else 0)
         if ready or timeout == 0:
             return ready
         if timeout is None:

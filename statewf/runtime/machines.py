@@ -1,0 +1,48 @@
+"""The machines of a store: each is kept as its definition, and compiled when it is first needed."""
+
+from __future__ import annotations
+
+from statewf.compiler import compile_definition
+from statewf.definition.read import read
+from statewf.definition.write import to_json
+from statewf.errors import InputError, StoreError, UnknownMachine
+from statewf.history import MachineRecord, Store
+from statewf.machine.fsm import SEMANTICS, Machine
+
+
+class Machines:
+    """Machines by digest, and by the name they were last deployed under."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._compiled: dict[str, Machine] = {}
+
+    def deploy(self, machine: Machine) -> None:
+        """Keep a machine, and make it the one of its name."""
+        text = to_json(machine.notes.definition)
+        self._store.deploy(MachineRecord(machine.digest, machine.name, machine.semantics, text))
+        self._compiled[machine.digest] = machine
+
+    def named(self, name: str) -> Machine:
+        """The machine last deployed under that name. Raises UnknownMachine."""
+        record = self._store.current(name)
+        if record is None:
+            raise UnknownMachine(f"no machine named {name} was deployed")
+        return self.get(record.digest)
+
+    def get(self, digest: str) -> Machine:
+        """The machine of that digest. Raises StoreError when it is not there, or cannot be read any more."""
+        if digest in self._compiled:
+            return self._compiled[digest]
+        record = self._store.machine(digest)
+        if record is None:
+            raise StoreError(f"the machine {digest} is not in the store")
+        if record.semantics != SEMANTICS:
+            was = f"{record.name} was deployed under semantics {record.semantics}"
+            raise StoreError(f"{was}; this statewf has {SEMANTICS}")
+        try:
+            machine = compile_definition(read(record.definition, format="json"))
+        except InputError as error:
+            raise StoreError(f"the definition of {record.name} is damaged: {error}") from error
+        self._compiled[digest] = machine
+        return machine

@@ -1,0 +1,209 @@
+"""Many at once: senders, starters, repliers, more instances than stay in memory, and two owners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from statewf.errors import EventRejected, StatewfError, StoreConflict, StoreError
+from statewf.history import Entry, Memory, Store
+from statewf.machine.events import Event, Returned
+from statewf.machine.work import Work
+from statewf.runtime import live
+from tests.runtime.support import DOOR, PAYMENT, executor, machine
+
+pytestmark = pytest.mark.anyio
+Place = Callable[[], Store | str]
+
+FRAGILE = machine("""
+name: fragile
+initialState: on
+states:
+  on: {on: {BREAK: broken}}
+  broken: {terminal: true, outcome: failure}
+""")
+
+
+async def test_cancelling_does_not_wait_for_an_action(place: Place) -> None:
+    hung = machine("""
+    name: hung
+    initialState: a
+    states:
+      a: {onEntry: {type: function, handler: hang}, on: {GO: a}}
+    """)
+    refused: list[str] = []
+
+    async def hang(_: Work) -> None:
+        await anyio.sleep_forever()
+
+    async with executor(place(), {"hang": hang}) as owner, anyio.create_task_group() as group:
+        await owner.deploy(hung)
+        job = await owner.start("hung")
+
+        async def send() -> None:
+            try:
+                await job.send("GO")
+            except EventRejected as rejected:
+                refused.append(rejected.reason)
+
+        group.start_soon(send)
+        await anyio.sleep(1)
+        await job.cancel()
+        assert job.done
+        await anyio.sleep(1)
+        assert refused == ["terminal"]
+
+
+class Once(Memory):
+    """A store that refuses one commit."""
+
+    full = False
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        if self.full:
+            self.full = False
+            raise StoreError("the disk is full")
+        super().append(entries)
+
+
+async def test_a_reply_is_not_late_on_account_of_a_step_that_was_not_kept() -> None:
+    store = Once()
+
+    async def charge(_: Work) -> None:
+        await anyio.sleep_forever()
+
+    async with executor(store, {"charge": charge, "thank": lambda _: None}) as owner:
+        await owner.deploy(PAYMENT)
+        payment = await owner.start("payment")
+        await payment.send("PAY")
+        (call,) = payment.snapshot.flight.calls
+        store.full = True
+
+        owner._ledger.take(owner._lives.get(payment.id), Event("DECLINED"))  # leaves `paying`, but is not kept
+        await owner._answer(payment.id, Returned(call, None, 0, Event("PAID")))
+        assert payment.state == "paid"
+
+
+async def test_a_refusal_is_not_told_on_account_of_a_step_that_was_not_kept() -> None:
+    store = Once()
+    told: list[str] = []
+    async with executor(store) as owner:
+        await owner.deploy(DOOR)
+        door = await owner.start("door")
+        store.full = True
+
+        async def cancel() -> None:
+            try:
+                await door.cancel()
+            except StatewfError as error:
+                told.append(type(error).__name__)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(cancel)
+            group.start_soon(cancel)  # refused by what the first one made of the door, which is not kept
+        assert told == ["StoreError", "StoreError"]
+
+
+async def test_more_instances_than_stay_in_memory(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MOST_IDLE", 3)
+    async with executor(place()) as owner:
+        await owner.deploy(DOOR)
+        doors = [await owner.start("door") for _ in range(20)]
+
+        async def use(door: Any) -> None:
+            await door.send("OPEN")
+            await door.send("CLOSE")
+
+        for _ in range(3):
+            async with anyio.create_task_group() as group:
+                for door in doors:
+                    group.start_soon(door.send, "OPEN")
+            async with anyio.create_task_group() as group:
+                for door in reversed(doors):
+                    group.start_soon(door.send, "CLOSE")
+        assert {door.state for door in doors} == {"closed"}
+        assert {len(door.history()) for door in doors} == {7}
+        assert len(owner._lives._lives) < 8
+
+
+async def test_two_senders_of_each_of_many(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MOST_IDLE", 2)
+    async with executor(place()) as owner:
+        await owner.deploy(DOOR)
+        doors = [await owner.start("door") for _ in range(20)]
+        told: list[str] = []
+
+        async def send(door: Any) -> None:
+            try:
+                told.append((await door.send("OPEN")).state)
+            except EventRejected as rejected:
+                told.append(rejected.reason)
+
+        async with anyio.create_task_group() as group:
+            for door in doors * 2:
+                group.start_soon(send, door)
+        assert sorted(told) == ["open"] * 20 + ["unexpected"] * 20
+
+
+async def test_many_restart_what_failed(place: Place) -> None:
+    async with executor(place()) as owner:
+        await owner.deploy(FRAGILE)
+        first = await owner.start("fragile", request_id="r")
+        await first.send("BREAK")
+        again: set[str] = set()
+
+        async def restart() -> None:
+            again.add((await owner.start("fragile", request_id="r", restart=True)).id)
+
+        async with anyio.create_task_group() as group:
+            for _ in range(10):
+                group.start_soon(restart)
+        assert len(again) == 1
+        assert first.id not in again
+
+
+async def test_a_starter_that_is_cancelled_leaves_one_instance(place: Place) -> None:
+    async with executor(place()) as owner:
+        await owner.deploy(DOOR)
+        async with anyio.create_task_group() as group:
+            group.start_soon(lambda: owner.start("door", request_id="r"))
+            group.start_soon(lambda: owner.start("door", request_id="r"))
+            group.cancel_scope.cancel()
+        await owner.start("door", request_id="r")
+        assert len(await owner.list()) == 1
+
+
+async def test_an_empty_request_id_is_one(place: Place) -> None:
+    async with executor(place()) as owner:
+        await owner.deploy(DOOR)
+        await owner.start("door")
+        first = await owner.start("door", request_id="")
+        assert (await owner.start("door", request_id="")).id == first.id
+        assert (await owner.start("door")).id != first.id
+
+
+async def test_one_that_somebody_else_moved_harms_nobody_in_its_commit(tmp_path: Path) -> None:
+    path = str(tmp_path / "store.db")
+    async with executor(path) as owner:
+        await owner.deploy(DOOR)
+        doors = [await owner.start("door") for _ in range(3)]
+        async with executor(path) as other:
+            await other.send(doors[1].id, "OPEN")
+        told: list[str] = []
+
+        async def send(door: Any) -> None:
+            try:
+                told.append((await door.send("OPEN")).state)
+            except StoreConflict:
+                told.append("conflict")
+
+        async with anyio.create_task_group() as group:
+            for door in doors:
+                group.start_soon(send, door)
+        assert sorted(told) == ["conflict", "open", "open"]
+        assert {door.state for door in doors} == {"open"}
+        assert (await doors[1].send("CLOSE")).state == "closed"

@@ -1,0 +1,95 @@
+"""Rows that somebody damaged: one clear line, and all other instances go on."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import anyio
+import pytest
+
+from statewf.errors import StoreError
+from tests.runtime.support import DOOR, executor, machine
+
+pytestmark = pytest.mark.anyio
+
+CALLING = machine("""
+name: calling
+initialState: working
+states:
+  working: {invoke: {handler: work, onDone: done}}
+  done: {terminal: true}
+""")
+
+DAMAGES = {
+    "no json": "UPDATE history SET body = '{' WHERE instance = 1 AND seq = 2",
+    "half a row": "UPDATE history SET body = '{\"seq\": 2}' WHERE instance = 1 AND seq = 2",
+    "another event": "UPDATE history SET body = replace(body, 'OPEN', 'LOCK') WHERE instance = 1 AND seq = 2",
+    "a name that is none": "UPDATE history SET body = replace(body, '\"OPEN\"', '\"$failed\"') WHERE instance = 1",
+    "no start": "DELETE FROM history WHERE instance = 1 AND seq = 1",
+    "a foreign timer": "UPDATE instance SET due = 1 WHERE number = 1",
+    "inputs": "UPDATE instance SET inputs = '[' WHERE number = 1",
+    "a strange snapshot": "INSERT INTO snapshot VALUES (1, 2, 2, '{}')",
+    "no machine": "UPDATE instance SET machine = 'none' WHERE number = 1",
+}
+
+
+def damage(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        assert db.execute(statement).rowcount > 0
+
+
+@pytest.mark.parametrize("what", DAMAGES)
+async def test_the_others_go_on(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "store.db"
+    async with executor(str(path)) as owner:
+        await owner.deploy(DOOR)
+        first, second = [await owner.start("door") for _ in range(2)]
+        await first.send("OPEN")
+        await second.send("OPEN")
+    damage(path, DAMAGES[what])
+    async with executor(str(path)) as owner:
+        await anyio.sleep(30)
+        assert owner.snapshot(second.id).regions[0][0] == "alarm"
+        await owner.idle()
+        assert (await owner.send(second.id, "CLOSE")).state == "closed"
+        if what != "a foreign timer":
+            with pytest.raises(StoreError, match=r"damaged|not in the store"):
+                await owner.send(first.id, "CLOSE")
+
+
+async def test_a_hundred_damaged_ones_do_not_starve_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    async with executor(str(path)) as owner:
+        await owner.deploy(DOOR)
+        doors = [await owner.start("door") for _ in range(151)]
+        for door in doors:
+            await door.send("OPEN")
+    damage(path, "UPDATE history SET body = '{' WHERE instance <= 150")
+    async with executor(str(path)) as owner:
+        await anyio.sleep(10.5)
+        assert owner.snapshot(doors[-1].id).regions[0][0] == "alarm"
+
+
+async def test_a_damaged_definition_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    async with executor(str(path)) as owner:
+        await owner.deploy(DOOR)
+        door = await owner.start("door")
+    damage(path, "UPDATE machine SET definition = '{\"initialState\": 3}'")
+    async with executor(str(path)) as owner:
+        with pytest.raises(StoreError, match="the definition of door is damaged"):
+            owner.snapshot(door.id)
+
+
+async def test_open_calls_of_others_are_offered_again(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    async with executor(str(path)) as owner:
+        await owner.deploy(CALLING)
+        first, second = [await owner.start("calling") for _ in range(2)]
+    damage(path, "UPDATE history SET body = '[]' WHERE instance = 1")
+    async with executor(str(path), {"work": lambda _: None}) as owner:
+        assert (await owner.wait(second.id)).state == "done"
+        with pytest.raises(StoreError, match="damaged"):
+            owner.snapshot(first.id)
