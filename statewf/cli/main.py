@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-import time
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
@@ -32,8 +30,6 @@ VERBS = {
     "show": ("look", "Show where an instance is, and what it may do next."),
     "history": ("look", "Show everything that happened to an instance."),
 }
-
-GRACE = 0.5  # seconds that threads get to end by themselves
 
 
 class Verbs(click.Group):
@@ -78,15 +74,8 @@ def statewf() -> None:
 
 
 def run() -> NoReturn:
-    """The entry point. The process ends when its verb does, whatever a handler that hangs still waits for."""
-    code = main(sys.argv[1:])
-    until = time.monotonic() + GRACE
-    others = [t for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
-    for thread in others:
-        thread.join(max(0.0, until - time.monotonic()))
-    if any(thread.is_alive() for thread in others):
-        os._exit(code)  # `sys.exit` would wait for them; all output is flushed, and the store is closed
-    sys.exit(code)
+    """The entry point."""
+    sys.exit(main(sys.argv[1:]))
 
 
 def main(args: Sequence[str]) -> int:
@@ -95,6 +84,11 @@ def main(args: Sequence[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a character that nobody can show is no reason to fail
     color = False if os.environ.get("NO_COLOR") else None
+    with click.Context(statewf, color=color).scope():
+        return _main(args, color)
+
+
+def _main(args: Sequence[str], color: bool | None) -> int:
     try:
         code = statewf.main(list(args), prog_name="statewf", standalone_mode=False, color=color)
         _flush()

@@ -126,7 +126,7 @@ class Session:
             line = await self._line(instance)
             if line is None:
                 return
-            event, *data = line.split(maxsplit=1) or [""]
+            event, *data = line.strip().split(maxsplit=1) or [""]
             if event:
                 await self._give(instance, machine, event, "".join(data))
 

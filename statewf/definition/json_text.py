@@ -124,9 +124,10 @@ class _Object:
     spots: dict[str, Spot] = attrs.field(factory=dict)
     key: str = ""
     key_line: int = 0
+    awaits_key: bool = True
 
-    def step(self) -> str:
-        return self.key
+    def step(self) -> str | None:
+        return None if self.awaits_key else self.key
 
 
 _Frame: TypeAlias = _List | _Object
@@ -202,6 +203,7 @@ class _Scanner:
         assert isinstance(frame, _Object)
         frame.key_line = self._line()
         frame.key = key = self._string()
+        frame.awaits_key = False
         if key in frame.value:
             first = frame.spots[key].line
             message = f"the key {shown(key)} stands here a second time, first on line {first}"
@@ -220,7 +222,10 @@ class _Scanner:
             end = "]" if isinstance(frame, _List) else "}"
             raise self._expected(f"a comma or {end}", f"what is still open starts on line {frame.line}")
         self._at += 1
-        return self._read_value if isinstance(frame, _List) else self._read_key
+        if isinstance(frame, _List):
+            return self._read_value
+        frame.awaits_key = True
+        return self._read_key
 
     def _read_end(self) -> _Next:
         if self._peek():
@@ -284,7 +289,7 @@ class _Scanner:
         return bisect_left(self._newlines, self._at) + 1
 
     def _path(self) -> Path:
-        return tuple(frame.step() for frame in self._frames)
+        return tuple(step for frame in self._frames if (step := frame.step()) is not None)
 
     def _note(self, code: str, message: str, hint: str | None = None, line: int | None = None) -> None:
         if len(self.mistakes) >= MOST_TOLD:

@@ -88,6 +88,7 @@ class Executor:
         self.store: Store = self._given if self._given is not None else Sqlite(str(self._path))
         async with AsyncExitStack() as stack:
             stack.callback(self.store.close)
+            self.store.purge(self._clock())
             self._machines = Machines(self.store)
             self._lives = Lives(self.store, self._machines.get)
             self._ledger = Ledger(self.store, self._perform)

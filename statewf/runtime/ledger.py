@@ -144,7 +144,7 @@ class Ledger:
         return []
 
     def _undo(self, batch: Sequence[Pending], error: StoreError) -> None:
-        log.error("nothing of %d steps was kept: %s", len(batch), error)
+        log.info("nothing of %d steps was kept: %s", len(batch), error)  # who waits is told
         for pending in batch:
             pending.live.error = error
             pending.error = error

@@ -26,11 +26,11 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between deliveries to a subscr
 async def sweep(store: Store, clock: Callable[[], int]) -> None:
     """Remove now and then what nobody waits for any more, until cancelled."""
     while True:
+        await anyio.sleep(SWEEP)
         try:
             store.purge(clock())
         except StoreError as error:
             log.error("what was delivered is not removed: %s", error)
-        await anyio.sleep(SWEEP)
 
 
 @attrs.define(eq=False)
