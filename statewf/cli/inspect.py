@@ -136,7 +136,7 @@ def draw_verb(
             machine, steps = travelled(store, instance)
         picture = draw(machine, form, flat=flat, snapshot=steps[-1].after, steps=steps)
     if output is None:
-        click.echo(picture)
+        click.echo(picture, nl=not picture.endswith("\n"))
     else:
         _write(output, picture)
 
