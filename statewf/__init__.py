@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from statewf.errors import RequestConflict as RequestConflict
     from statewf.errors import ScenarioError as ScenarioError
     from statewf.errors import StatewfError as StatewfError
+    from statewf.errors import StoreConflict as StoreConflict
     from statewf.errors import StoreError as StoreError
     from statewf.errors import UnknownInstance as UnknownInstance
     from statewf.errors import UnknownMachine as UnknownMachine
@@ -60,7 +61,8 @@ __version__ = "0.1.0"
 _MODEL = "Assign Emit ErrorHandling Function Invoke Retry RetryPolicy State StateMachine Transition"
 _ERRORS = (
     "CompileError DataError DefinitionError Diagnostic EventRejected ExpressionError HandlersError InputError "
-    "KeyConflict NonRetryable RequestConflict ScenarioError StatewfError StoreError UnknownInstance UnknownMachine"
+    "KeyConflict NonRetryable RequestConflict ScenarioError StatewfError StoreConflict StoreError "
+    "UnknownInstance UnknownMachine"
 )
 _HOMES: dict[str, tuple[str, str]] = {
     **{name: ("statewf.definition.model", name) for name in _MODEL.split()},

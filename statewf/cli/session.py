@@ -21,7 +21,7 @@ from statewf.cli.tell import lines, rejection
 from statewf.errors import DataError, Diagnostic, EventRejected
 from statewf.machine.record import row, state_of
 from statewf.machine.snapshot import allowed, due
-from statewf.runtime.threads import in_thread
+from statewf.runtime.calling import in_thread
 
 if TYPE_CHECKING:
     from statewf.machine.fsm import Machine

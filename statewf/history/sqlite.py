@@ -274,8 +274,8 @@ class Sqlite:
             return None
         with self._decoding(instance):
             event, disposition, seq, state, allowed, notes = json.loads(found[2])
-        told = Receipt(event, disposition, seq, state, tuple(allowed), tuple(notes))
-        return KeyRecord(found[0], found[1], told)
+            told = Receipt(event, disposition, seq, state, tuple(allowed), tuple(notes))
+            return KeyRecord(found[0], found[1], told)
 
     # --- what a new owner has to do
 

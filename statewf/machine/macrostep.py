@@ -27,7 +27,7 @@ from statewf.machine.snapshot import (
     moved,
     region_state,
 )
-from statewf.values.frozen import EMPTY, Json, Object
+from statewf.values.frozen import EMPTY, NESTING, Json, Object, nesting, settled
 
 MOST_ALWAYS = 1_000  # `always` transitions in a row: more run in a circle, and none is taken
 BACKOFF = "$action"  # the timer between two attempts of a function action; it belongs to no region
@@ -183,8 +183,13 @@ class Macrostep:
                 value = expression.evaluate(scope)
             except Fault as fault:
                 self.notes += (Note("fault", f"assign {key} = {expression.text}: {fault}"),)
+                continue
+            value = None if value is UNDEFINED else settled(value)
+            if nesting(value) < NESTING:  # the context is one level more
+                values[key] = value
             else:
-                values[key] = None if value is UNDEFINED else value
+                told = f"assign {key} = {expression.text}: nested deeper than {NESTING} levels"
+                self.notes += (Note("fault", told),)
         self.context = self.context.update(values)
 
     # --- calls

@@ -131,6 +131,28 @@ def blank(machine: Machine, instance: str) -> Snapshot:
     return Snapshot(instance, 0, 0, EMPTY, _NONE, regions, IDLE, "")
 
 
+def fits(machine: Machine, snapshot: Snapshot) -> bool:
+    """Whether it can be a snapshot of that machine, as far as names and shapes go: one that was read may be damaged."""
+    shape = blank(machine, snapshot.instance).regions
+    if not snapshot.seq:
+        return snapshot.regions == shape
+    if [len(chunk) for chunk in snapshot.regions] != [len(chunk) for chunk in shape]:
+        return False
+    here = (region_state(snapshot.regions, number) for number in range(len(machine.regions)))
+    placed = zip(machine.regions, here, strict=True)
+    flight = snapshot.flight
+    return (
+        all(
+            state in region.states and type(attempt) is type(visit) is int
+            for region, (state, attempt, visit) in placed
+        )
+        and all(name in machine.ranks or not name[0] for name in flight.deadlines)
+        and all(type(at) is int for at in (snapshot.at, snapshot.seq, *flight.deadlines.values()))
+        and all(call.region in machine.numbers for call in flight.calls.values())
+        and all(queued.region in machine.numbers for queued in flight.queue)
+    )
+
+
 def region_state(regions: Regions, number: int) -> RegionState:
     """Where the region of that number is."""
     at = number % CHUNK * 3

@@ -63,18 +63,22 @@ def returned(call: Call, result: Any, at: int) -> Returned | Failed:
         return Returned(call.id, freeze(result), at)
     except DataError as error:
         told = f"the handler's result is not JSON: {error.diagnostics[0]}"
-        return Failed(call.id, "DataError", _bounded(told), at, retryable=False)
+    except Exception as error:  # a mapping of somebody's own may do anything when it is read
+        told = f"the handler's result cannot be read: {_shown(error)}"
+    return Failed(call.id, "DataError", _bounded(told), at, retryable=False)
 
 
 def failed(call: Call, error: BaseException, at: int) -> Failed:
     """The reply of a handler that raised, in words that can be kept, whatever it raised."""
+    name, message = _bounded(type(error).__name__), _bounded(_shown(error))
+    return Failed(call.id, name, message, at, not isinstance(error, NonRetryable))
+
+
+def _shown(error: BaseException) -> str:
     try:
-        message = str(error)
+        return str(error)
     except Exception as worse:  # an error that cannot even be shown is still an error
-        message = f"(its message cannot be shown: {type(worse).__name__})"
-    return Failed(
-        call.id, _bounded(type(error).__name__), _bounded(message), at, not isinstance(error, NonRetryable)
-    )
+        return f"(its message cannot be shown: {type(worse).__name__})"
 
 
 def _bounded(text: str) -> str:

@@ -41,7 +41,7 @@ from statewf.runtime.ledger import Ledger, Pending
 from statewf.runtime.live import Live, Lives, replayed
 from statewf.runtime.machines import Machines
 from statewf.runtime.outbox import Listener, Subscription, sweep
-from statewf.runtime.perform import Performer
+from statewf.runtime.perform import Performer, performing
 from statewf.runtime.timers import Timers
 from statewf.values.canonical import digest
 from statewf.values.frozen import freeze_object, plain_text
@@ -85,6 +85,8 @@ class Executor:
     # --- opening and closing
 
     async def __aenter__(self) -> Self:
+        if self._stack is not None:
+            raise StatewfError("the executor is open already")
         self.store: Store = self._given if self._given is not None else Sqlite(str(self._path))
         async with AsyncExitStack() as stack:
             stack.callback(self.store.close)
@@ -110,12 +112,21 @@ class Executor:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop what runs and close the store. Nothing is lost: open calls are offered again next time."""
+        """Stop what runs and close the store. Nothing is lost: open calls are offered again next time.
+
+        Whoever still waits for an instance is told that the executor is closed. An error of the body goes on
+        as it is, not in a group.
+        """
         assert self._stack is not None
-        self._ledger.flush()
-        self._group.cancel_scope.cancel()
         stack, self._stack = self._stack, None
-        await stack.__aexit__(kind, error, trace)
+        self._ledger.close()
+        self._lives.close()
+        self._group.cancel_scope.cancel()
+        try:
+            await stack.__aexit__(kind, error, trace)
+        except BaseExceptionGroup as group:
+            if error is None or group.exceptions != (error,):
+                raise
 
     def _recover(self, performer: Performer) -> None:
         """Offer again every call that was open when the last owner went away."""
@@ -130,7 +141,7 @@ class Executor:
 
     def _opened(self) -> Lives:
         if self._stack is None:
-            raise StatewfError("the executor is not open: use it as `async with Executor(...)`")
+            raise StatewfError("the executor is closed, or not open yet: use it as `async with Executor(...)`")
         return self._lives
 
     # --- machines and instances
@@ -202,7 +213,7 @@ class Executor:
     async def send(self, instance: str, event: str, data: Any = None, *, key: str | None = None) -> Receipt:
         """Send a named event, and return when it is kept.
 
-        While an action of the instance runs, this waits. The same `key` again gets the same receipt,
+        While an action of the instance runs here, this waits. The same `key` again gets the same receipt,
         marked duplicate. Raises EventRejected (nothing changed; reason and allowed events),
         KeyConflict (the key was used for something else), UnknownInstance, DataError, StoreError.
         """
@@ -210,12 +221,20 @@ class Executor:
         used_for = digest([event, sent.data])
         while True:
             with self._opened().using(instance) as live:
+                if told := await self._again(instance, key, used_for):
+                    return told
                 async with live.turn:
-                    if key is not None and (known := self._ledger.keyed(instance, key)):
-                        break
+                    if told := await self._again(instance, key, used_for):
+                        return told
                     taken = await self._in_turn(live, sent, used_for)
                 if taken is not None:
                     return await self._told(live, taken)
+
+    async def _again(self, instance: str, key: str | None, used_for: str) -> Receipt | None:
+        """What an event with that key was told, if there was one."""
+        known = None if key is None else self._ledger.keyed(instance, key)
+        if known is None:
+            return None
         record, pending = known
         if pending is not None:
             await pending.kept()
@@ -236,8 +255,13 @@ class Executor:
             now = self._clock()
             self._ledger.catch_up(live, now)
             taken = self._ledger.take(live, event._replace(at=now), used_for)
-            if isinstance(taken, Pending) or taken.reason != "busy" or not self._performs(live):
+            if isinstance(taken, Pending) or taken.reason != "busy" or not self._performs(live.snapshot):
                 return taken
+            if performing.get() == live.card.id:
+                raise StatewfError(
+                    f"a handler of {live.card.id} that sends {event.name} to it would wait for its own end; "
+                    f"let it return Event({event.name!r}) instead"
+                )
             await live.changed()
         return None
 
@@ -249,9 +273,10 @@ class Executor:
         await live.settled()
         raise EventRejected(event_name(taken.event), taken.reason, taken.message, taken.allowed, taken.faults)
 
-    def _performs(self, live: Live) -> bool:
-        """Whether the action an instance waits for will be performed here."""
-        return self._performer is not None and self._performer.knows(live.snapshot.flight.queue[0].op.handler)
+    def _performs(self, snapshot: Snapshot) -> bool:
+        """Whether an action that an instance waits for will be performed here."""
+        queue = snapshot.flight.queue
+        return bool(queue) and self._performer is not None and self._performer.knows(queue[0].op.handler)
 
     async def _answer(self, instance: str, reply: Returned | Failed) -> None:
         """Take the reply of a handler; try again until it is kept, for the handler's work is done."""
@@ -267,6 +292,8 @@ class Executor:
                 log.error("%s: a reply waits for the store: %s", instance, error)
                 await anyio.sleep(REPLY_PAUSE)
                 continue
+            except StatewfError as closing:
+                log.info("%s: a reply comes too late, and the call is offered again: %s", instance, closing)
             return
 
     def _fire(self, instance: str, now: int) -> Live:
@@ -288,8 +315,7 @@ class Executor:
 
     async def wait(self, instance: str) -> Outcome:
         """Wait until an instance ended and its last actions are done. Raises UnknownInstance."""
-        performing = self._performer is not None
-        await self.until(instance, lambda kept: bool(kept.ended) and not (performing and kept.flight.queue))
+        await self.until(instance, lambda kept: bool(kept.ended) and not self._performs(kept))
         return self.outcome(instance)
 
     async def rest(self, instance: str) -> None:
@@ -298,6 +324,7 @@ class Executor:
 
     async def idle(self) -> None:
         """Wait until no call runs, and no timer is due that can be fired."""
+        self._opened()
         while True:
             if self._performer is not None:
                 await self._performer.quiet()
@@ -318,7 +345,7 @@ class Executor:
         instance = made.after.instance
         for effect in made.effects:
             match effect:
-                case Call() if self._performer is not None and effect.id in live.kept.flight.calls:
+                case Call() if self._performer is not None and self._is_wanted(live, effect):
                     self._performer.call(live.kept, effect)
                 case Recall() if self._performer is not None:
                     self._performer.recall(instance, effect.call)
@@ -337,11 +364,16 @@ class Executor:
             except Exception:
                 log.exception("the observer failed at step %d of %s", made.after.seq, instance)
 
+    def _is_wanted(self, live: Live, call: Call) -> bool:
+        """Whether a call is to be made: it may be over before it began, or the executor is closing."""
+        return self._stack is not None and call.id in live.kept.flight.calls
+
     def on(self, event: str, listener: Listener | None = None, *, subscriber: str) -> Any:
         """Subscribe to an emitted event, as a call or a decorator.
 
         Deliveries are in order and at least once; `subscriber` names who has been told, across restarts.
         """
+        plain_text(subscriber, "the name of a subscriber")
 
         def subscribe(chosen: Listener) -> Listener:
             if any((s.event, s.subscriber) == (event, subscriber) for s in self._subscriptions):

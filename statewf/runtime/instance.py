@@ -60,7 +60,7 @@ class Instance:
         self.id = instance
 
     def __repr__(self) -> str:
-        return f"<Instance {self.id} {self.state}>"
+        return f"<Instance {self.id}>"
 
     @property
     def machine(self) -> Machine:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import anyio
 import attrs
 
-from statewf.errors import StoreConflict, StoreError
+from statewf.errors import StatewfError, StoreConflict, StoreError
 from statewf.history import Entry, KeyRecord, Store
 from statewf.machine.events import AnyEvent, Event, Fired
 from statewf.machine.record import receipt
@@ -23,6 +23,7 @@ from statewf.runtime.live import Live
 
 log = logging.getLogger("statewf.ledger")
 
+CLOSED = "the executor is closed"
 MOST_TIMERS = 1_000  # of one instance that are fired before others get a turn
 
 
@@ -52,6 +53,7 @@ class Ledger:
         self._keys: dict[tuple[str, str], Pending] = {}  # of queued events
         self._requests: dict[tuple[str, str], Pending] = {}  # of queued starts
         self._work = anyio.Event()
+        self._closed = False
 
     def take(self, live: Live, event: AnyEvent, used_for: str | None = None) -> Pending | Rejected:
         """Move an instance by an event, and queue the step for the next commit.
@@ -62,7 +64,9 @@ class Ledger:
         return made if isinstance(made, Rejected) else self.queue(live, made, used_for)
 
     def queue(self, live: Live, made: Step, used_for: str | None = None, *, restart: bool = False) -> Pending:
-        """Queue a step that was just computed."""
+        """Queue a step that was just computed. Raises StatewfError when the executor was closed meanwhile."""
+        if self._closed:
+            raise StatewfError(CLOSED)
         live.snapshot = made.after
         card = live.card = live.card_after(made.after)
         record = None
@@ -103,6 +107,11 @@ class Ledger:
             fired = self.take(live, Fired(region, timer, now))
             assert isinstance(fired, Pending), "an armed timer fires"
 
+    def close(self) -> None:
+        """Commit what is queued, and take nothing more."""
+        self._closed = True
+        self.flush()
+
     async def run(self) -> None:
         """Commit what is queued, again and again, until cancelled."""
         while True:
@@ -136,6 +145,10 @@ class Ledger:
                 self._undo(batch, error)
                 return []
             except Exception as error:
+                instances = {pending.entry.card.id for pending in batch}
+                if len(instances) > 1:  # find out whose fault it is
+                    alone = [[p for p in batch if p.entry.card.id == instance] for instance in sorted(instances)]
+                    return [pending for part in alone for pending in self._keep(part)]
                 log.exception("the store broke its contract")
                 self._undo(batch, StoreError(f"the store failed: {type(error).__name__}: {error}"))
                 return []

@@ -20,7 +20,7 @@ from statewf.machine.events import AnyEvent
 from statewf.machine.fsm import Machine
 from statewf.machine.record import state_of
 from statewf.machine.replay import replay
-from statewf.machine.snapshot import Snapshot, Step, blank
+from statewf.machine.snapshot import Snapshot, Step, blank, fits
 
 MOST_IDLE = 10_000  # instances kept in memory although nobody uses them
 LOOKED_AT = 8  # of them, each time that one is loaded or put down
@@ -54,6 +54,11 @@ class Live:
         if self._changed is not None:
             self._changed.set()
             self._changed = None
+
+    def void(self, error: StoreError) -> None:
+        """Nothing here holds any more: who waits is woken, and it is loaded again when it is wanted."""
+        self.error = error
+        self.notify()
 
     async def changed(self) -> None:
         """Wait for the next change, be it that the instance is void."""
@@ -115,6 +120,12 @@ class Lives:
             live.users -= 1
             self._let_go()
 
+    def close(self) -> None:
+        """Wake everybody who still waits for something: it will not come."""
+        for live in self._lives.values():
+            live.void(StoreError("the executor is closed"))
+        self._lives.clear()
+
     def enter(self, live: Live) -> Live:
         """Keep an instance in memory from now on."""
         self._let_go()
@@ -136,6 +147,8 @@ class Lives:
         card = loaded.card
         machine = self._machine(card.machine)
         snapshot = loaded.snapshot if loaded.snapshot is not None else blank(machine, card.id)
+        if not fits(machine, snapshot):
+            raise StoreError(f"the snapshot of {card.id} is damaged: it is none of {machine.name}")
         for made in replayed(machine, loaded.events, snapshot):
             snapshot = made.after
         return Live(machine, card, snapshot, snapshot)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
@@ -12,7 +11,7 @@ import attrs
 
 from statewf.errors import StoreError
 from statewf.history import Emitted, Store
-from statewf.runtime.threads import in_thread
+from statewf.runtime.calling import Calling
 
 log = logging.getLogger("statewf.outbox")
 
@@ -68,14 +67,10 @@ class Subscription:
     async def _deliver(self, emitted: Emitted) -> None:
         pause = FIRST_PAUSE
         while True:
-            try:
-                if inspect.iscoroutinefunction(self.listener):
-                    await self.listener(emitted)
-                else:
-                    await in_thread(self.listener, emitted)
-            except Exception:
-                log.exception("%s could not take %s; again in %g s", self.subscriber, emitted.id, pause)
-                await anyio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
-            else:
+            _, error = await Calling(self.listener, emitted).outcome()
+            if error is None:
                 return
+            message = "%s could not take %s; again in %g s"
+            log.error(message, self.subscriber, emitted.id, pause, exc_info=error)
+            await anyio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)

@@ -44,6 +44,7 @@ class Timers:
         """The instances with timers that are due by now, but for those put aside; no more than are fired at once."""
         ready = anyio.current_time()
         due = self._store.due(now, AT_ONCE + len(self._aside))
+        self._aside = {instance: self._aside[instance] for instance in due if instance in self._aside}
         return [instance for instance in due if self._aside.get(instance, (0.0, 0.0))[0] <= ready][:AT_ONCE]
 
     async def caught_up(self) -> None:
@@ -83,7 +84,8 @@ class Timers:
             except StoreError as error:
                 self._put_aside(instance, error)
                 continue
-            if live.snapshot is live.kept:
+            if live.snapshot is live.kept:  # somebody else moved it, or damaged it: it has to be loaded again
+                live.void(StoreError("none is due, although the store says so"))
                 self._put_aside(instance, StoreError("none is due, although the store says so"))
             else:
                 fired.append((instance, live))

@@ -27,8 +27,9 @@ Json: TypeAlias = "bool | int | float | str | tuple[Json, ...] | Object | None"
 class Object(dict[str, Any]):
     """A JSON object that cannot be changed; equal to a dict of the same items."""
 
-    __slots__ = ("_hash",)
+    __slots__ = ("_hash", "_nesting")
     _hash: int
+    _nesting: int
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("this object is frozen; make a copy with dict(...)")
@@ -42,6 +43,15 @@ class Object(dict[str, Any]):
         except AttributeError:
             self._hash = hash(frozenset(self.items()))
             return self._hash
+
+    @property
+    def nesting(self) -> int:
+        """How many arrays and objects lie within each other, itself included."""
+        try:
+            return self._nesting
+        except AttributeError:
+            self._nesting = 1 + max(map(nesting, self.values()), default=0)
+            return self._nesting
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Object, (dict(self),))
@@ -65,7 +75,7 @@ def freeze_object(value: object, what: str) -> Object:
     """`value` as a frozen object; None is the empty one. Raises DataError for anything else."""
     if value is None:
         return EMPTY
-    if type(value) is Object:
+    if type(value) is Object and nesting(value) <= NESTING:
         return value
     if not isinstance(value, Mapping):
         found = kind_of(value)
@@ -82,6 +92,22 @@ def plain_text(value: object, what: str) -> str:
     if wrong := _wrong_scalar(value):
         raise DataError([Diagnostic(wrong[0], f"{what} is {wrong[1]}")])
     return value
+
+
+def nesting(value: Any) -> int:
+    """How many arrays and objects lie within each other, the value included: 0 for a scalar."""
+    if isinstance(value, Object):
+        return value.nesting
+    if isinstance(value, Map):
+        return 1 + max(map(nesting, value.values()), default=0)
+    return 1 + max(map(nesting, value), default=0) if isinstance(value, tuple) else 0
+
+
+def settled(value: Any) -> Any:
+    """A computed value as frozen JSON: what grows with a run becomes an object, in the order of its names."""
+    if isinstance(value, Map):
+        return Object((key, settled(value[key])) for key in sorted(value))
+    return tuple(map(settled, value)) if isinstance(value, tuple) else value
 
 
 def thaw(value: Any) -> Any:
@@ -115,7 +141,7 @@ _KINDS: tuple[tuple[tuple[type, ...], str], ...] = (
 
 def _freeze(value: object, path: str, depth: int, mistakes: list[Diagnostic]) -> Json:
     match value:
-        case Object():
+        case Object() if nesting(value) <= depth:
             return value
         case None | bool() | str() | int() | float():
             if wrong := _wrong_scalar(value):

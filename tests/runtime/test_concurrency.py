@@ -14,6 +14,7 @@ from statewf.history import Entry, Memory, Store
 from statewf.machine.events import Event, Returned
 from statewf.machine.work import Work
 from statewf.runtime import live
+from statewf.runtime.timers import LONGEST_SLEEP
 from tests.runtime.support import DOOR, PAYMENT, executor, machine
 
 pytestmark = pytest.mark.anyio
@@ -207,3 +208,57 @@ async def test_one_that_somebody_else_moved_harms_nobody_in_its_commit(tmp_path:
         assert sorted(told) == ["conflict", "open", "open"]
         assert {door.state for door in doors} == {"open"}
         assert (await doors[1].send("CLOSE")).state == "closed"
+
+
+async def test_the_same_key_again_does_not_wait_for_an_action(place: Place) -> None:
+    async def hang(_: Work) -> None:
+        await anyio.sleep_forever()
+
+    hung = machine("""
+    name: hung
+    initialState: a
+    states:
+      a: {on: {GO: b}}
+      b: {onEntry: {type: function, handler: hang}, on: {GO: a}}
+    """)
+    async with executor(place(), {"hang": hang}) as owner, anyio.create_task_group() as group:
+        await owner.deploy(hung)
+        job = await owner.start("hung")
+        await job.send("GO", key="k")
+        group.start_soon(job.send, "GO")
+        await anyio.sleep(1)
+        with anyio.fail_after(1):
+            assert (await job.send("GO", key="k")).disposition == "duplicate"
+        group.cancel_scope.cancel()
+
+
+async def test_a_timer_that_somebody_else_set_fires() -> None:
+    store = Memory()
+    async with executor(store) as owner:
+        await owner.deploy(DOOR)
+        door = await owner.start("door")
+        async with executor(store) as other:
+            await other.send(door.id, "OPEN")
+        await anyio.sleep(LONGEST_SLEEP + 5)
+        assert door.state == "alarm"
+
+
+DEEPER = machine("""
+name: deeper
+initialState: a
+states:
+  a: {on: {MORE: {actions: {type: assign, set: {x: "[context.x]"}}}}}
+""")
+
+
+async def test_what_grows_too_deep_is_a_fault_and_can_be_read_again(place: Place) -> None:
+    async with executor(place()) as owner:
+        await owner.deploy(DEEPER)
+        job = await owner.start("deeper")
+        for _ in range(150):
+            receipt = await job.send("MORE")
+        assert "nested deeper" in receipt.notes[0]
+        kept = job.context
+    async with executor(place()) as owner:
+        assert (await owner.get(job.id)).context == kept
+        await owner.send(job.id, "MORE")

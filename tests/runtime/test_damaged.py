@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from statewf.errors import StoreError
+from statewf.history import sqlite
 from tests.runtime.support import DOOR, executor, machine
 
 pytestmark = pytest.mark.anyio
@@ -35,6 +36,15 @@ DAMAGES = {
 }
 
 
+SNAPSHOTS = {
+    "nothing in it": "[]",
+    "a state that is none": """replace(body, '"open"', '"ajar"')""",
+    "a timer that is none": "replace(body, '$timeout:open', '$other')",
+    "a text for a number": """replace(body, '"seq":2', '"seq":"2"')""",
+    "a region too few": """replace(body, '["open",1,2]', '["open",1]')""",
+}
+
+
 def damage(path: Path, statement: str) -> None:
     with closing(sqlite3.connect(path)) as db, db:
         assert db.execute(statement).rowcount > 0
@@ -57,6 +67,26 @@ async def test_the_others_go_on(tmp_path: Path, what: str) -> None:
         if what != "a foreign timer":
             with pytest.raises(StoreError, match=r"damaged|not in the store"):
                 await owner.send(first.id, "CLOSE")
+
+
+@pytest.mark.parametrize("what", SNAPSHOTS)
+async def test_the_others_go_on_beside_a_damaged_snapshot(
+    tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "LEAST", 0)  # a snapshot after every step
+    path = tmp_path / "store.db"
+    async with executor(str(path)) as owner:
+        await owner.deploy(DOOR)
+        first, second = [await owner.start("door") for _ in range(2)]
+        await first.send("OPEN")
+        await second.send("OPEN")
+    damaged = SNAPSHOTS[what] if "(" in SNAPSHOTS[what] else f"'{SNAPSHOTS[what]}'"
+    damage(path, f"UPDATE snapshot SET body = {damaged} WHERE instance = 1")  # ours
+    async with executor(str(path)) as owner:
+        await anyio.sleep(30)
+        assert owner.snapshot(second.id).regions[0][0] == "alarm"
+        with pytest.raises(StoreError, match="damaged"):
+            await owner.send(first.id, "CLOSE")
 
 
 async def test_a_hundred_damaged_ones_do_not_starve_the_others(tmp_path: Path) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import anyio
 import anyio.lowlevel
 import pytest
 
+from statewf.errors import StatewfError
 from statewf.history import Store
 from statewf.machine.work import Work
 from statewf.runtime.perform import GRACE
@@ -189,3 +191,98 @@ async def test_who_ignores_that_it_is_recalled_is_not_heard(place: Place) -> Non
         await job.send("GO")
         await anyio.sleep(100)
         assert (job.state, job.context) == ("late", {})
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"], indirect=True)
+async def test_a_third_attempt_waits_for_the_first_too(place: Place) -> None:
+    retrying = machine("""
+    name: retrying
+    initialState: working
+    states:
+      working:
+        invoke: {handler: work, onDone: done}
+        retry: {maxAttempts: 3, on: AGAIN}
+      done: {terminal: true}
+    """)
+    with hanging() as released:
+        begun: list[int] = []
+
+        def work(call: Work) -> None:
+            begun.append(call.attempt)
+            released.wait()
+
+        async with executor(place(), {"work": work}) as owner:
+            await owner.deploy(retrying)
+            job = await owner.start("retrying")
+            await anyio.sleep(1)
+            await job.send("AGAIN")
+            await anyio.sleep(1)
+            await job.send("AGAIN")
+            await anyio.sleep(GRACE - 3)
+            assert begun == [1]
+            await anyio.sleep(4)
+            assert begun == [1, 3]
+
+
+class Expired(dict[str, int]):
+    """As a row of an object-relational mapper, read after its session."""
+
+    def items(self) -> Any:
+        raise RuntimeError("detached")
+
+
+async def test_a_result_that_cannot_be_read_is_a_failure(place: Place) -> None:
+    async with executor(place(), {"work": lambda _: Expired(n=1)}) as owner:
+        await owner.deploy(JOB)
+        job = await owner.start("job")
+        await job.send("GO")
+        assert (await job.wait()).state == "failed"
+
+
+async def test_a_thread_that_cannot_start_costs_no_place(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with executor(place(), {"work": lambda _: None}, threads=1) as owner:
+        await owner.deploy(JOB)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", lambda _: (_ for _ in ()).throw(RuntimeError("no more")))
+            unlucky = await owner.start("job")
+            await unlucky.send("GO")
+            assert (await unlucky.wait()).state == "failed"
+        lucky = await owner.start("job")
+        await lucky.send("GO")
+        assert (await lucky.wait()).state == "done"
+
+
+async def test_a_plain_handler_may_have_an_event_loop_of_its_own(place: Place) -> None:
+    async def inner() -> int:
+        await anyio.lowlevel.checkpoint()
+        return 7
+
+    async with executor(place(), {"work": lambda _: {"n": anyio.run(inner)}}) as owner:
+        await owner.deploy(JOB)
+        job = await owner.start("job")
+        await job.send("GO")
+        assert (await job.wait()).context == {"n": 7}
+
+
+async def test_a_handler_that_would_wait_for_itself_is_told(place: Place) -> None:
+    acting = machine("""
+    name: acting
+    initialState: a
+    states:
+      a: {onEntry: {type: function, handler: act}, on: {NEXT: b}}
+      b: {terminal: true}
+    """)
+    told: list[str] = []
+
+    async def act(call: Work) -> None:
+        try:
+            await owner.send(call.instance, "NEXT")
+        except StatewfError as error:
+            told.append(str(error))
+
+    async with executor(place(), {"act": act}) as owner:
+        await owner.deploy(acting)
+        job = await owner.start("acting")
+        await owner.idle()
+        assert "let it return Event('NEXT') instead" in told[0]
+        assert (await job.send("NEXT")).state == "b"
