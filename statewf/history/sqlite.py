@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from statewf.errors import StoreConflict, StoreError
@@ -92,18 +92,39 @@ class Sqlite:
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA busy_timeout = 5000")
-        (application,) = self._db.execute("PRAGMA application_id").fetchone()
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if application not in (0, APPLICATION) or (application == 0 and tables):
-            raise StoreError(f"{self.path} is a database of some other program")
-        if version > VERSION:
+        if self._number("application_id") != APPLICATION:
+            self._make()
+        if (version := self._number("user_version")) > VERSION:
             raise StoreError(f"{self.path} was written by a newer statewf (schema {version}, known is {VERSION})")
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._to_wal()
         self._db.execute("PRAGMA synchronous = FULL")
-        if application == 0:
-            script = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
-            self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} {script} COMMIT;")
+
+    def _number(self, pragma: str) -> int:
+        (number,) = self._db.execute(f"PRAGMA {pragma}").fetchone()
+        return int(number)
+
+    def _make(self) -> None:
+        """Write the tables into an empty file. Several processes may open a new one at once: one makes it."""
+        with self._transaction() as db:
+            application = self._number("application_id")
+            (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if application not in (0, APPLICATION) or (application == 0 and tables):
+                raise StoreError(f"{self.path} is a database of some other program")
+            if application == 0:
+                for statement in SCHEMA.split(";"):
+                    db.execute(statement)
+                db.execute(f"PRAGMA application_id = {APPLICATION}")
+                db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _to_wal(self) -> None:
+        """Switch the file to WAL, once. That does not wait for others who do just the same; a transaction does."""
+        for _ in range(10):
+            with suppress(sqlite3.OperationalError):
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            with self._transaction():
+                pass
+        self._db.execute("PRAGMA journal_mode = WAL")
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -27,13 +27,18 @@ def work(call):
 WORK_ASYNC = (
     WORK.replace("def work", "async def work").replace("time.sleep(", "await anyio.sleep(") + "\nimport anyio\n"
 )
-HANGS = "import time\nfrom pathlib import Path\ndef work(call):\n    Path('called').touch()\n    time.sleep(1000)"
+HANGS = "import time\nfrom pathlib import Path\ndef work(call):\n    Path('called').write_text('once')\n    time.sleep(1000)"
+
+
+def called() -> bool:
+    """Whether the handler has noted that it runs."""
+    return Path("called").exists() and bool(Path("called").read_text())
 
 
 def killed(module: str, how: signal.Signals = signal.SIGKILL) -> int:
     """A run that was stopped in the middle of a call; its exit code."""
     run = process("run", "job.yaml", "--handlers", module, "--request-id", "J-1", "--events", "GO")
-    until(Path("called").exists)
+    until(called)
     run.send_signal(how)
     said = ended(run)
     assert "Traceback" not in said.err
@@ -86,7 +91,7 @@ def test_serve_ends_when_it_is_told_to_even_if_a_handler_hangs(
     job = cli("start", "job.yaml", "--json").json["instance"]
     cli("send", job, "GO")
     serve = process("serve", "--handlers", handlers(HANGS))
-    until(Path("called").exists)
+    until(called)
     serve.send_signal(how)
     said = ended(serve)
     assert said.code == 0
@@ -108,7 +113,7 @@ def test_serve_performs_what_others_leave_and_shows_it(cli: Cli, handlers: Write
 
 def test_a_hung_handler_is_told_by_json_too_when_it_is_interrupted(cli: Cli, handlers: Write) -> None:
     run = process("run", "job.yaml", "--handlers", handlers(HANGS), "--events", "GO", "--json")
-    until(Path("called").exists)
+    until(called)
     run.send_signal(signal.SIGINT)
     said = ended(run)
     assert (said.code, said.codes) == (130, ["interrupted"])
@@ -128,7 +133,7 @@ def test_a_timeout_catches_a_handler_that_hangs_and_the_process_ends(handlers: W
 
 def test_a_run_that_nobody_reads_any_more_goes_on_to_its_end(cli: Cli, handlers: Write) -> None:
     run = process("run", "job.yaml", "--handlers", handlers(WORK), "--events", "GO")
-    until(Path("called").exists)
+    until(called)
     assert run.stdout is not None
     run.stdout.close()
     run.stdout = None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -148,3 +150,18 @@ def test_loading_a_long_history_reads_a_snapshot_and_few_rows(tmp_path: Path) ->
     (snapshots,) = opened._one("SELECT count(*) FROM snapshot")
     assert snapshots == 1
     opened.close()
+
+
+def test_many_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+    def opened(path: str, ready: Barrier) -> list[str]:
+        ready.wait()
+        store = Sqlite(path)
+        found = store.busy()
+        store.close()
+        return found
+
+    with ThreadPoolExecutor(6) as threads:
+        for number in range(10):
+            ready = Barrier(6)
+            answers = [threads.submit(opened, str(tmp_path / f"{number}.db"), ready) for _ in range(6)]
+            assert [answer.result() for answer in answers] == [[]] * 6
