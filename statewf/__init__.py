@@ -13,15 +13,23 @@ if TYPE_CHECKING:
     from statewf.checker import check as check
     from statewf.compiler import compile_definition
     from statewf.definition.model import Assign as Assign
+    from statewf.definition.model import Compensation as Compensation
+    from statewf.definition.model import CompensationAction as CompensationAction
     from statewf.definition.model import Emit as Emit
     from statewf.definition.model import ErrorHandling as ErrorHandling
+    from statewf.definition.model import EscalationPolicy as EscalationPolicy
     from statewf.definition.model import Function as Function
     from statewf.definition.model import Invoke as Invoke
+    from statewf.definition.model import Quorum as Quorum
     from statewf.definition.model import Retry as Retry
     from statewf.definition.model import RetryPolicy as RetryPolicy
+    from statewf.definition.model import Review as Review
     from statewf.definition.model import State as State
     from statewf.definition.model import StateMachine as StateMachine
+    from statewf.definition.model import Step as Step
     from statewf.definition.model import Transition as Transition
+    from statewf.definition.model import Workflow as Workflow
+    from statewf.definition.model import WorkflowErrors as WorkflowErrors
     from statewf.errors import CompileError as CompileError
     from statewf.errors import DataError as DataError
     from statewf.errors import DefinitionError as DefinitionError
@@ -39,6 +47,7 @@ if TYPE_CHECKING:
     from statewf.errors import StoreError as StoreError
     from statewf.errors import UnknownInstance as UnknownInstance
     from statewf.errors import UnknownMachine as UnknownMachine
+    from statewf.errors import UnknownTask as UnknownTask
     from statewf.files import load as load
     from statewf.files import loads as loads
     from statewf.history import Memory as Memory
@@ -47,7 +56,6 @@ if TYPE_CHECKING:
     from statewf.machine.record import Receipt as Receipt
     from statewf.machine.snapshot import Rejected as Rejected
     from statewf.machine.snapshot import Snapshot as Snapshot
-    from statewf.machine.snapshot import Step as Step
     from statewf.machine.step import start as start
     from statewf.machine.step import step as step
     from statewf.runtime import Executor as Executor
@@ -58,11 +66,14 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODEL = "Assign Emit ErrorHandling Function Invoke Retry RetryPolicy State StateMachine Transition"
+_MODEL = (
+    "Assign Compensation CompensationAction Emit ErrorHandling EscalationPolicy Function Invoke Quorum Retry "
+    "RetryPolicy Review State StateMachine Step Transition Workflow WorkflowErrors"
+)
 _ERRORS = (
     "CompileError DataError DefinitionError Diagnostic EventRejected ExpressionError HandlersError InputError "
     "KeyConflict NonRetryable RequestConflict ScenarioError StatewfError StoreConflict StoreError "
-    "UnknownInstance UnknownMachine"
+    "UnknownInstance UnknownMachine UnknownTask"
 )
 _HOMES: dict[str, tuple[str, str]] = {
     **{name: ("statewf.definition.model", name) for name in _MODEL.split()},
@@ -75,7 +86,6 @@ _HOMES: dict[str, tuple[str, str]] = {
     "Receipt": ("statewf.machine.record", "Receipt"),
     "Rejected": ("statewf.machine.snapshot", "Rejected"),
     "Snapshot": ("statewf.machine.snapshot", "Snapshot"),
-    "Step": ("statewf.machine.snapshot", "Step"),
     "check": ("statewf.checker", "check"),
     "compile": ("statewf.compiler", "compile_definition"),
     "load": ("statewf.files", "load"),

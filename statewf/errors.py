@@ -99,6 +99,10 @@ class KeyConflict(StatewfError):
     """An event key that was used before with another event or other data."""
 
 
+class UnknownTask(StatewfError):
+    """There is no such task, and there never was."""
+
+
 class UnknownInstance(StatewfError):
     """No instance of that id is in the store."""
 

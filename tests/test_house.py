@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import statewf
+from statewf.definition.write import to_yaml
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("anyio", "attrs", "attr", "cattrs", "click", "lark", "rich", "sqlite3", "yaml")
@@ -32,6 +33,13 @@ def test_every_public_name_is_there() -> None:
     for name in statewf.__all__:
         assert getattr(statewf, name) is not None
     assert set(statewf.__all__) <= set(dir(statewf))
+
+
+def test_the_public_step_is_the_one_that_people_write() -> None:
+    block = statewf.Step("b", type="parallel", strategy=statewf.Quorum(1), steps=statewf.Step("a"))
+    workflow = statewf.Workflow("w", block, error_handling=statewf.WorkflowErrors(statewf.RetryPolicy(2)))
+    assert statewf.loads(to_yaml(workflow)) == workflow
+    assert statewf.compile(workflow).name == "w"
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:

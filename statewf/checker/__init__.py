@@ -1,8 +1,9 @@
 """Finding what is wrong with a definition before it runs.
 
 `check` gives a `Report` of findings. For now these are the structural ones of state machines: what can be
-told from the graph alone, with guards left free. From the ground: `findings`; `edges` and `graph`, what a
-table allows; the rules, one function each, in `shadows`, `timing` and `lint`.
+told from the graph alone, with guards left free. Of a workflow it tells what keeps it from being compiled,
+and counts what a run can visit. From the ground: `findings`; `edges` and `graph`, what a table allows; the
+rules, one function each, in `shadows`, `timing` and `lint`; `product`, the counts of a workflow.
 
 Stands on `compiler`; beside `simulator`, `diagram` and `history`, of which it knows nothing. Pure.
 """
@@ -12,13 +13,14 @@ from __future__ import annotations
 from statewf.checker.findings import Finding, Report
 from statewf.checker.graph import graph_of
 from statewf.checker.lint import RULES
-from statewf.compiler import compile_definition
+from statewf.checker.product import checked_workflow, steps_written
+from statewf.compiler import Notes, compile_definition
 from statewf.compiler.tree import grow
-from statewf.definition.model import Definition
+from statewf.definition.model import Definition, Workflow
 from statewf.errors import CompileError
 from statewf.machine.fsm import Machine
 
-__all__ = ["Finding", "Report", "check"]
+__all__ = ["Finding", "Report", "check", "faults"]
 
 
 def check(subject: Definition | Machine) -> Report:
@@ -29,10 +31,22 @@ def check(subject: Definition | Machine) -> Report:
         return _checked(compile_definition(subject))
     except CompileError as error:
         found = (Finding(d.code, "error", d.path, d.message, (), d.line, d.hint) for d in error.diagnostics)
-        return Report(subject.name, len(grow(subject).nodes), 0, 0, 0, tuple(found))
+        of_steps = isinstance(subject, Workflow)
+        written = steps_written(subject) if isinstance(subject, Workflow) else len(grow(subject).nodes)
+        return Report(subject.name, written, 0, 0, 0, tuple(found), of_steps)
+
+
+def faults(machine: Machine) -> tuple[Finding, ...]:
+    """What is wrong with a machine although it compiled: it must not run."""
+    if isinstance(machine.notes.definition, Workflow):
+        return ()  # all that is known to be wrong with a workflow keeps it from being compiled
+    return tuple(finding for finding in _checked(machine).findings if finding.severity == "error")
 
 
 def _checked(machine: Machine) -> Report:
+    assert isinstance(machine.notes, Notes), "a machine that no compiler made"
+    if isinstance(machine.notes.definition, Workflow):
+        return checked_workflow(machine, machine.notes.definition)
     graph = graph_of(machine)
     rows = graph.region.states.values()
     return Report(

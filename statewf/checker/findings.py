@@ -47,6 +47,8 @@ class Report:
 
     `states` counts as people wrote them, compound ones too; `compiled_states` and `transitions` count the
     compiled table, with the waits between attempts and `$cancelled`; `configurations` is what a run can visit.
+    For a workflow (`of_steps`) they count its steps, and the tables of all regions. `bounded`: there are more
+    configurations than were counted.
     """
 
     name: str
@@ -55,6 +57,8 @@ class Report:
     configurations: int
     transitions: int
     findings: tuple[Finding, ...]
+    of_steps: bool = False
+    bounded: bool = False
 
     @property
     def ok(self) -> bool:
@@ -62,12 +66,13 @@ class Report:
         return not any(finding.severity == "error" for finding in self.findings)
 
     def document(self) -> dict[str, Any]:
-        """The report as JSON, as `statewf check --json` prints it."""
+        """The report as JSON, as `statewf check --json` prints it; `bounded` only where it says something."""
         return {
             "ok": self.ok,
             "states": self.states,
             "compiledStates": self.compiled_states,
             "configurations": self.configurations,
+            **({"bounded": True} if self.bounded else {}),
             "transitions": self.transitions,
             "findings": [finding.document() for finding in self.findings],
         }

@@ -20,7 +20,7 @@ from statewf.checker.findings import Finding, Severity
 from statewf.checker.search import Arrival, components, shortest, way
 from statewf.compiler.emit import Notes
 from statewf.compiler.tree import BACKOFF, Node, Path, Tree, grow
-from statewf.definition.model import path_text
+from statewf.definition.model import StateMachine, path_text
 from statewf.machine.fsm import CANCEL, Machine, Region
 
 LONGEST_TRACE = 1_000  # a longer one helps nobody; it is left out
@@ -199,6 +199,7 @@ def graph_of(machine: Machine) -> Graph:
     """The graph of a compiled state machine, whose one region it is."""
     notes = machine.notes
     assert isinstance(notes, Notes), "a machine that no compiler made"
+    assert isinstance(notes.definition, StateMachine), "a workflow has no written states"
     tree, (region,) = grow(notes.definition), machine.regions
     rows = {name: row_edges(row, tree.nodes.get(written(name))) for name, row in region.states.items()}
     return Graph(tree, region, rows)

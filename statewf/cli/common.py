@@ -66,15 +66,25 @@ def read_object(text: str | None, what: str) -> dict[str, Any] | None:
 
     Raises DataError with every mistake, its line and where it came from.
     """
-    if text is None:
-        return None
-    read = _read_file(text[1:]) if text.startswith("@") else _read_text(text, what)
-    if read.value is None or isinstance(read.value, dict):
-        return read.value
+    read = _read(text, what)
+    if read is None or read.value is None or isinstance(read.value, dict):
+        return None if read is None else read.value
     from statewf.definition.places import shown
 
     message = f"expected an object of names and values, found {shown(read.value)}"
     raise DataError([Diagnostic("not-an-object", message, hint='such as {"total": 30}')], read.places.source)
+
+
+def read_value(text: str | None, what: str) -> Any:
+    """Any JSON given on the command line, likewise."""
+    read = _read(text, what)
+    return None if read is None else read.value
+
+
+def _read(text: str | None, what: str) -> Document | None:
+    if text is None:
+        return None
+    return _read_file(text[1:]) if text.startswith("@") else _read_text(text, what)
 
 
 def _read_file(path: str) -> Document:
@@ -108,15 +118,21 @@ def not_a_definition(error: InputError) -> list[Diagnostic]:
     ]
 
 
+def is_workflow(machine: Machine) -> bool:
+    """Whether it has steps, and not states."""
+    from statewf.definition.model import Workflow
+
+    return isinstance(machine.notes.definition, Workflow)
+
+
 def compiled(path: str) -> Machine:
     """The machine in a file. Raises DefinitionError or CompileError when it must not run."""
-    from statewf.checker import check
+    from statewf.checker import faults
     from statewf.compiler import compile_definition
     from statewf.errors import CompileError
     from statewf.files import load
 
     machine = compile_definition(load(path))
-    wrong = [finding for finding in check(machine).findings if finding.severity == "error"]
-    if wrong:
+    if wrong := faults(machine):
         raise CompileError((Diagnostic(f.rule, f.message, f.where, f.line, f.hint) for f in wrong), path)
     return machine

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from statewf.cli.common import compiled, db_option, handlers_option, json_option, print_json, read_object
+from statewf.cli.common import (
+    compiled,
+    db_option,
+    handlers_option,
+    is_workflow,
+    json_option,
+    print_json,
+    read_object,
+)
 from statewf.errors import EventRejected
 
 if TYPE_CHECKING:
+    from statewf.cli.flow import Flow
+    from statewf.cli.session import Session
+    from statewf.machine.fsm import Machine
     from statewf.machine.record import Receipt
     from statewf.runtime import Executor, Instance
 
 INPUT = "The inputs: JSON, or @file."
+
+LOOK = 0.5  # seconds between two looks at what other processes did
 
 Answer = tuple[int, dict[str, Any], str]  # exit code, for programs, for people
 
@@ -25,6 +39,13 @@ Answer = tuple[int, dict[str, Any], str]  # exit code, for programs, for people
 @click.option("--input", "inputs", metavar="JSON", help=INPUT)
 @handlers_option
 @click.option("--events", metavar="A,B,...", help="The events to send, in order; without it they are asked for.")
+@click.option(
+    "--decide",
+    "decisions",
+    metavar="STEP=DECISION",
+    multiple=True,
+    help="What is decided of the task of STEP when it opens; again for its next one.",
+)
 @click.option("--request-id", help="Makes starting idempotent: the same id goes on with the same instance.")
 @db_option
 @json_option
@@ -33,6 +54,7 @@ def run_verb(
     inputs: str | None,
     handlers: str | None,
     events: str | None,
+    decisions: tuple[str, ...],
     request_id: str | None,
     db: str,
     as_json: bool,
@@ -40,16 +62,16 @@ def run_verb(
     """Start an instance of FILE and drive it to its end, live.
 
     Each event is sent when the instance accepts it, or has nothing left to do that could change that.
-    Without --events they are read from standard input, one a line: EVENT [JSON].
+    Without --events they are read from standard input, one a line: EVENT [JSON]. A workflow asks for events and
+    decisions only at a terminal; elsewhere the run ends when only people can go on.
     """
     from statewf.cli.owner import equip, executor, owned
-    from statewf.cli.session import Session
 
     machine = compiled(file)
     given = read_object(inputs, "--input")
     script = [name.strip() for name in events.split(",") if name.strip()] if events is not None else None
     resume = "the same command" if request_id else f"`statewf serve --handlers {handlers or 'MODULE'} --db {db}`"
-    session = Session(resume, quiet=as_json)
+    session = _session(machine, resume, db, script, decisions, quiet=as_json)
 
     async def drive() -> int:
         equip(machine, handlers)
@@ -58,7 +80,7 @@ def run_verb(
             instance = await owner.start(machine.name, given, request_id=request_id)
             deployed = owner.machine_of(instance.id)  # that of an earlier request may be an earlier one
             equip(deployed, handlers)
-            return await session.drive(instance, deployed, script)
+            return await session.drive(owner, instance, deployed)
 
     try:
         code = owned(drive, quiet=as_json)
@@ -67,6 +89,19 @@ def run_verb(
     if as_json:
         print_json(session.document)
     click.get_current_context().exit(code)
+
+
+def _session(
+    machine: Machine, resume: str, db: str, script: list[str] | None, decisions: Sequence[str], *, quiet: bool
+) -> Session | Flow:
+    from statewf.cli.asking import decided
+    from statewf.cli.flow import Flow
+    from statewf.cli.session import Session
+
+    given = decided(machine, decisions)
+    if is_workflow(machine):
+        return Flow(resume, db, script or (), given, quiet=quiet)
+    return Session(resume, script, quiet=quiet)
 
 
 @click.command("start")
@@ -137,7 +172,7 @@ def send_verb(
             await handle.until(lambda: ready(handle, event))
         return await handle.send(event, given, key=key)
 
-    _deliver(instance, handlers, db, as_json, give)
+    deliver(instance, handlers, db, as_json, give)
 
 
 @click.command("cancel")
@@ -147,8 +182,11 @@ def send_verb(
 @db_option
 @json_option
 def cancel_verb(instance: str, now: bool, handlers: str | None, db: str, as_json: bool) -> None:
-    """End the instance ID."""
-    _deliver(instance, handlers, db, as_json, lambda handle: handle.cancel(now=now))
+    """End the instance ID.
+
+    A workflow undoes what it did, unless --now is given: at once with --handlers, else when `serve` does it.
+    """
+    deliver(instance, handlers, db, as_json, lambda handle: handle.cancel(now=now))
 
 
 @click.command("serve")
@@ -159,18 +197,22 @@ def serve_verb(handlers: str | None, until_idle: bool, db: str) -> None:
     """Own a store: perform what is open, fire timers, go on after a crash. Ends on SIGINT or SIGTERM."""
     if not handlers:
         raise click.UsageError("serve needs --handlers: it is there to perform.")
+    import anyio
+
     from statewf.cli.owner import executor, owned
     from statewf.cli.session import all_steps
 
     async def own() -> None:
-        async with executor(db, handlers, all_steps) as owner:
+        async with executor(db, handlers, partial(all_steps, db)) as owner, anyio.create_task_group() as group:
             count = len(owner.store.busy())
             opened = f"{count} instance{'s' if count != 1 else ''} with open calls"
             click.echo(f"serving {db}: {opened}; Ctrl-C ends it", err=True)
+            group.start_soon(_look, owner)
             if until_idle:
                 await owner.idle()
             else:
                 await _until_stopped()
+            group.cancel_scope.cancel()
 
     owned(own)
 
@@ -178,7 +220,7 @@ def serve_verb(handlers: str | None, until_idle: bool, db: str) -> None:
 # --- shared
 
 
-def _deliver(
+def deliver(
     instance: str,
     handlers: str | None,
     db: str,
@@ -229,7 +271,9 @@ async def _answer(
 async def _rest(owner: Executor, instance: Instance, handlers: str | None) -> None:
     """With handlers, wait until the instance has nothing more to perform."""
     if handlers is not None:
-        await owner.until(instance.id, lambda kept: not kept.flight.calls and not kept.flight.queue)
+        from statewf.cli.owner import busy
+
+        await owner.until(instance.id, lambda kept: not busy(kept))
 
 
 def _receipt(handle: Instance, receipt: Receipt) -> dict[str, Any]:
@@ -245,16 +289,32 @@ def _receipt(handle: Instance, receipt: Receipt) -> dict[str, Any]:
 
 
 def _whereabouts(handle: Instance) -> str:
-    """One sentence or two on where an instance is and what it takes."""
+    """A few sentences on where an instance is, what it takes, and who is to do what."""
+    from statewf.cli.asking import who
     from statewf.cli.owner import waits_for
+    from statewf.cli.tables import some
+    from statewf.machine.record import tasks_of
 
     if handle.done:
         return f"{handle.id} ended in {handle.state}."
-    calls = ", ".join(waits_for(handle.snapshot))
-    waiting = f", waiting for {calls}" if calls else ""
+    calls = waits_for(handle.snapshot)
+    waiting = f", waiting for {some(calls)}" if calls else ""
+    people = [f"{task.step} ({who(task.assigned_to)})" for task in tasks_of(handle.machine, handle.snapshot)]
     now = "Then it" if handle.snapshot.flight.queue else "It"  # while an action runs, events wait
     accepts = f" {now} accepts {', '.join(handle.allowed)}." if handle.allowed else ""
-    return f"{handle.id} is in {handle.state}{waiting}.{accepts}"
+    decides = f" To be decided: {some(people)}." if people else ""
+    serves = " `statewf serve --handlers MODULE` performs it." if calls and is_workflow(handle.machine) else ""
+    return f"{handle.id} is in {handle.state}{waiting}.{accepts}{decides}{serves}"
+
+
+async def _look(owner: Executor) -> None:
+    """Take notice of what other processes leave open, again and again: `start`, `send` and `complete` may."""
+    import anyio
+
+    while True:
+        await anyio.sleep(LOOK)
+        for instance in owner.store.busy():
+            owner.refresh(instance)
 
 
 async def _until_stopped() -> None:

@@ -14,7 +14,10 @@ from statewf.cli.common import compiled, db_option, json_option, print_json
 if TYPE_CHECKING:
     from statewf.checker import Finding, Report
     from statewf.errors import InputError
+    from statewf.machine.snapshot import Step
 
+DRAWN = 300  # configurations in one picture, if nobody wants more
+MOST = 1_000_000
 FEW = 3  # warnings alike that are told one by one; of more, the first and where the others are
 
 
@@ -68,11 +71,22 @@ def _tell(file: str, report: Report) -> None:
     for _, alike in groupby(sorted(warnings, key=_kind), key=_kind):
         _tell_alike(file, list(alike))
     counts = [
-        f"{report.states} states, {report.transitions} transitions",
+        _size(report),
         *(_count(len(found), what) for what, found in (("error", errors), ("warning", warnings)) if found),
     ]
     verdict = click.style("ok", fg="green", bold=True) if report.ok else click.style("not ok", fg="red", bold=True)
     click.echo(f"{file}: {verdict}: {', '.join(counts)}")
+
+
+def _size(report: Report) -> str:
+    """How large it is; of a workflow also how large the product of its steps is, or how much of that was seen."""
+    if not report.of_steps:
+        return f"{report.states} states, {report.transitions} transitions"
+    steps = _count(report.states, "step")
+    if not report.configurations:
+        return steps
+    more = "more than " if report.bounded else ""
+    return f"{steps}, {more}{_count(report.configurations, 'configuration')}"
 
 
 def _kind(finding: Finding) -> tuple[str, str]:
@@ -111,7 +125,10 @@ def _place(finding: Finding) -> str:
 @click.option(
     "--format", "form", type=click.Choice(["mermaid", "dot", "svg"]), default="mermaid", show_default=True
 )
-@click.option("--flat", is_flag=True, help="The compiled table: every state and every transition of it.")
+@click.option("--flat", is_flag=True, help="The compiled table; of a workflow, all configurations of its steps.")
+@click.option(
+    "--limit", type=click.IntRange(1, MOST), help=f"With --flat, at most so many configurations. [default: {DRAWN}]"
+)
 @click.option("--instance", metavar="ID", help="Mark where this instance is, and the way it came.")
 @click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write to a file.")
 @db_option
@@ -119,22 +136,28 @@ def draw_verb(
     file: str,
     form: Literal["mermaid", "dot", "svg"],
     flat: bool,
+    limit: int | None,
     instance: str | None,
     output: str | None,
     db: str,
 ) -> None:
     """Draw the machine in FILE, or where an instance of it is."""
-    from statewf.diagram import draw
+    from statewf.diagram import drawing, text
+    from statewf.diagram.picture import Picture
 
+    if limit is not None and not flat:
+        raise click.UsageError("--limit is of use only with --flat.")
     machine = compiled(file)
-    if instance is None:
-        picture = draw(machine, form, flat=flat)
-    else:
+    steps: Sequence[Step] = ()
+    if instance is not None:
         from statewf.cli.look import opened, travelled
 
         with opened(db) as store:
             machine, steps = travelled(store, instance)
-        picture = draw(machine, form, flat=flat, snapshot=steps[-1].after, steps=steps)
+    drawn = drawing(machine, flat=flat, limit=limit or DRAWN, steps=steps)
+    if isinstance(drawn, Picture) and not drawn.whole:
+        click.echo(f"not all is drawn: there are more than {limit or DRAWN} configurations (--limit)", err=True)
+    picture = text(drawn, form)
     if output is None:
         click.echo(picture, nl=not picture.endswith("\n"))
     else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from statewf.cli.common import db_option, json_option, print_json
+from statewf.cli.common import db_option, is_workflow, json_option, print_json
 
 if TYPE_CHECKING:
     from statewf.history import Card, Sqlite
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from statewf.machine.snapshot import Snapshot, Step
 
 MOST = 1_000_000  # instances that are listed at once
+MOST_MEMBERS = 20  # of the data of a workflow: each of its steps may add some
 
 
 @contextmanager
@@ -129,49 +130,120 @@ def show_verb(instance: str, db: str, as_json: bool) -> None:
 
 def shown(card: Card, machine: Machine, snapshot: Snapshot) -> dict[str, Any]:
     """All there is to say about where an instance is."""
+    from statewf.machine.record import TURN
     from statewf.machine.snapshot import active, allowed, due
     from statewf.values.frozen import thaw
 
-    flight = snapshot.flight
+    flight, of_steps = snapshot.flight, is_workflow(machine)
     return {
         **_listed(card),
-        "states": list(active(snapshot)),
+        "states": [state.partition(TURN)[0] for state in active(snapshot)] if of_steps else list(active(snapshot)),
         "allowed": list(allowed(machine, snapshot)),
         "context": thaw(snapshot.context),
         "timers": [{"timer": timer, "region": region, "at": at} for at, region, timer in due(machine, snapshot)],
         "calls": [
-            {"handler": call.handler, "attempt": call.attempt, "key": call.key} for call in flight.calls.values()
+            {"handler": call.handler, "attempt": call.attempt, "key": call.key}
+            for _, call in sorted(flight.calls.items())
         ],
         "waiting": [queued.op.handler for queued in flight.queue if queued.call is None],
         "deferred": [event.name for event in flight.deferred],
+        **(_steps(machine, snapshot) if of_steps else {}),
+    }
+
+
+def _steps(machine: Machine, snapshot: Snapshot) -> dict[str, Any]:
+    """What there is to say of a workflow besides."""
+    from statewf.cli.asking import listed
+    from statewf.machine.book import in_order
+    from statewf.machine.record import steps_of, tasks_of
+    from statewf.values.frozen import thaw
+
+    book = snapshot.book
+    return {
+        "steps": [
+            {"step": name, "state": state, "attempt": attempt, "error": thaw(book.errors.get(name))}
+            for name, state, attempt in steps_of(machine, snapshot)
+        ],
+        "tasks": [listed(task) for task in tasks_of(machine, snapshot)],
+        "results": dict(sorted(thaw(book.results).items())),
+        "completedSteps": list(in_order(book.completed)),
+        "failedSteps": list(in_order(book.failed)),
+        "compensations": thaw(in_order(book.undone)),
     }
 
 
 def _tell(card: Card, document: dict[str, Any]) -> None:
     """The same for people, in their words."""
-    from statewf.cli.tables import clock, facts, members
+    from statewf.cli.tables import clock, facts, few, members, some
     from statewf.cli.tell import one_line
 
+    of_steps = "steps" in document
     calls = [
         call["handler"] + (f" (attempt {call['attempt']})" if call["attempt"] > 1 else "")
         for call in document["calls"]
     ]
-    timers = [f"{timer['timer']} at {clock(timer['at'])}" for timer in document["timers"]]
+    timers = [
+        f"{timer['region'] + ' ' if of_steps else ''}{timer['timer']} at {clock(timer['at'])}"
+        for timer in document["timers"]
+    ]
     facts(
         (
             ("instance", card.id),
             ("machine", card.name),
             ("state", _state(card)),
+            *(_steps_told(document) if of_steps else ()),
             ("accepts", ", ".join(document["allowed"])),
-            ("waits for", ", ".join([*calls, *document["waiting"]])),
-            ("timers", "\n".join(timers)),
-            ("deferred", ", ".join(document["deferred"])),
+            ("waits for", some([*calls, *document["waiting"]])),
+            ("timers", few(timers, "\n")),
+            ("deferred", some(document["deferred"])),
             ("request", one_line(card.request_id or "")),
             ("started", clock(card.created)),
             ("last step", clock(card.updated)),
-            ("context", members(document["context"])),
+            ("results", members(document["results"], MOST_MEMBERS) if of_steps else ""),
+            ("context", members(document["context"], MOST_MEMBERS if of_steps else None)),
         )
     )
+
+
+def _steps_told(document: dict[str, Any]) -> list[tuple[str, str]]:
+    """How many steps are where; of those that work or failed, which."""
+    import time
+    from collections import Counter
+
+    from statewf.cli.asking import due_in, who
+    from statewf.cli.tables import SHORT, cut, few, state
+    from statewf.cli.tell import one_line
+    from statewf.machine.record import AT_REST
+
+    counted = Counter(step["state"] for step in document["steps"])
+    busy = [
+        f"{step['step']} {state(step['state'], step['attempt'])}"
+        for step in document["steps"]
+        if step["state"] not in AT_REST
+    ]
+    failed = [
+        cut(one_line(f"{step['step']}: {step['error']['error']}: {step['error']['message']}"), SHORT)
+        for step in document["steps"]
+        if step["state"] == "failed" and step["error"]
+    ]
+    now = time.time_ns() // 1_000_000
+    tasks = [
+        f"{task['id']} for {who(task['assignedTo'])}"
+        + (f", due {due_in(task['dueAt'], now)}" if task["dueAt"] else "")
+        for task in document["tasks"]
+    ]
+    undone = [
+        f"{record['step']}: {record['action']}"
+        + ("" if record["success"] else f" failed: {one_line(record['error'])}")
+        for record in document["compensations"]
+    ]
+    return [
+        ("steps", ", ".join(f"{count:,} {name}" for name, count in counted.items())),
+        ("now", few(busy, "\n")),
+        ("failed", few(failed, "\n")),
+        ("undone", few(undone, "\n")),
+        ("tasks", few(tasks, "\n")),
+    ]
 
 
 @click.command("history")

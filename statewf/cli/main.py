@@ -25,6 +25,8 @@ VERBS = {
     "start": ("drive", "Start an instance, and print its id."),
     "send": ("drive", "Send an event to an instance."),
     "cancel": ("drive", "End an instance."),
+    "tasks": ("people", "List what waits for people to decide."),
+    "complete": ("people", "Decide a task."),
     "serve": ("drive", "Own a store: perform what is open, fire timers, resume."),
     "list": ("look", "List the instances of a store."),
     "show": ("look", "Show where an instance is, and what it may do next."),

@@ -75,7 +75,7 @@ def advice(machine: Machine, error: EventRejected) -> str | None:
 
     if error.reason == "busy":
         return "perform it first: statewf serve --handlers MODULE --until-idle; or send with --handlers"
-    if error.reason != "unexpected" or error.event in machine.listeners:
+    if error.reason != "unexpected" or error.event in machine.listeners or error.event.startswith("$"):
         return None
     known = {event.lower(): event for event in machine.listeners}
     alike = nearest(error.event.lower(), known)
@@ -101,7 +101,8 @@ def resting(snapshot: Snapshot) -> bool:
 def waits_for(snapshot: Snapshot) -> list[str]:
     """The calls and queued actions that an instance waits for, by handler."""
     queued = [waiting.op.handler for waiting in snapshot.flight.queue if waiting.call is None]
-    return [*(call.handler for call in snapshot.flight.calls.values()), *queued]
+    calls = snapshot.flight.calls
+    return [*(calls[number].handler for number in sorted(calls)), *queued]
 
 
 def ready(instance: Instance, event: str) -> bool:

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import click
 
+from statewf.cli.asking import asked
 from statewf.cli.common import discard_output, read_object
 from statewf.cli.owner import advice, busy, ready, resting, waits_for
-from statewf.cli.tables import clock, step
+from statewf.cli.tables import clock, some, step
 from statewf.cli.tell import lines, rejection
 from statewf.errors import DataError, Diagnostic, EventRejected
+from statewf.machine.effects import OpenTask
 from statewf.machine.record import row, state_of
 from statewf.machine.snapshot import allowed, due
 from statewf.runtime.calling import in_thread
@@ -26,20 +28,23 @@ from statewf.runtime.calling import in_thread
 if TYPE_CHECKING:
     from statewf.machine.fsm import Machine
     from statewf.machine.snapshot import Snapshot, Step
-    from statewf.runtime import Instance
+    from statewf.runtime import Executor, Instance
 
 PATIENCE = 1.0  # seconds before somebody is told what is being waited for
 LEAST, MOST, USUAL = 9, 24, 20  # characters of the column of events: at least `$returned` has to fit
 
 
-def all_steps(_: Machine, made: Step) -> None:
-    """Show a step of any instance, as `serve` does."""
-    with _output():
+def all_steps(db: str, _: Machine, made: Step) -> None:
+    """Show a step of any instance, as `serve` does, and whom it asks to decide something."""
+    opened = [effect.task for effect in made.effects if isinstance(effect, OpenTask)]
+    with output():
         step(row(made), USUAL, who=made.after.instance)
+        for line in asked(opened, db):
+            click.echo(f"    {line}")
 
 
 @contextmanager
-def _output() -> Iterator[None]:
+def output() -> Iterator[None]:
     """What is shown within; that nobody takes it any more is no reason to stop an instance."""
     try:
         yield
@@ -57,11 +62,12 @@ def _widest(machine: Machine) -> int:
 class Session:
     """What `run` shows and does; `quiet` until `document` is there to be printed.
 
-    `resume` says in words what goes on with an instance that was left.
+    Without a `script` of events they are asked for. `resume` says in words what goes on with an instance that was left.
     """
 
-    def __init__(self, resume: str, *, quiet: bool) -> None:
+    def __init__(self, resume: str, script: Sequence[str] | None, *, quiet: bool) -> None:
         self.document: dict[str, Any] = {}
+        self._script = script
         self._resume = resume
         self._quiet = quiet
         self._person = not quiet and sys.stdin is not None and sys.stdin.isatty()
@@ -85,7 +91,7 @@ class Session:
             return
         if self._asking:
             click.echo(err=True)  # away from the prompt, which comes again below
-        with _output():
+        with output():
             step(row(made), self._events)
         if self._asking and not made.after.ended:
             _prompt(made.after, allowed(machine, made.after))
@@ -106,13 +112,13 @@ class Session:
 
     # --- driving
 
-    async def drive(self, instance: Instance, machine: Machine, script: Sequence[str] | None) -> int:
+    async def drive(self, _: Executor, instance: Instance, machine: Machine) -> int:
         """Send what the script or the person says until the instance ends or nothing can happen; the exit code."""
         self._begin(instance, machine)
-        if script is None:
+        if self._script is None:
             await self._ask(instance, machine)
         else:
-            for event in script:
+            for event in self._script:
                 await self._wait(instance, partial(ready, instance, event))
                 await self._send(instance, machine, event, None)
         await self._wait(instance, lambda: resting(instance.snapshot))
@@ -155,7 +161,7 @@ class Session:
                 group.cancel_scope.cancel()
 
             group.start_soon(ended)
-            line = await in_thread(_read_line)
+            line = await in_thread(read_line)
             group.cancel_scope.cancel()
         self._asking = False
         return line or None
@@ -174,7 +180,7 @@ class Session:
             await instance.until(reached)
         if patience.cancelled_caught:
             if not self._quiet:
-                click.echo(click.style(f"{_awaited(instance)}; Ctrl-C leaves it", dim=True), err=True)
+                click.echo(click.style(f"{awaited(instance)}; Ctrl-C leaves it", dim=True), err=True)
             await instance.until(reached)
 
     def _finish(self, instance: Instance) -> int:
@@ -189,7 +195,7 @@ class Session:
 
     def _say(self, line: str) -> None:
         if not self._quiet:
-            with _output():
+            with output():
                 click.echo(line)
 
 
@@ -199,7 +205,7 @@ def _prompt(snapshot: Snapshot, accepted: Sequence[str]) -> None:
     click.echo("event> ", nl=False, err=True)
 
 
-def _read_line() -> str:
+def read_line() -> str:
     """A line of standard input. Raises DataError if it is no text."""
     try:
         return sys.stdin.readline()
@@ -208,11 +214,11 @@ def _read_line() -> str:
         raise DataError([mistake], "standard input") from None
 
 
-def _awaited(instance: Instance) -> str:
+def awaited(instance: Instance) -> str:
     """What an instance is waiting for: its calls, or its next timer."""
     snapshot = instance.snapshot
     calls = waits_for(snapshot)
     if calls:
-        return f"waiting for {', '.join(calls)}"
+        return f"waiting for {some(calls)}"
     timers = due(instance.machine, snapshot)
     return f"waiting for {timers[0][2]} at {clock(timers[0][0])}" if timers else "waiting"

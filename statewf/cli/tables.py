@@ -9,6 +9,8 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,7 +22,12 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 SHORT = 160  # characters of data shown in a line of a pipe; all of it is in `--json`
+MARGIN = 12  # columns of the names of facts
 WIDE = 100_000  # columns, where nothing needs to be cut
+NARROWEST = 20  # columns that are not broken up any further
+FEW = 5  # steps of a workflow that are told in one line
+REGION = "main"  # where a state machine is; whatever else changes is a step of a workflow, or that as a whole
+TRIED = ("running", "succeeded", "failed", "compensating", "cancelling")  # where it matters how often it was tried
 
 
 def width() -> int:
@@ -47,10 +54,12 @@ def step(row: Mapping[str, Any], events: int, *, when: str | None = None, who: s
     happened = f"{row['event']:<{events}}"
     changed, *below = changes(row)
     room = width()
+    changed, *more = wrap(changed, max(room - len(lead) - len(happened) - 2, NARROWEST)) or [""]
+    below = [*more, *below]
     line = f"{lead}{happened}  {changed}"
     shown = click.style(lead, dim=True) + click.style(happened, **_colour(row)) + f"  {changed}"
     if said := _said(row):
-        if len(line) + 2 + len(said) <= room:
+        if not more and len(line) + 2 + len(said) <= room:
             shown += "  " + click.style(said, dim=True)
         else:
             below.append(said)
@@ -73,10 +82,27 @@ def _said(row: Mapping[str, Any]) -> str:
 
 def changes(row: Mapping[str, Any]) -> list[str]:
     """`validating → validated`, or `validating, attempt 2`; after it what is to be noted."""
-    moved = [_change(change["from"], change["to"], change["attempt"]) for change in row["changes"]]
+    of_steps = any(change["region"] != REGION for change in row["changes"])
+    moved = (
+        _settings(row["changes"])
+        if of_steps
+        else [_change(change["from"], change["to"], change["attempt"]) for change in row["changes"]]
+    )
     if "disposition" in row:
         moved.append(row["disposition"])
     return ["; ".join(moved), *row.get("notes", ())]
+
+
+def _settings(moved: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Where the steps of a workflow have come to, each once, and of many only the first."""
+    last = {change["region"]: change for change in moved}
+    told = [f"{step} {state(change['to'], change['attempt'])}" for step, change in islice(last.items(), FEW)]
+    return [*told, f"{len(last) - FEW:,} more"] if len(last) > FEW else told
+
+
+def state(name: str, attempt: int) -> str:
+    """Where a step is, and in which attempt if that is not the first."""
+    return f"{name}, attempt {attempt}" if attempt > 1 and name in TRIED else name
 
 
 def _change(source: str | None, target: str, attempt: int) -> str:
@@ -107,6 +133,17 @@ def _steps(rows: Iterable[Mapping[str, Any]], head: str, when: Callable[[Mapping
     click.echo(click.style(heading, bold=True))
     for number, time, row in listed:
         step(row, events, when=f"{number:<{numbers}}  {time:<{times}}")
+
+
+def some(words: Sequence[str]) -> str:
+    """A list of words; of many, only the first."""
+    return few(words, ", ")
+
+
+def few(words: Sequence[str], between: str, most: int = 10) -> str:
+    """Some words, or lines; of many, only the first."""
+    more = [f"{len(words) - most:,} more"] if len(words) > most else []
+    return between.join([*words[:most], *more])
 
 
 def cut(text: str, room: int) -> str:
@@ -148,9 +185,19 @@ def facts(rows: Iterable[tuple[str, str]]) -> None:
     _print(drawn)
 
 
-def members(value: Mapping[str, Any]) -> str:
-    """An object, a line a member."""
-    return "\n".join(f"{key}: {compact(inner)}" for key, inner in value.items())
+def members(value: Mapping[str, Any], most: int | None = None) -> str:
+    """An object, a line a member; at most so many, and none longer than can be read."""
+    told = [f"{key}: {compact(inner)}" for key, inner in islice(value.items(), most)]
+    if most is None:
+        return "\n".join(told)
+    more = [f"and {len(value) - most:,} more"] if len(value) > most else []
+    room = min(SHORT, width() - MARGIN)
+    return "\n".join([*(cut(line, room) for line in told), *more])
+
+
+def shortly(value: Any) -> str:
+    """A value as it stands among words: text without quotes."""
+    return value if isinstance(value, str) else compact(value)
 
 
 def _print(drawn: RenderableType) -> None:

@@ -50,9 +50,9 @@ def _show(error: BaseException) -> None:
         case EventRejected():
             click.echo(rejection(error), err=True)
         case KeyboardInterrupt() | click.Abort():
-            click.echo(_wrapped(_message(error), "", err=True), err=True)
+            click.echo(wrapped(_message(error), "", err=True), err=True)
         case _:
-            click.echo(_styled(_wrapped(f"error: {_message(error)}", "", err=True), "error"), err=True)
+            click.echo(_styled(wrapped(f"error: {_message(error)}", "", err=True), "error"), err=True)
 
 
 def document(error: BaseException) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _message(error: BaseException) -> str:
 
 def rejection(error: EventRejected, hint: str | None = None) -> str:
     """Why an event was refused, and what may help; for standard error."""
-    told = _wrapped(one_line(str(error)), "", err=True)
+    told = wrapped(one_line(str(error)), "", err=True)
     return f"{told}\n{below(hint, err=True)}" if hint else told
 
 
@@ -137,12 +137,12 @@ def mistake(
     place = ":".join(str(part) for part in (source, found.line) if part is not None)
     where = "" if found.path in ("$", "") else f" at {_short(found.path)}"
     line = f"{severity}: {one_line(found.message)} [{found.code}]{where}"
-    return _styled(_wrapped(f"{place}: {line}" if place else line, indent, err=err), severity)
+    return _styled(wrapped(f"{place}: {line}" if place else line, indent, err=err), severity)
 
 
 def below(text: str, *, err: bool = False, indent: str = "") -> str:
     """What is said below a line, set in."""
-    return _wrapped(one_line(text), indent + "    ", err=err)
+    return wrapped(one_line(text), indent + "    ", err=err)
 
 
 def one_line(text: str) -> str:
@@ -161,7 +161,7 @@ def _styled(line: str, severity: Severity) -> str:
     return line.replace(f"{severity}:", click.style(severity, fg=COLOURS[severity], bold=True) + ":", 1)
 
 
-def _wrapped(text: str, indent: str, *, err: bool) -> str:
+def wrapped(text: str, indent: str, *, err: bool) -> str:
     """On a terminal, in lines of its width, broken between words; elsewhere in one line."""
     stream = sys.stderr if err else sys.stdout
     if stream is None or not stream.isatty():

@@ -7,9 +7,13 @@ from typing import Any
 import attrs
 
 from statewf.compiler.check import check
+from statewf.compiler.check_steps import check_steps
+from statewf.compiler.plan import plan
 from statewf.compiler.states import region
+from statewf.compiler.steps import regions
 from statewf.compiler.tree import BACKOFF, Node, Tree, grow
-from statewf.definition.model import Definition, path_text
+from statewf.compiler.workflow import workflow_region
+from statewf.definition.model import Definition, StateMachine, Workflow, path_text
 from statewf.definition.write import to_document
 from statewf.errors import CompileError
 from statewf.machine.fsm import SEMANTICS, Machine, Region
@@ -28,6 +32,7 @@ class Notes:
     definition: Definition
     written: dict[str, tuple[str, ...]]
     paths: dict[str, tuple[str | int, ...]]
+    names: dict[str, str] = attrs.field(factory=dict)  # of steps, as people call them
 
     def place(self, state: str) -> tuple[str, int | None]:
         """Where a written or local state stands in its document: path and line."""
@@ -37,6 +42,14 @@ class Notes:
 
 def compile_definition(definition: Definition) -> Machine:
     """The explicit machine of a definition. Raises CompileError that names every name leading nowhere."""
+    match definition:
+        case StateMachine():
+            return _state_machine(definition)
+        case Workflow():
+            return _workflow(definition)
+
+
+def _state_machine(definition: StateMachine) -> Machine:
     tree = grow(definition)
     if mistakes := check(tree):
         raise CompileError(mistakes, definition.places.source)
@@ -53,6 +66,29 @@ def compile_definition(definition: Definition) -> Machine:
     )
 
 
+def _workflow(definition: Workflow) -> Machine:
+    planned = plan(definition)
+    if mistakes := check_steps(planned):
+        raise CompileError(mistakes, definition.places.source)
+    listeners: dict[str, tuple[int, ...]] = {}
+    for number, node in enumerate(planned.nodes.values(), 1):
+        if node.step.event is not None:
+            listeners[node.step.event] = (*listeners.get(node.step.event, ()), number)
+    return Machine(
+        name=definition.name,
+        digest=machine_digest(definition),
+        regions=(workflow_region(planned), *regions(planned)),
+        listeners=listeners,
+        fallback=(),
+        notes=Notes(
+            definition,
+            {},
+            {node.id: node.path for node in planned.nodes.values()},
+            {node.id: node.step.name or node.id for node in planned.nodes.values()},
+        ),
+    )
+
+
 def machine_digest(definition: Definition) -> str:
     """Equal for definitions that behave and cost the same, whatever their descriptions."""
     return digest({"definition": _behaviour(to_document(definition)), "semantics": SEMANTICS})
@@ -62,6 +98,11 @@ def _behaviour(document: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in document.items() if key not in SPOKEN}
     if "states" in kept:
         kept["states"] = {name: _behaviour(state) for name, state in kept["states"].items()}
+    if "steps" in kept:
+        kept["steps"] = [_behaviour(step) for step in kept["steps"]]
+    for branch in ("then", "else"):
+        if branch in kept:
+            kept[branch] = _behaviour(kept[branch])
     return kept
 
 

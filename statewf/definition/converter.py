@@ -1,133 +1,77 @@
 """Document to values: what each type of the model may be written as, and the path of every mistake.
 
 cattrs goes down the model's types; the hooks here say how each is written, and the converters that the
-model's types carry say what a single value must be. No hook knows where it stands: a mistake gets its path on
-its way up, from the notes that cattrs leaves. A list or mapping gives up after a thousand mistakes, so that a
-hostile file costs no more than a careless one.
+model's types carry say what a single value must be. No hook knows where it stands: `mistakes` finds that on
+their way up. A list or mapping gives up after a thousand mistakes, so that a hostile file costs no more than a
+careless one.
 
-Below: `model`, `words`, `shape`, cattrs. Above: `read`.
+Below: `model`, `words`, `shape`, `mistakes`, cattrs. Above: `read`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from itertools import islice
 from types import NoneType
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
 import attrs
-from cattrs import ClassValidationError, Converter, ForbiddenExtraKeysError
+from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn, override
 
+from statewf.definition.mistakes import ACTIONS, MISSING, Wrong, keys_of, mistakes_in, unknown
 from statewf.definition.model import (
     Action,
     Assign,
+    Compensation,
+    CompensationAction,
     Emit,
     ErrorHandling,
+    EscalationPolicy,
     Function,
     Invoke,
+    Quorum,
     Retry,
     RetryPolicy,
+    Review,
     State,
     StateMachine,
+    Step,
+    Strategy,
     Transition,
+    Workflow,
+    WorkflowErrors,
 )
-from statewf.definition.places import MOST_TOLD, Mistake, mistakes_of, shown
-from statewf.definition.shape import DEAF, NOWHERE, misfits, said
-from statewf.definition.words import EventName, camel, expression, flag, nearest, one_of, wrong, wrong_type
+from statewf.definition.places import MOST_TOLD, Mistake, mistakes_of
+from statewf.definition.shape import DEAF, NOWHERE, STEP_FITTING, misfits, said, step_misfits
+from statewf.definition.words import EventName, camel, expression, flag, one_of, wrong, wrong_type
 from statewf.errors import InputError
 from statewf.expr import Expression
+from statewf.values.frozen import kind_of
 
 Hook: TypeAlias = Callable[[Any, Any], Any]
 
-ACTIONS: dict[str, type[Function | Emit | Assign]] = {"function": Function, "emit": Emit, "assign": Assign}
 _TELLING = {"function": "handler", "emit": "event", "assign": "set"}  # the key that tells what was meant
 
-# What people write who come from elsewhere, where it is not near enough to our word to be guessed.
-_ELSEWHERE = {
-    "after": "timeout",
-    "attempts": "maxAttempts",
-    "cond": "guard",
-    "condition": "guard",
-    "delay": "baseDelay",
-    "entry": "onEntry",
-    "events": "on",
-    "exit": "onExit",
-    "final": "terminal",
-    "goto": "target",
-    "if": "guard",
-    "src": "handler",
-    "start": "initialState",
-    "to": "target",
-    "transitions": "on",
-    "when": "guard",
+_PLAIN = (
+    *(RetryPolicy, Retry, ErrorHandling, Function, Emit, Assign, StateMachine),
+    *(Compensation, CompensationAction, EscalationPolicy, Quorum, Review, WorkflowErrors, Workflow),
+)
+
+# How it is written, for those who wrote something of another kind.
+_WRITTEN: dict[Any, str] = {
+    Compensation: "write {steps: [{action: refund}]}, with the handlers that undo the step",
+    CompensationAction: "write {action: refund}, with the handler that undoes something",
+    EscalationPolicy: "write {timeout: 12h, escalateTo: manager}",
+    RetryPolicy: "write {maxAttempts: 3}",
+    Review: "write {assignTo: ann, timeout: 12h}",
 }
-
-_MISSING = {
-    "event": "name what is emitted, as in event: Order.paid",
-    "handler": "name what is to be called, as in handler: send-mail",
-    "initialState": "name the state it starts in, as in initialState: pending",
-    "maxAttempts": "say how often at most, as in maxAttempts: 3",
-    "on": "name the event, as in on: PAYMENT_FAILED, or $error for a failed invoke",
-    "set": "say what gets which value, as in set: {paid: true}",
+_NO_STEP = {
+    "null": "write {id: payment} for a step",
+    "text": "write {id: payment} for a step",
+    "a list": "write {id: both, type: parallel, steps: [...]} for several",
 }
-
-
-# --- mistakes on their way up
-
-
-class Wrong(Exception):
-    """Mistakes in the value at hand, with their paths from there."""
-
-    def __init__(self, mistakes: Iterable[Mistake]) -> None:
-        self.mistakes = list(mistakes)
-        super().__init__()
-
-
-def mistakes_in(error: Exception) -> Iterator[Mistake]:
-    """What an error says about the value it was raised for. One that says nothing of the kind is raised again."""
-    match error:
-        case Wrong():
-            yield from error.mistakes
-        case InputError():
-            yield from mistakes_of(error)
-        case ForbiddenExtraKeysError():
-            known = _keys(error.cl)
-            yield from (_unknown(key, known) for key in sorted(error.extra_fields))
-        case ClassValidationError():
-            noted, others = error.group_exceptions()
-            for inner, note in noted:
-                yield from _of_attribute(inner, camel(note.name))
-            for other in others:
-                yield from mistakes_in(other)
-        case _:
-            raise error
-
-
-def _of_attribute(error: Exception, key: str) -> Iterator[Mistake]:
-    if isinstance(error, KeyError):
-        yield Mistake("missing-key", f"{key} is missing", hint=_MISSING.get(key))
-    else:
-        yield from (mistake.under((key,)) for mistake in mistakes_in(error))
-
-
-def _unknown(key: str, known: tuple[str, ...]) -> Mistake:
-    meant = _ELSEWHERE.get(key)
-    if meant not in known:
-        meant = nearest(key, known)
-    hint = f"did you mean {meant}?" if meant else f"known here: {', '.join(known)}"
-    return Mistake("unknown-key", f"the key {shown(key)} is not known here", (key,), hint)
-
-
-@cache
-def _keys(cls: Any) -> tuple[str, ...]:
-    """The keys that may be written for a class."""
-    keys = tuple(camel(field.name) for field in attrs.fields(cls) if field.name != "places")
-    if cls is StateMachine:
-        return ("type", "subtype", *keys)
-    return ("type", *keys) if cls in ACTIONS.values() else keys
-
 
 # --- the converter
 
@@ -145,8 +89,10 @@ def converter() -> Converter:
     made.register_structure_hook_func(lambda type: type == several, partial(_events, _one_or_many(several, made)))
     made.register_structure_hook(bool, lambda value, _: flag(value))
     made.register_structure_hook(Expression, lambda value, _: expression(value))
-    for cls in (RetryPolicy, Retry, ErrorHandling, Function, Emit, Assign, StateMachine):
+    made.register_structure_hook_func(lambda type: type == Strategy, partial(_strategy, made))
+    for cls in _PLAIN:
         made.register_structure_hook(cls, _record(cls, made))
+    made.register_structure_hook(Step, partial(_step, _record(Step, made)))
     made.register_structure_hook(Transition, partial(_transition, _record(Transition, made)))
     made.register_structure_hook(Invoke, partial(_invoke, _record(Invoke, made)))
     made.register_structure_hook(State, partial(_state, _record(State, made)))
@@ -255,7 +201,9 @@ def _record(cls: type[Any], made: Converter) -> Hook:
 
     def hook(value: Any, _: Any) -> Any:
         if not isinstance(value, dict):
-            raise wrong_type("an object", value, "write {} for an empty one" if value is None else None)
+            raise wrong_type(
+                "an object", value, _WRITTEN.get(cls) or ("write {} for an empty one" if value is None else None)
+            )
         return structure(value, cls)
 
     return hook
@@ -280,7 +228,7 @@ def _invoke(record: Hook, value: Any, type: Any) -> Invoke:
 
 def _events(structure: Hook, value: Any, type: Any) -> tuple[str, ...]:
     if value == []:
-        raise wrong("bad-retry", "an empty list: it names no event", _MISSING["on"])
+        raise wrong("bad-retry", "an empty list: it names no event", MISSING["on"])
     made: tuple[str, ...] = structure(value, type)
     return made
 
@@ -310,6 +258,59 @@ def _state(record: Hook, value: Any, type: Any) -> State:
         # those without a path are the state's own words for the same breaches
         raise Wrong([*breaches, *(mistake for mistake in told if mistake.path)] or told) from None
     return made
+
+
+def _strategy(made: Converter, value: Any, _: Any) -> Any:
+    match value:
+        case dict():
+            return made.structure(value, Quorum)
+        case int() | "quorum":
+            raise wrong_type("all, any, first or a quorum", value, "write {quorum: 2} for two successes")
+        case _:
+            return one_of(value, ("all", "any", "first"))
+
+
+def _step(record: Hook, value: Any, type: Any) -> Step:
+    """A step also answers for what goes together in it, whatever else is wrong."""
+    if not isinstance(value, dict):
+        raise wrong_type("a step", value, _NO_STEP.get(kind_of(value)))
+    if (
+        value
+        and not any(key in keys_of(Step) for key in value)
+        and all(isinstance(v, dict) for v in value.values())
+    ):
+        raise wrong_type("a list of steps", value, "write - id: payment, and below it what the step has")
+    breaches = list(_step_breaches(value))
+    try:
+        made: Step = record(value, type)
+    except ClassValidationError as error:
+        told = list(islice(mistakes_in(error), MOST_TOLD))
+        # those with a mere tail are the step's own words for the same breaches
+        named = [_of_its_type(value, mistake) for mistake in told if mistake.path or not mistake.tail]
+        raise Wrong([*breaches, *named] or told) from None
+    if breaches:
+        raise Wrong(breaches)  # a key that does not belong there, though it says what would hold anyway
+    return made
+
+
+def _of_its_type(value: Mapping[str, Any], mistake: Mistake) -> Mistake:
+    """An unknown key is compared with those that a step of this type can have."""
+    fitting = STEP_FITTING.get(str(value.get("type", "function")))
+    if fitting is None or mistake.code != "unknown-key" or len(mistake.path) > 1:
+        return mistake
+    return unknown(str(mistake.path[0]), fitting)
+
+
+def _step_breaches(value: Mapping[str, Any]) -> Iterator[Mistake]:
+    """What does not go together in a step, as it is written: a key that is there says something."""
+    kind = value.get("type", "function")
+    if not isinstance(kind, str) or kind not in STEP_FITTING:
+        return  # that is told elsewhere, and nothing more can be said
+    for misfit in step_misfits(kind, value, value.get("onError")):
+        where = () if misfit.code == "missing-key" else (misfit.key,)
+        yield Mistake(misfit.code, misfit.message, where, misfit.hint)
+    if kind == "parallel" and value.get("steps") == []:
+        yield Mistake("no-steps", "a parallel step needs at least one step", ("steps",), "list what runs at once")
 
 
 def _breaches(value: Mapping[str, Any]) -> Iterator[Mistake]:

@@ -1,4 +1,4 @@
-"""What a person wrote: the definition of a state machine, as frozen attrs values.
+"""What a person wrote: the definition of a state machine, as frozen attrs values (`workflow` has the other kind).
 
 Files and Python meet here: `definition.read` makes these from YAML and JSON, people make them by hand
 with the same short forms (`on={"PAY": "paid"}`), and the compiler takes nothing else. Whether a name
@@ -18,6 +18,7 @@ import attrs
 from attrs.converters import optional
 
 from statewf.definition.places import Places, path_text
+from statewf.definition.policy import BACKOFF, JITTER, Backoff, Jitter, RetryPolicy
 from statewf.definition.shape import DEAF, NOWHERE, Misfit, misfits, said
 from statewf.definition.words import (
     ERROR,
@@ -40,6 +41,17 @@ from statewf.definition.words import (
     plain_text,
     wrong,
 )
+from statewf.definition.workflow import (
+    Compensation,
+    CompensationAction,
+    EscalationPolicy,
+    Quorum,
+    Review,
+    Step,
+    Strategy,
+    Workflow,
+    WorkflowErrors,
+)
 from statewf.errors import DefinitionError, Diagnostic
 from statewf.expr import Expression
 from statewf.values.frozen import EMPTY, freeze
@@ -49,48 +61,42 @@ __all__ = [
     "Action",
     "Assign",
     "Backoff",
+    "Compensation",
+    "CompensationAction",
     "Definition",
     "Emit",
     "ErrorHandling",
+    "EscalationPolicy",
     "Function",
     "Invoke",
     "Jitter",
     "Outcome",
     "Places",
+    "Quorum",
     "Retry",
     "RetryPolicy",
+    "Review",
     "State",
     "StateMachine",
+    "Step",
+    "Strategy",
     "Transition",
     "Unexpected",
+    "Workflow",
+    "WorkflowErrors",
     "Written",
     "path_text",
 ]
 
 Unexpected: TypeAlias = Literal["reject", "ignore", "defer"]
-Backoff: TypeAlias = Literal["exponential", "linear", "constant"]
-Jitter: TypeAlias = Literal["none", "full"]
 Outcome: TypeAlias = Literal["success", "failure"]
 
 _UNEXPECTED = choice("reject", "ignore", "defer")
-_BACKOFF = choice("exponential", "linear", "constant")
-_JITTER = choice("none", "full")
 _OUTCOME = choice("success", "failure")
 
 
 def _assignments(value: Mapping[str, Any]) -> dict[str, Expression]:
     return {identifier(key): expression(item) for key, item in value.items()}
-
-
-@attrs.frozen
-class RetryPolicy:
-    """How a failing function action is tried again; the delay after attempt n follows `backoff`."""
-
-    max_attempts: Count = attrs.field(converter=count)
-    backoff: Backoff = attrs.field(default="exponential", validator=_BACKOFF)
-    base_delay: Milliseconds = attrs.field(default=1_000, converter=duration)
-    max_delay: Milliseconds = attrs.field(default=30_000, converter=duration)
-    jitter: Jitter = attrs.field(default="none", validator=_JITTER)
 
 
 @attrs.frozen
@@ -171,10 +177,10 @@ class Retry:
 
     max_attempts: Count = attrs.field(converter=count)
     on: tuple[EventName, ...] = attrs.field(converter=_events)
-    backoff: Backoff | None = attrs.field(default=None, validator=_BACKOFF)
+    backoff: Backoff | None = attrs.field(default=None, validator=BACKOFF)
     base_delay: Milliseconds | None = attrs.field(default=None, converter=optional(duration))
     max_delay: Milliseconds = attrs.field(default=30_000, converter=duration)
-    jitter: Jitter = attrs.field(default="none", validator=_JITTER)
+    jitter: Jitter = attrs.field(default="none", validator=JITTER)
 
 
 @attrs.frozen
@@ -265,4 +271,4 @@ class StateMachine:
     places: Places = attrs.field(factory=Places, kw_only=True, eq=False, repr=False)
 
 
-Definition: TypeAlias = StateMachine
+Definition: TypeAlias = StateMachine | Workflow

@@ -12,9 +12,10 @@ from typing import Any
 
 import attrs
 
-from statewf.definition.converter import Wrong, converter, mistakes_in
+from statewf.definition.converter import converter
 from statewf.definition.document import Format, document, refusal
-from statewf.definition.model import StateMachine
+from statewf.definition.mistakes import Wrong, mistakes_in
+from statewf.definition.model import Definition, StateMachine, Workflow
 from statewf.definition.places import FULL, MOST_TOLD, Mistake, mistakes_of, shown
 from statewf.definition.words import one_of
 from statewf.errors import InputError
@@ -26,8 +27,8 @@ UNNAMED = "machine"  # what a machine is called if neither its text nor anybody 
 
 def read(
     text: str | bytes, *, source: str | None = None, format: Format | None = None, name: str | None = None
-) -> StateMachine:
-    """The state machine that a text defines. Raises DefinitionError, which tells every mistake.
+) -> Definition:
+    """The state machine or workflow that a text defines. Raises DefinitionError, which tells every mistake.
 
     `source` is where the text came from, in the words of the caller; its suffix says the format (without one
     the text is looked at), and its stem (or `name`) names the machine where the text does not.
@@ -49,22 +50,23 @@ def _stem(source: str | None) -> str:
     return last.rpartition(".")[0] or last or UNNAMED
 
 
-def _machine(value: Any, name: str) -> StateMachine:
+def _machine(value: Any, name: str) -> Definition:
     if not isinstance(value, dict):
-        hint = "a definition has keys such as initialState and states"
+        hint = "a definition has states (and initialState) or steps"
         raise Wrong([Mistake("wrong-type", f"expected an object, found {shown(value)}", hint=hint)])
-    if "steps" in value and "states" not in value:
-        raise Wrong([Mistake("steps-unsupported", "step workflows are not in this version yet", ("steps",))])
     header = list(_header(value))
-    body = {key: item for key, item in value.items() if key not in ("type", "subtype", "steps")}
+    kind: type[Definition] = Workflow if "steps" in value and "states" not in value else StateMachine
+    least: dict[str, Any] = {"name": name} if kind is Workflow else {"name": name, "states": {}}
+    foreign = ("type", "subtype") if kind is Workflow else ("type", "subtype", "steps")
+    body = {key: item for key, item in value.items() if key not in foreign}
     try:
-        machine: StateMachine = converter().structure({"name": name, "states": {}, **body}, StateMachine)
+        machine: Definition = converter().structure({**least, **body}, kind)
     except Exception as error:
         told = list(islice(mistakes_in(error), MOST_TOLD))
         if len(told) == MOST_TOLD:
             told.append(FULL)
-        # the header has said it better
-        raise Wrong([*header, *(mistake for mistake in told if mistake.code != "no-states")]) from None
+        said = {mistake.code for mistake in header}  # and better
+        raise Wrong([*header, *(mistake for mistake in told if mistake.path or mistake.code not in said)]) from None
     if header:
         raise Wrong(header)
     return machine
@@ -72,12 +74,16 @@ def _machine(value: Any, name: str) -> StateMachine:
 
 def _header(value: Mapping[str, Any]) -> Iterator[Mistake]:
     """What is wrong with the kind of the whole."""
-    if "states" not in value:
+    if "states" not in value and "steps" not in value:
         hint = "a state machine has initialState and states; a step workflow has steps"
         yield Mistake("no-states", "there are neither states nor steps", hint=hint)
-    elif value["states"] == {}:
+    elif value.get("states") == {}:
         yield Mistake("no-states", "a state machine needs at least one state", ("states",))
-    if "steps" in value:
+    elif value.get("steps") == [] and "states" not in value:
+        yield Mistake(
+            "no-steps", "a workflow needs at least one step", ("steps",), "list one, as in steps: [{id: a}]"
+        )
+    if "steps" in value and "states" in value:
         hint = "a machine is made of states or of steps; keep one"
         yield Mistake("states-and-steps", "there are steps beside states", ("steps",), hint)
     kind = value.get("type")
@@ -85,15 +91,18 @@ def _header(value: Mapping[str, Any]) -> Iterator[Mistake]:
         hint = "write Automation, or leave the key out"
         yield Mistake("bad-choice", f"{shown(kind)} is not the type of a machine", ("type",), hint)
     if "subtype" in value:
-        yield from _subtype(value["subtype"])
+        kinds = {"states": "state-machine", "steps": "workflow"}
+        yield from _subtype(value["subtype"], [kind for key, kind in kinds.items() if key in value])
 
 
-def _subtype(value: object) -> Iterator[Mistake]:
+def _subtype(value: object, found: list[str]) -> Iterator[Mistake]:
     try:
         subtype = one_of(value, ("state-machine", "workflow"))
     except InputError as error:
         yield from (mistake.under(("subtype",)) for mistake in mistakes_of(error))
         return
-    if subtype == "workflow":
-        hint = "write state-machine, or leave the key out"
-        yield Mistake("subtype-mismatch", "a workflow has steps, but here are states", ("subtype",), hint)
+    if found and subtype not in found:
+        told = "a workflow has steps, but here are states"
+        if subtype == "state-machine":
+            told = "a state machine has states, but here are steps"
+        yield Mistake("subtype-mismatch", told, ("subtype",), f"write {found[0]}, or leave the key out")

@@ -7,7 +7,7 @@ Below: `model`, `words`. Above: the command line.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -16,19 +16,29 @@ import attrs
 from statewf.definition.model import (
     Action,
     Assign,
+    Compensation,
+    CompensationAction,
     Emit,
     ErrorHandling,
+    EscalationPolicy,
     Function,
     Invoke,
+    Quorum,
     Retry,
     RetryPolicy,
+    Review,
     State,
     StateMachine,
+    Step,
+    Strategy,
     Transition,
+    Workflow,
+    WorkflowErrors,
 )
-from statewf.definition.shape import NOT_IN_TERMINAL
+from statewf.definition.shape import NOT_IN_TERMINAL, STEP_FITTING, STEP_NEEDS
 from statewf.definition.words import LONGEST_NAME, MOST, camel, count, duration, event_name, identifier, plain_text
 from statewf.definition.words import params as params_of
+from statewf.definition.workflow import WHOLE, step_id
 from statewf.expr import Expression
 from statewf.values.duration import LONGEST
 from statewf.values.frozen import freeze
@@ -41,12 +51,13 @@ _DURATION = {
     "description": "Milliseconds, or text such as 500ms, 30s, 5m, 12h, 2d or P1D.",
     "anyOf": [{"type": "integer", "minimum": 0, "maximum": LONGEST}, {"type": "string"}],
 }
-_EXPRESSION = {
-    "description": "A condition over inputs, context, event and attempt; or a constant.",
-    "type": ["string", "number", "boolean", "null"],
+_CONDITION = {
+    "description": "A condition over inputs, context, event and attempt, or results of steps; or a constant.",
+    "type": ["string", "number", "boolean"],
 }
 _BY_CHECK: dict[Any, dict[str, Any]] = {
     identifier: {"$ref": "#/$defs/name"},
+    step_id: {"$ref": "#/$defs/name", "not": {"const": WHOLE}},
     event_name: {"anyOf": [{"const": "$error"}, {"$ref": "#/$defs/name"}]},
     duration: {"$ref": "#/$defs/duration"},
     count: {"type": "integer", "minimum": 1, "maximum": MOST},
@@ -55,7 +66,10 @@ _BY_CHECK: dict[Any, dict[str, Any]] = {
     freeze: {},
 }
 
-_CLASSES = (Transition, Retry, RetryPolicy, ErrorHandling, Invoke, State, Function, Emit, Assign)
+_CLASSES = (
+    *(StateMachine, State, Transition, Retry, RetryPolicy, ErrorHandling, Invoke, Function, Emit, Assign),
+    *(Workflow, Step, Quorum, Compensation, CompensationAction, Review, EscalationPolicy, WorkflowErrors),
+)
 
 _KEYS = {
     "always": "Transitions without an event, tried after every change; the first whose guard holds is taken.",
@@ -78,20 +92,62 @@ _KEYS = {
     "timeoutTransition": "The state to go to when the time is up.",
     "unexpected": "What happens to an event that nothing accepts; reject unless said otherwise.",
 }
+_STEP_KEYS = {
+    "action": "The handler that undoes something.",
+    "assignTo": "Who decides: a condition over inputs, context and results, or a plain name.",
+    "cancelGrace": "How long a handler that was given up has to end; 10s unless said otherwise.",
+    "compensation": "What undoes the step, after it succeeded and the workflow failed.",
+    "compensationStrategy": "How a workflow that fails is undone; reverse-order unless said otherwise.",
+    "condition": "Decides between then and else.",
+    "dependsOn": "The steps of the same list that it waits for; in the top-level list, without it, the one before.",
+    "details": "What those are shown who decide.",
+    "duration": "How long it waits.",
+    "else": "The step that is taken when the condition does not hold.",
+    "errorHandling": "What holds for every step that says nothing else, and what becomes of a workflow that fails.",
+    "event": "The name of the event it waits for.",
+    "handler": "What is called; the id of the step unless said otherwise.",
+    "id": "The name of the step, by which others depend on it and its result is found.",
+    "match": "Only an event for which this holds counts.",
+    "maxConcurrency": "How many steps within it may run at once.",
+    "notifyOnFailure": "Whether Notification.send tells of a workflow that failed.",
+    "onError": "What happens after the last attempt failed.",
+    "onReject": "Whether the step fails when somebody decides `rejected`.",
+    "required": "Whether the workflow fails with it; true unless said otherwise.",
+    "retryPolicy": "How a call that failed is tried again.",
+    "review": "Whom to ask with onError: human-review, and how long to wait.",
+    "stepId": "The step that is undone; for people.",
+    "steps": "The steps, in order.",
+    "strategy": "Which successes it needs: all (the default), any, first, or a quorum.",
+    "then": "The step that is taken when the condition holds.",
+    "timeout": "How long it may take; of a function step, each attempt.",
+    "type": "What kind of step it is; function unless said otherwise.",
+    "when": "The step is skipped unless this condition holds.",
+}
+_OF_STEPS = (Workflow, Step, Compensation, CompensationAction, Review, EscalationPolicy, WorkflowErrors)
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a state machine's file."""
-    machine = _object(StateMachine)
-    machine["properties"]["type"] = {"type": "string", "pattern": r"(^|\.)Automation$"}
-    machine["properties"]["subtype"] = {"const": "state-machine"}
-    machine["required"] = ["initialState", "states"]  # the name may come from the file's
-    machine["properties"]["states"]["minProperties"] = 1
-    return {"$schema": DIALECT, "title": "A state machine of statewf", **machine, "$defs": _definitions()}
+    """The JSON Schema of the files of both kinds: what has `states` is a state machine, all else a workflow."""
+    return {
+        "$schema": DIALECT,
+        "title": "A state machine or step workflow of statewf",
+        "type": "object",
+        "if": {"required": ["states"]},
+        "then": {"$ref": "#/$defs/StateMachine"},
+        "else": {"$ref": "#/$defs/Workflow"},
+        "$defs": _definitions(),
+    }
 
 
 def _definitions() -> dict[str, Any]:
     found: dict[str, Any] = {cls.__name__: _object(cls) for cls in _CLASSES}
+    _whole(found["StateMachine"], "state-machine")
+    _whole(found["Workflow"], "workflow")
+    found["StateMachine"]["properties"]["states"]["minProperties"] = 1
+    for owner in ("Workflow", "Step", "Compensation"):
+        _, several = found[owner]["properties"]["steps"]["anyOf"]
+        several["minItems"] = 1
+    found["Step"]["allOf"] = list(_step_rules())
     for short in (Transition, Invoke):  # each may be written as a mere name
         found[short.__name__] = {"anyOf": [{"$ref": "#/$defs/name"}, found[short.__name__]]}
     actions = get_args(Action)
@@ -108,7 +164,32 @@ def _definitions() -> dict[str, Any]:
     }
     found["State"]["if"] = {"properties": {"terminal": {"const": True}}, "required": ["terminal"]}
     found["State"]["then"] = {"properties": dict.fromkeys(NOT_IN_TERMINAL, False)}
-    return {**found, "name": _NAME, "duration": _DURATION, "expression": _EXPRESSION}
+    expression = {"anyOf": [{"$ref": "#/$defs/condition"}, {"type": "null"}]}
+    return {**found, "name": _NAME, "duration": _DURATION, "condition": _CONDITION, "expression": expression}
+
+
+def _whole(found: dict[str, Any], subtype: str) -> None:
+    """What only a whole file has."""
+    found["properties"]["type"] = {"type": "string", "pattern": r"(^|\.)Automation$"}
+    found["properties"]["subtype"] = {"const": subtype}
+    found["required"].remove("name")  # it may come from the file's
+
+
+def _step_rules() -> Iterator[dict[str, Any]]:
+    """What goes together in a step: the rules of `shape`."""
+    every = [camel(field.name) for field in attrs.fields(Step)]
+    for kind, fitting in STEP_FITTING.items():
+        rules: dict[str, Any] = {key: False for key in every if key not in fitting}
+        if kind != "function":
+            rules["onError"] = {"not": {"const": "retry"}}
+        needed = [key for key, _ in STEP_NEEDS.get(kind, ())]
+        said = [] if kind == "function" else ["type"]
+        yield {
+            "if": {"properties": {"type": {"const": kind}}, "required": said},
+            "then": {"properties": rules, "required": needed},
+        }
+    asking = {"properties": {"onError": {"const": "human-review"}}, "required": ["onError"]}
+    yield {"if": {"required": ["review"]}, "then": asking}
 
 
 def _object(cls: type[Any]) -> dict[str, Any]:
@@ -117,7 +198,7 @@ def _object(cls: type[Any]) -> dict[str, Any]:
     made: dict[str, Any] = {
         "description": (cls.__doc__ or "").split("\n")[0],
         "type": "object",
-        "properties": {camel(field.name): _key(camel(field.name), types[field.name]) for field in fields},
+        "properties": {camel(field.name): _key(cls, camel(field.name), types[field.name]) for field in fields},
         "additionalProperties": False,
     }
     if required := [camel(field.name) for field in fields if field.default is attrs.NOTHING]:
@@ -125,14 +206,18 @@ def _object(cls: type[Any]) -> dict[str, Any]:
     return made
 
 
-def _key(key: str, type: Any) -> dict[str, Any]:
-    return {"description": _KEYS[key], **_of(type)} if key in _KEYS else _of(type)
+def _key(cls: type[Any], key: str, type: Any) -> dict[str, Any]:
+    described = _STEP_KEYS if cls in _OF_STEPS else _KEYS
+    found = {"$ref": "#/$defs/condition"} if type == Expression | None else _of(type)
+    return {"description": described[key], **found} if key in described else found
 
 
 def _of(type: Any) -> dict[str, Any]:
     arguments = get_args(type)
     if type == Action:
         return {"$ref": "#/$defs/Action"}
+    if type == Strategy:
+        return {"anyOf": [_of(inner) for inner in arguments]}
     if NoneType in arguments:
         (given,) = (inner for inner in arguments if inner is not NoneType)
         return _of(given)

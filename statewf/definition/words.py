@@ -16,7 +16,7 @@ from typing import Annotated, Any, TypeAlias
 import attrs
 
 from statewf.definition.places import shown
-from statewf.errors import DefinitionError, Diagnostic
+from statewf.errors import DefinitionError, Diagnostic, ExpressionError
 from statewf.expr import Expression, literal, parse
 from statewf.values.duration import HINT, milliseconds
 from statewf.values.frozen import Object, freeze, freeze_object
@@ -71,11 +71,20 @@ def expression(value: str | bool | float | Expression | None) -> Expression:
         case Expression():
             return value
         case str():
-            return parse(value)
+            return _parsed(value)
         case None | bool() | int() | float():
             return literal(value)
         case _:
             raise wrong_type("a condition as text", value, 'write it in quotes, as in "[1, 2]"')
+
+
+def _parsed(text: str) -> Expression:
+    """The expression that the text says; what it says wrong has a hint, and be it how others look."""
+    try:
+        return parse(text)
+    except ExpressionError as error:
+        usual = "as in inputs.total > 100 && context.kind === 'business'"
+        raise ExpressionError([attrs.evolve(d, hint=d.hint or usual) for d in error.diagnostics]) from None
 
 
 def count(value: int) -> int:
@@ -120,6 +129,16 @@ def plain_text(value: str) -> str:
     return value
 
 
+def identifiers(value: str | Iterable[str]) -> tuple[str, ...]:
+    """Ids, of which one may stand by itself."""
+    return tuple(identifier(item) for item in ((value,) if isinstance(value, str) else value))
+
+
+def texts(value: str | Iterable[str]) -> tuple[str, ...]:
+    """Texts, of which one may stand by itself."""
+    return tuple(plain_text(item) for item in ((value,) if isinstance(value, str) else value))
+
+
 def flag(value: bool) -> bool:
     """A bool, and nothing that is merely like one."""
     if not isinstance(value, bool):
@@ -145,14 +164,18 @@ def one_of(value: object, allowed: tuple[str, ...]) -> Any:
     return value
 
 
-def choice(*allowed: str) -> Any:
-    """An attrs validator: one of these words, or None."""
+def word(*allowed: str) -> Any:
+    """An attrs validator: one of these words."""
 
     def check(_: object, __: attrs.Attribute[Any], value: object) -> None:
-        if value is not None:
-            one_of(value, allowed)
+        one_of(value, allowed)
 
     return check
+
+
+def choice(*allowed: str) -> Any:
+    """An attrs validator: one of these words, or None."""
+    return attrs.validators.optional(word(*allowed))
 
 
 Name: TypeAlias = Annotated[str, identifier]

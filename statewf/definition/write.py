@@ -16,27 +16,27 @@ from typing import Any
 
 import attrs
 
-from statewf.definition.model import Assign, Emit, Function, Invoke, StateMachine, Transition
+from statewf.definition.model import Assign, Definition, Emit, Function, Invoke, StateMachine, Transition, Workflow
 from statewf.definition.words import camel
 from statewf.expr import Expression, literal
 from statewf.expr.syntax import Literal
 from statewf.values.frozen import thaw
 
-_DATA = frozenset({"params", "data", "pricing", "billing", "properties"})  # JSON, kept as it was written
-_FIRST = ("name", "description", "initial_state", "unexpected", "error_handling")
+_DATA = frozenset({"params", "details", "data", "pricing", "billing", "properties"})  # JSON, kept as it was written
+_FIRST = ("id", "name", "type", "description", "initial_state", "unexpected", "error_handling")
 
 
-def to_document(definition: StateMachine) -> dict[str, Any]:
+def to_document(definition: Definition) -> dict[str, Any]:
     """The definition as plain dicts, lists and scalars, in the words of the files."""
     return _fields(definition)
 
 
-def to_json(definition: StateMachine) -> str:
+def to_json(definition: Definition) -> str:
     """The definition as JSON text, for people and programs."""
     return json.dumps(to_document(definition), indent=2, ensure_ascii=False) + "\n"
 
 
-def to_yaml(definition: StateMachine) -> str:
+def to_yaml(definition: Definition) -> str:
     """The definition as YAML text, in block style."""
     return "\n".join(_block(to_document(definition), "")) + "\n"
 
@@ -69,14 +69,21 @@ def _fields(value: Any) -> dict[str, Any]:
     """The attributes that say something, by the keys of the files; the long ones last."""
     named = {field.name: field for field in attrs.fields(type(value)) if field.name != "places"}
     order = [name for name in _FIRST if name in named] + [name for name in named if name not in _FIRST]
-    if isinstance(value, StateMachine):
-        order.append(order.pop(order.index("states")))
+    if isinstance(value, StateMachine | Workflow):
+        last = "states" if isinstance(value, StateMachine) else "steps"
+        order.append(order.pop(order.index(last)))
     written: dict[str, Any] = {}
     for name in order:
         item = getattr(value, name)
         if item != _default(named[name]):
-            written[camel(name)] = thaw(item) if name in _DATA else _plain(item)
+            written[camel(name)] = _written(name, item)
     return written
+
+
+def _written(name: str, item: Any) -> Any:
+    if name == "steps":
+        return [_plain(step) for step in item]  # a list even of one
+    return thaw(item) if name in _DATA else _plain(item)
 
 
 def _default(field: attrs.Attribute[Any]) -> Any:

@@ -1,12 +1,13 @@
 """The colours of a picture, the same in every format: what a node is, and what an instance does there.
 
-Below: `picture`. Above: `mermaid` and `dot`.
+Below: `picture` and `flow`. Above: `mermaid` and `dot`, `flowchart` and `flow_dot`.
 """
 
 from __future__ import annotations
 
 import attrs
 
+from statewf.diagram.flow import Box, Fate
 from statewf.diagram.picture import Node
 
 
@@ -33,6 +34,12 @@ TONES = {
     "activeSuccess": Colours("#16a34a", "#14532d", "#ffffff"),
     "activeFailure": Colours("#dc2626", "#7f1d1d", "#ffffff"),
     "activeCompound": Colours("#eff6ff", "#2563eb", "#1e3a8a"),
+    "choice": Colours("#f5f3ff", "#7c3aed", "#4c1d95"),
+    "outside": Colours("#ecfeff", "#0891b2", "#164e63"),
+    "asked": Colours("#f59e0b", "#b45309", "#451a03"),
+    "skipped": Colours("#f8fafc", "#cbd5e1", "#94a3b8"),
+    "cancelled": Colours("#e2e8f0", "#94a3b8", "#475569"),
+    "undone": Colours("#f3e8ff", "#9333ea", "#581c87"),
 }
 
 
@@ -47,3 +54,28 @@ def tone(node: Node) -> str:
             return "visited"
         case kind:
             return kind
+
+
+_SHAPES = {
+    "human-task": "waiting",
+    "wait": "outside",
+    "event": "outside",
+    "condition": "choice",
+    "parallel": "compound",
+}
+_FATES: dict[Fate, str] = {
+    "ahead": "normal",
+    "running": "active",
+    "asked": "asked",
+    "succeeded": "success",
+    "failed": "failure",
+    "skipped": "skipped",
+    "cancelled": "cancelled",
+    "undone": "undone",
+    "not-undone": "activeFailure",
+}
+
+
+def box_tone(box: Box) -> str:
+    """The key of a step's colours: by what it is, or in the picture of an instance by what became of it."""
+    return _SHAPES.get(box.shape, "normal") if box.fate is None else _FATES[box.fate]

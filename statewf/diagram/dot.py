@@ -27,7 +27,7 @@ _NODES = (
     f'style="rounded,filled", fillcolor="{_PLAIN.fill}", color="{_PLAIN.border}", '
     f'fontname="{FONT}", fontsize=12, fontcolor="{_PLAIN.text}", margin="0.16,0.07", height=0.4'
 )
-_HEAD = (
+HEAD = (
     f'graph [compound=true, nodesep=0.4, ranksep=0.45, pad=0.2, bgcolor="white", fontname="{FONT}", fontsize=12]',
     f"node [shape=box, {_NODES}]",
     f'edge [color="{INK}", arrowsize=0.7, fontname="{FONT}", fontsize={SMALL}, fontcolor="{INK}"]',
@@ -82,11 +82,13 @@ def _html(text: str) -> str:
     return html.escape(text).replace("\\", "\\\\")
 
 
-def _attributes(pairs: Mapping[str, str]) -> str:
+def attributes(pairs: Mapping[str, str]) -> str:
+    """Names and values behind a node or an edge."""
     return f" [{', '.join(f'{key}={value}' for key, value in pairs.items())}]" if pairs else ""
 
 
-def _cluster(name: str) -> str:
+def cluster_id(name: str) -> str:
+    """The id of the box that is drawn for that name."""
     return quoted(f"cluster {name}")
 
 
@@ -113,7 +115,7 @@ def _box(node: Node) -> str:
         drawn["peripheries"] = "2"
     if node.active:
         drawn["penwidth"] = "2.5"
-    return quoted(node.name) + _attributes(drawn)
+    return quoted(node.name) + attributes(drawn)
 
 
 def _painted(node: Node) -> dict[str, str]:
@@ -142,7 +144,7 @@ class _Text:
 
     def lines(self) -> Iterator[str]:
         yield f"digraph {quoted(self.picture.name)} {{"
-        yield from (f"    {line}" for line in _HEAD)
+        yield from (f"    {line}" for line in HEAD)
         yield from self.level(None, self.picture.initial, "    ")
         yield from (f"    {self.edge(edge)}" for edge in self.picture.edges)
         yield "}"
@@ -152,8 +154,8 @@ class _Text:
         if initial is not None:
             head, clip = self.head(initial)
             stroke = _stroke("event", self.picture.by_name[initial].visited)
-            yield f"{indent}{_start(parent)}{_attributes(_START)}"
-            yield f"{indent}{_start(parent)} -> {head}{_attributes(stroke | clip)}"
+            yield f"{indent}{_start(parent)}{attributes(_START)}"
+            yield f"{indent}{_start(parent)} -> {head}{attributes(stroke | clip)}"
         for node in self.picture.inside(parent):
             if node.kind == "compound":
                 yield from self.cluster(node, indent)
@@ -164,11 +166,11 @@ class _Text:
         inner = indent + "    "
         drawn = {"label": heading(node.title, _lines(node)), "labeljust": "l", "margin": "14"}
         drawn |= {"style": '"rounded,filled"', **_painted(node), "penwidth": "2" if node.active else "1"}
-        yield f"{indent}subgraph {_cluster(node.name)} {{"
+        yield f"{indent}subgraph {cluster_id(node.name)} {{"
         yield from (f"{inner}{key}={value}" for key, value in drawn.items())
         yield from self.level(node.name, node.initial, inner)
         if self.picture.inner_edges(node.name):
-            yield inner + _any(node.name) + _attributes(_ANY)
+            yield inner + _any(node.name) + attributes(_ANY)
         yield f"{indent}}}"
 
     def edge(self, edge: Edge) -> str:
@@ -180,16 +182,16 @@ class _Text:
             clip = {"constraint": "false"}  # it leads back: what it begins anew stays above
         rows = [f"  {row}  " for line in edge.lines for row in fold(line.parts)]  # air between text and edge
         drawn = {"label": label(rows)} | _stroke(edge.cause, edge.taken) | cut | clip
-        return f"{tail} -> {head}{_attributes(drawn)}"
+        return f"{tail} -> {head}{attributes(drawn)}"
 
     def head(self, name: str) -> tuple[str, dict[str, str]]:
         """The node at which an edge to this one ends, and where it is cut off."""
         if self.picture.by_name[name].kind == "compound":
-            return _start(name), {"lhead": _cluster(name)}
+            return _start(name), {"lhead": cluster_id(name)}
         return quoted(name), {}
 
     def tail(self, name: str) -> tuple[str, dict[str, str]]:
         """Likewise the node at which an edge from it starts: the last inside, so that it leads on downward."""
         if self.picture.by_name[name].kind == "compound":
-            return quoted(self.picture.last(name)), {"ltail": _cluster(name)}
+            return quoted(self.picture.last(name)), {"ltail": cluster_id(name)}
         return quoted(name), {}

@@ -10,8 +10,8 @@ from typing import assert_never
 
 import attrs
 
-from statewf.machine.events import Cancel, Event, Failed, Fired, Returned, Start
-from statewf.machine.fsm import CANCEL, DONE, ERROR, Machine
+from statewf.machine.events import Cancel, Decided, Event, Failed, Fired, Returned, Start
+from statewf.machine.fsm import CANCEL, DECIDED, DONE, ERROR, Machine
 from statewf.machine.snapshot import Move, Snapshot, Step, region_state
 
 Way = tuple[str, str, str]  # from a local state, by a trigger, to a local state
@@ -75,6 +75,8 @@ def _triggers(step: Step) -> Iterator[str]:
             yield ERROR + flight.calls[event.call].owner
         case Fired():
             yield event.timer
+        case Decided():
+            yield DECIDED
         case Cancel():
             yield CANCEL
         case Start():

@@ -19,6 +19,7 @@ from statewf.machine import fsm
 from statewf.values.duration import spoken
 
 WIDTH = 34  # characters in a row of text: labels are hardly ever wider
+SLACK = 12  # more, if that keeps a long word such as `results["verify-identity"].verified` in one piece
 ROWS = 6  # of one part of a label; who wants to read more reads the definition
 BACKOFF = ".$backoff"
 _WORD = re.compile(r"[^.\-_ ]+[.\-_ ]*|[.\-_ ]+")
@@ -103,6 +104,9 @@ def fold_name(name: str, width: int = WIDTH) -> list[str]:
 
 
 def _rows(part: str, width: int) -> list[str]:
+    longest = max(map(len, part.split()), default=0)
+    if longest <= width + SLACK:
+        width = max(width, longest)
     rows = textwrap.wrap(part, width, subsequent_indent="  ", break_on_hyphens=False)
     return rows if len(rows) <= ROWS else [*rows[: ROWS - 1], f"{rows[ROWS - 1][: width - 2]} …"]
 

@@ -20,7 +20,10 @@ from statewf.diagram.picture import Edge, Node, Picture
 
 WIDTH = 28  # Mermaid breaks wider rows itself, anywhere
 # Characters that end a label or start a comment, HTML or Markdown. `_` and `&` are harmless in `A_B` and `a && b`.
-_UNSAFE = re.compile(r"[\"#:;<>%{}*`~\\$|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=[#\w])")
+# A row that begins like an item of a list would be drawn as the words "Unsupported markdown: list".
+_UNSAFE = re.compile(
+    r"[\"#:;<>%{}*`~\\$|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=[#\w])|^[-+](?=\s)|^\d(?=\d*[.)]\s)"
+)
 
 
 def mermaid(picture: Picture) -> str:
@@ -61,7 +64,7 @@ class _Text:
         name = self.ids[node.name]
         extra = (*node.lines, *((node.status,) if node.status else ()))
         if node.kind != "compound":
-            yield f'{indent}state "{_rows(fold_name(node.title))}" as {name}'
+            yield f'{indent}state "{rows(fold_name(node.title))}" as {name}'
             for line in extra:
                 yield f"{indent}{name} : {_label([line])}"
             return
@@ -89,14 +92,20 @@ class _Text:
             used.setdefault(tone(node), []).append(self.ids[node.name])
         for name in TONES:
             if name in used and name not in ("normal", "compound"):
-                colours = TONES[name]
-                yield f"    classDef {name} fill:{colours.fill},stroke:{colours.border},color:{colours.text}"
-                yield f"    class {','.join(used[name])} {name}"
+                yield from class_lines(name, used[name])
+
+
+def class_lines(name: str, ids: Iterable[str]) -> Iterator[str]:
+    """The colours of that name, and whose they are."""
+    colours = TONES[name]
+    yield f"    classDef {name} fill:{colours.fill},stroke:{colours.border},color:{colours.text}"
+    yield f"    class {','.join(ids)} {name}"
 
 
 def _label(parts: Iterable[str]) -> str:
-    return _rows(fold(parts, WIDTH))
+    return rows(fold(parts, WIDTH))
 
 
-def _rows(rows: Iterable[str]) -> str:
-    return "<br/>".join(map(escaped, rows))
+def rows(texts: Iterable[str]) -> str:
+    """Rows of text in a label."""
+    return "<br/>".join(map(escaped, texts))

@@ -80,12 +80,16 @@ class Edge:
 
 @attrs.frozen(slots=False)
 class Picture:
-    """A machine as a drawing: its name, the node it starts in (if it is one), nodes and edges in document order."""
+    """A machine as a drawing: its name, the node it starts in (if it is one), nodes and edges in document order.
+
+    `whole`: nothing was left out for being too much.
+    """
 
     name: str
     initial: str | None
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
+    whole: bool = True
 
     @cached_property
     def by_name(self) -> dict[str, Node]:

@@ -4,7 +4,8 @@ The written view shows what a person wrote: compound states are boxes, what they
 from the box, and a retry is a loop. The flat view shows the table: every local state with all that leads
 away from it. Neither shows what every state has, `$cancel`, but where an instance took it.
 
-Below: `compiler` (its tree and notes), `machine`, `journey`, `labels`. Above: `draw`.
+Below: `compiler` (its tree and notes), `machine`, `journey`, `labels`; `product`, the flat view of several
+regions. Above: `draw`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from statewf.definition import model
 from statewf.diagram.journey import Journey, journey, local_name
 from statewf.diagram.labels import BACKOFF, Action, action_text, done_when, trigger_text, waits
 from statewf.diagram.picture import Cause, Edge, Kind, Line, Node, Picture
+from statewf.diagram.product import product
 from statewf.expr import Expression
+from statewf.machine.flatten import MOST_STATES
 from statewf.machine.fsm import (
     CANCEL,
     CANCELLED,
@@ -37,14 +40,22 @@ from statewf.machine.snapshot import Snapshot, Step
 
 
 def picture(
-    machine: Machine, *, flat: bool = False, snapshot: Snapshot | None = None, steps: Iterable[Step] = ()
+    machine: Machine,
+    *,
+    flat: bool = False,
+    limit: int = MOST_STATES,
+    snapshot: Snapshot | None = None,
+    steps: Iterable[Step] = (),
 ) -> Picture:
     """The picture of a machine; with a snapshot or steps of an instance, where that is and how it came there.
 
-    A machine that was not compiled from a definition has only a flat view.
+    What was not compiled from a state machine has only flat views: the product of its regions, of at most
+    `limit` configurations, or else a box for each of them.
     """
+    if flat and len(machine.regions) > 1:
+        return product(machine, limit, snapshot, steps)
     notes = machine.notes if isinstance(machine.notes, Notes) else None
-    tree = grow(notes.definition) if notes else None
+    tree = grow(notes.definition) if notes and isinstance(notes.definition, model.StateMachine) else None
     seen = journey(machine, snapshot, steps)
     if flat or notes is None or tree is None:
         return _Flat(machine, tree, seen, _waits(machine)).picture()

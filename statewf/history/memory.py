@@ -1,19 +1,22 @@
 """A store that forgets when it is closed: the contract of every store, for tests and scripts.
 
-It keeps the very values; they are immutable, so nothing has to be copied or encoded.
+It keeps the very values; they are immutable, so nothing has to be copied or encoded. Of the snapshots only
+the last of each instance: many of them would hold on to much that nobody asks for again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from statewf.errors import StoreConflict
 from statewf.history.port import KEPT, Card, Emitted, Entry, KeyRecord, Loaded, MachineRecord
-from statewf.machine.effects import Emit
+from statewf.machine.effects import CloseTask, Emit, OpenTask, Task
 from statewf.machine.events import AnyEvent
-from statewf.machine.record import row
-from statewf.machine.snapshot import Step
+from statewf.machine.record import Trace, row_of, trace
+from statewf.machine.snapshot import Snapshot
+from statewf.values.frozen import Json
 
 
 class Memory:
@@ -24,10 +27,12 @@ class Memory:
         self._current: dict[str, str] = {}
         self._cards: dict[str, Card] = {}
         self._requests: dict[tuple[str, str], str] = {}
-        self._steps: dict[str, list[Step]] = {}
+        self._traces: dict[str, list[Trace]] = {}
+        self._snapshots: dict[str, Snapshot] = {}
         self._keys: dict[tuple[str, str], KeyRecord] = {}
         self._outbox: dict[str, list[Emitted]] = {}
         self._cursors: dict[str, dict[str, int]] = {}  # event -> subscriber -> number
+        self._tasks: dict[str, Task] = {}
         self._emitted = 0
 
     def close(self) -> None:
@@ -46,34 +51,47 @@ class Memory:
 
     def append(self, entries: Sequence[Entry]) -> None:
         seqs: dict[str, int] = {}
-        requests = set(self._requests)
+        requests: set[tuple[str, str]] = set()
         for entry in entries:
             card = entry.card
-            known = seqs.get(card.id, len(self._steps.get(card.id, ())))
+            known = seqs.get(card.id, len(self._traces.get(card.id, ())))
             if card.seq != known + 1:
                 raise StoreConflict(card.id, f"{card.id} was changed by somebody else (at step {known})")
             seqs[card.id] = card.seq
             if card.request_id is not None and card.seq == 1:
-                if (card.name, card.request_id) in requests and not entry.restart:
+                request = card.name, card.request_id
+                if (request in self._requests or request in requests) and not entry.restart:
                     raise StoreConflict(card.id, f"the request id {card.request_id} is taken")
-                requests.add((card.name, card.request_id))
+                requests.add(request)
         for entry in entries:
             self._keep(entry)
 
     def _keep(self, entry: Entry) -> None:
         card, step = entry.card, entry.step
         self._cards[card.id] = card
-        self._steps.setdefault(card.id, []).append(step)
+        self._traces.setdefault(card.id, []).append(trace(step))
+        self._snapshots[card.id] = step.after
         if card.request_id is not None and card.seq == 1:
             self._requests[card.name, card.request_id] = card.id
         if entry.key is not None:
             self._keys[card.id, entry.key.key] = entry.key
-        emits = (effect for effect in step.effects if isinstance(effect, Emit))
-        for nth, emit in enumerate(emits):
-            self._emitted += 1
-            stable = f"{card.id}/{card.seq}/{nth}"
-            told = Emitted(self._emitted, stable, card.id, emit.event, emit.data, step.after.at)
-            self._outbox.setdefault(emit.event, []).append(told)
+        emitted = 0
+        for effect in step.effects:
+            match effect:
+                case Emit(event, data):
+                    self._emit(f"{card.id}/{card.seq}/{emitted}", card.id, event, data, step.after.at)
+                    emitted += 1
+                case OpenTask(task):
+                    self._tasks[task.id] = task
+                case CloseTask(closed):
+                    self._tasks.pop(closed, None)
+                case _:
+                    pass
+
+    def _emit(self, stable: str, instance: str, event: str, data: Json, at: int) -> None:
+        self._emitted += 1
+        told = Emitted(self._emitted, stable, instance, event, data, at)
+        self._outbox.setdefault(event, []).append(told)
 
     def card(self, instance: str) -> Card | None:
         return self._cards.get(instance)
@@ -84,13 +102,13 @@ class Memory:
 
     def load(self, instance: str) -> Loaded | None:
         card = self._cards.get(instance)
-        return None if card is None else Loaded(card, self._steps[instance][-1].after, ())
+        return None if card is None else Loaded(card, self._snapshots[instance], ())
 
     def events(self, instance: str) -> Iterator[AnyEvent]:
-        return (step.event for step in self._steps.get(instance, ()))
+        return (kept.event for kept in self._traces.get(instance, ()))
 
     def rows(self, instance: str, after: int = 0) -> Iterator[dict[str, Any]]:
-        return (row(step) for step in self._steps.get(instance, [])[after:])
+        return (row_of(kept) for kept in self._traces.get(instance, [])[after:])
 
     def key(self, instance: str, key: str) -> KeyRecord | None:
         return self._keys.get((instance, key))
@@ -108,6 +126,11 @@ class Memory:
         dues = (card.due for card in self._cards.values() if card.due is not None and card.due > after)
         return min(dues, default=None)
 
+    def tasks(self, *, instance: str | None = None, assigned_to: Json = None, limit: int = 1_000) -> list[Task]:
+        of = (task for task in self._tasks.values() if instance in (None, task.instance))
+        wanted = (task for task in of if assigned_to is None or task.assigned_to == assigned_to)
+        return list(islice(wanted, limit))
+
     def busy(self) -> list[str]:
         return [card.id for card in self._cards.values() if card.busy]
 
@@ -117,6 +140,9 @@ class Memory:
     def undelivered(self, subscriber: str, event: str, limit: int) -> list[Emitted]:
         told = self._cursors.get(event, {}).get(subscriber, 0)
         return [emitted for emitted in self._outbox.get(event, ()) if emitted.number > told][:limit]
+
+    def tell(self, instance: str, event: str, data: Json, at: int) -> None:
+        self._emit(f"{instance}/told/{self._emitted + 1}", instance, event, data, at)
 
     def delivered(self, subscriber: str, event: str, number: int) -> None:
         self._cursors[event][subscriber] = number

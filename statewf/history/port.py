@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from statewf.machine.effects import Task
 from statewf.machine.events import AnyEvent
 from statewf.machine.record import Receipt
 from statewf.machine.snapshot import Snapshot, Step
@@ -138,6 +139,9 @@ class Store(Protocol):
     def next_due(self, after: int) -> int | None:
         """The earliest deadline later than that."""
 
+    def tasks(self, *, instance: str | None = None, assigned_to: Json = None, limit: int = 1_000) -> list[Task]:
+        """The open tasks, the oldest first; without `assigned_to` those of everybody."""
+
     def busy(self) -> list[str]:
         """Instances with open calls, the oldest first."""
 
@@ -145,6 +149,9 @@ class Store(Protocol):
         """From now on keep that event until this subscriber was told; it starts with what is still kept."""
 
     def undelivered(self, subscriber: str, event: str, limit: int) -> list[Emitted]: ...
+
+    def tell(self, instance: str, event: str, data: Json, at: int) -> None:
+        """Put an event into the outbox that no step emitted. Durable, as an append is."""
 
     def delivered(self, subscriber: str, event: str, number: int) -> None:
         """The subscriber was told everything up to that number."""

@@ -14,17 +14,25 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from statewf.errors import StoreConflict, StoreError
-from statewf.history.codec import decode_event, decode_snapshot, encode_snapshot, encode_step, shown
+from statewf.history.codec import (
+    decode_event,
+    decode_snapshot,
+    decode_task,
+    encode_snapshot,
+    encode_step,
+    encode_task,
+    shown,
+)
 from statewf.history.port import KEPT, Card, Emitted, Entry, KeyRecord, Loaded, MachineRecord
-from statewf.machine.effects import Emit
+from statewf.machine.effects import CloseTask, Emit, OpenTask, Task
 from statewf.machine.events import AnyEvent
 from statewf.machine.record import Receipt
 from statewf.machine.snapshot import Step
 from statewf.values.canonical import compact
-from statewf.values.frozen import Object, freeze
+from statewf.values.frozen import Json, Object, freeze
 
 APPLICATION = 0x53_57_46_31  # "SWF1" in the file's header: this is one of ours
-VERSION = 1
+VERSION = 2
 LEAST = 4_096  # bytes of rows below which a snapshot is not worth writing
 
 SCHEMA = """
@@ -65,12 +73,30 @@ CREATE TABLE subscriber (
     event TEXT NOT NULL, name TEXT NOT NULL, told INTEGER NOT NULL, PRIMARY KEY (event, name)
 ) WITHOUT ROWID;
 """
+TASKS = """
+DELETE FROM snapshot;
+CREATE TABLE task (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, instance TEXT NOT NULL, assigned TEXT NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE INDEX task_instance ON task (instance);
+CREATE INDEX task_assigned ON task (assigned);
+"""
+# What each version of the schema has that the one before it had not. Snapshots of an earlier shape go: every
+# instance can be told from its history.
+ADDED = {2: TASKS}
 
 T = TypeVar("T")
 
 _CARD = "id, machine, name, request_id, inputs, created, updated, seq, state, ended, due, busy"
 _SELECT = f"SELECT {_CARD} FROM instance"  # noqa: S608  # columns only, no input of anybody's
 _INSERT = f"INSERT INTO instance ({_CARD}, weight) VALUES ({'?, ' * 12}0)"  # noqa: S608  # likewise
+
+_EMIT = "INSERT INTO outbox (id, instance, event, data, at) VALUES (?, ?, ?, ?, ?)"
+_TASK = (
+    "INSERT INTO task (id, instance, assigned, body) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (id) DO UPDATE SET assigned = excluded.assigned, body = excluded.body"
+)
 
 
 class Sqlite:
@@ -96,6 +122,8 @@ class Sqlite:
             self._make()
         if (version := self._number("user_version")) > VERSION:
             raise StoreError(f"{self.path} was written by a newer statewf (schema {version}, known is {VERSION})")
+        if version < VERSION:
+            self._upgrade()
         self._to_wal()
         self._db.execute("PRAGMA synchronous = FULL")
 
@@ -114,7 +142,15 @@ class Sqlite:
                 for statement in SCHEMA.split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA application_id = {APPLICATION}")
-                db.execute(f"PRAGMA user_version = {VERSION}")
+                db.execute("PRAGMA user_version = 1")
+
+    def _upgrade(self) -> None:
+        """Add what later versions of the schema have."""
+        with self._transaction() as db:
+            for version in range(self._number("user_version") + 1, VERSION + 1):
+                for statement in ADDED[version].split(";"):
+                    db.execute(statement)
+            db.execute(f"PRAGMA user_version = {VERSION}")
 
     def _to_wal(self) -> None:
         """Switch the file to WAL, once. That does not wait for others who do just the same; a transaction does."""
@@ -200,10 +236,19 @@ class Sqlite:
         if entry.key is not None:
             told = compact(attrs_tuple(entry.key.receipt))
             db.execute("INSERT INTO event_key VALUES (?, ?, ?, ?)", (number, entry.key.key, entry.key.digest, told))
-        emits = [effect for effect in step.effects if isinstance(effect, Emit)]
-        for nth, emit in enumerate(emits):
-            values = (f"{card.id}/{card.seq}/{nth}", card.id, emit.event, compact(emit.data), step.after.at)
-            db.execute("INSERT INTO outbox (id, instance, event, data, at) VALUES (?, ?, ?, ?, ?)", values)
+        emitted = 0
+        for effect in step.effects:
+            match effect:
+                case Emit(event, data):
+                    values = (f"{card.id}/{card.seq}/{emitted}", card.id, event, compact(data), step.after.at)
+                    db.execute(_EMIT, values)
+                    emitted += 1
+                case OpenTask(task):
+                    db.execute(_TASK, (task.id, card.id, compact(task.assigned_to), compact(encode_task(task))))
+                case CloseTask(closed):
+                    db.execute("DELETE FROM task WHERE id = ?", (closed,))
+                case _:
+                    pass
 
     def _begin(self, db: sqlite3.Connection, entry: Entry) -> tuple[int, int]:
         card = entry.card
@@ -308,6 +353,16 @@ class Sqlite:
         found: int | None = self._one("SELECT min(due) FROM instance WHERE due > ?", after)[0]
         return found
 
+    def tasks(self, *, instance: str | None = None, assigned_to: Json = None, limit: int = 1_000) -> list[Task]:
+        query = (
+            "SELECT body FROM task WHERE (? IS NULL OR instance = ?) AND (? IS NULL OR assigned = ?)"
+            " ORDER BY number LIMIT ?"
+        )
+        person = None if assigned_to is None else compact(assigned_to)
+        found = self._all(query, instance, instance, person, person, limit)
+        with self._decoding("the tasks"):
+            return [decode_task(json.loads(body)) for (body,) in found]
+
     def busy(self) -> list[str]:
         return [instance for (instance,) in self._all("SELECT id FROM instance WHERE busy ORDER BY number")]
 
@@ -328,6 +383,11 @@ class Sqlite:
                 Emitted(number, key, of, name, freeze(json.loads(data)), at)
                 for number, key, of, name, data, at in found
             ]
+
+    def tell(self, instance: str, event: str, data: Json, at: int) -> None:
+        with self._transaction() as db:
+            (number,) = db.execute("SELECT coalesce(max(number), 0) + 1 FROM outbox").fetchone()
+            db.execute(_EMIT, (f"{instance}/told/{number}", instance, event, compact(data), at))
 
     def delivered(self, subscriber: str, event: str, number: int) -> None:
         with self._transaction() as db:

@@ -87,6 +87,17 @@ class Fired(NamedTuple):
     at: int = 0
 
 
+class Decided(NamedTuple):
+    """Somebody decided a task: `approved`, `rejected` or any other text; `result` is what else there is to say."""
+
+    task: str
+    decision: str
+    by: str | None = None
+    comments: str | None = None
+    result: Json = None
+    at: int = 0
+
+
 class Cancel(NamedTuple):
     """Somebody wants the instance to end; `now`: without undoing anything."""
 
@@ -94,4 +105,4 @@ class Cancel(NamedTuple):
     now: bool = False
 
 
-AnyEvent: TypeAlias = Event | Start | Returned | Failed | Fired | Cancel
+AnyEvent: TypeAlias = Event | Start | Returned | Failed | Fired | Decided | Cancel

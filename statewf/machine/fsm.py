@@ -9,6 +9,9 @@ A *trigger* is the name of an event, or one of the machine's own, which start wi
     $timeout:S   the timeout of state S came due        $retry:S   the backoff of S is over
     $done:S      the call that S invoked came back      $error:S   ... failed
     $cancel      somebody wants the instance to end
+    $decided     the region's task was decided
+
+Regions pull triggers of each other: `$ready`, `$skip`, ...; `compiler.steps` tells which.
 """
 
 from __future__ import annotations
@@ -24,9 +27,16 @@ from statewf.expr import Expression
 from statewf.machine.effects import Finish
 from statewf.values.frozen import EMPTY, Json, Object
 
+# All regions, in chunks of which a changed copy shares every one but one. A chunk is flat: the states of
+# CHUNK regions one after another. Plain tuples of atoms, because the garbage collector forgets those at
+# first sight and walks everything else again and again: in a history that is kept, half of a step's cost.
+Regions: TypeAlias = tuple[tuple[str | int, ...], ...]
+CHUNK = 64
+
 SEMANTICS = 1  # raised whenever the meaning of `step` changes; part of every machine's digest
 
-CANCEL = "$cancel"
+CANCEL, CANCEL_NOW = "$cancel", "$cancel-now"
+DECIDED = "$decided"
 CANCELLED = "$cancelled"  # the reserved terminal state of a cancelled state machine
 TIMEOUT, RETRY, DONE, ERROR = "$timeout:", "$retry:", "$done:", "$error:"
 
@@ -75,12 +85,16 @@ class Assign:
     values: tuple[tuple[str, Expression], ...]
 
 
+Values: TypeAlias = "tuple[tuple[str, Expression | Values], ...]"  # names, and what each says
+
+
 @attrs.frozen
 class Tell:
-    """Emit an event to subscribers; without `data`, the context."""
+    """Emit an event to subscribers: `data`, or what `values` say; without either, the context."""
 
     event: str
     data: Json = None
+    values: Values = ()
 
 
 @attrs.frozen
@@ -99,7 +113,8 @@ class Do:
 class Open:
     """Call a handler on behalf of state `owner`, after the actions that are queued.
 
-    `step` is what the handler is told of who calls; `slot` tells the call of a compound state from that of the state within it, entered in the same visit.
+    `step` is what the handler is told of who calls; `at_once`: not after the queue. `slot` tells
+    the call of a compound state from that of the state within it, entered in the same visit.
     """
 
     owner: str
@@ -107,6 +122,7 @@ class Open:
     handler: str
     params: Object = EMPTY
     slot: str = ""
+    at_once: bool = False
 
 
 @attrs.frozen
@@ -131,7 +147,158 @@ class Disarm:
     timer: str
 
 
-Op: TypeAlias = Assign | Tell | Do | Open | Close | Arm | Disarm
+# --- what regions do to each other, in machines that have several
+
+
+@attrs.frozen
+class Pull:
+    """Pull a trigger of another region within this macrostep.
+
+    In turn, or `first` (what is decided by it must be known to all others), or `last`: when nothing else is left.
+    """
+
+    region: str
+    trigger: str
+    turn: Literal["next", "first", "last"] = "next"
+
+
+@attrs.frozen
+class Count:
+    """Count a counter of another region down; at zero it is pulled as a trigger."""
+
+    region: str
+    counter: str
+    turn: Literal["next", "last"] = "next"
+
+
+@attrs.frozen
+class Stop:
+    """Recall the call of state `owner`, but wait for its end; pull `otherwise` if none is open."""
+
+    owner: str
+    otherwise: str
+
+
+@attrs.frozen
+class Enter:
+    """Ask for one of the places of region `block`; `$go` is pulled when there is one."""
+
+    block: str
+
+
+@attrs.frozen
+class Leave:
+    """Give the place back; the next in line gets it."""
+
+    block: str
+
+
+@attrs.frozen
+class Keep:
+    """Keep the trigger's data as the region's result; an object also goes into the context.
+
+    Of two results that set the same name the one of the higher `rank` stands, whichever came first.
+    """
+
+    rank: int
+
+
+@attrs.frozen
+class Gather:
+    """Make the region's result of those of its `members`, or of the one that the trigger tells of."""
+
+    how: Literal["condition", "all", "any", "first", "quorum"]
+    members: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Blame:
+    """Keep what went wrong: what the trigger's data says, or that of the step it tells of, or these words."""
+
+    error: str = ""
+    message: str = ""
+
+
+@attrs.frozen
+class Complete:
+    """Put the region on the list of completed steps, or on that of the `failed` ones."""
+
+    failed: bool = False
+
+
+@attrs.frozen
+class Chose:
+    """Note which branch the region takes."""
+
+    branch: str
+
+
+@attrs.frozen
+class Undone:
+    """Note what came of an action that undoes the region's step; without words, the trigger's data tell the error."""
+
+    action: str
+    success: bool
+    message: str = ""
+
+
+@attrs.frozen
+class Ask:
+    """Open a task of the region; `assign_to` is a plain name or says who it is. `due` is its timeout, ms.
+
+    `slot` tells it from other tasks of the same visit.
+    """
+
+    assign_to: Expression | str | None
+    details: Object = EMPTY
+    due: int | None = None
+    slot: str = ""
+
+
+@attrs.frozen
+class Escalate:
+    """Give the region's task to somebody else."""
+
+    to: Expression | str
+
+
+@attrs.frozen
+class Resolve:
+    """Close the region's task as decided. The decision is the region's result, of a `review` what came with it."""
+
+    rank: int
+    review: bool = False
+
+
+@attrs.frozen
+class Withdraw:
+    """Close the region's task, if it is open."""
+
+
+Op: TypeAlias = (
+    Assign
+    | Tell
+    | Do
+    | Open
+    | Close
+    | Arm
+    | Disarm
+    | Pull
+    | Count
+    | Stop
+    | Enter
+    | Leave
+    | Keep
+    | Gather
+    | Blame
+    | Complete
+    | Chose
+    | Undone
+    | Ask
+    | Escalate
+    | Resolve
+    | Withdraw
+)
 
 
 def opens(op: Op, owner: str) -> bool:
@@ -145,12 +312,13 @@ class Transition:
 
     Order: `exit` (old context), the merge of the event's data if `merges`, `actions`, `entry`.
     Without `target` nothing is left or entered. It holds if the attempt is less than `below` (a retry)
-    and `guard` is true. `attempt` says what becomes of the counter; `anew`: whether this is a new visit.
+    and `guard` is true; if it is `faulty`, when the guard cannot be told. `attempt` says what becomes of the counter; `anew`: whether this is a new visit.
     """
 
     trigger: str
     target: str | None = None
     guard: Expression | None = None
+    faulty: bool = False
     below: int | None = None
     merges: bool = True
     attempt: Literal["reset", "keep", "bump"] = "reset"
@@ -199,11 +367,17 @@ class LocalState:
 
 @attrs.frozen
 class Region:
-    """One flat machine; `start` enters its first state."""
+    """One flat machine; `start` enters its first state. One that `rests` is there already, which is no step.
+
+    `counters` say from where each is counted down, `places` how many regions may be within at a time.
+    """
 
     name: str
     start: Transition
     states: Mapping[str, LocalState]
+    rests: bool = False
+    counters: Mapping[str, int] = attrs.field(factory=dict)
+    places: int = 0
 
 
 class Short(NamedTuple):
@@ -247,6 +421,7 @@ class Machine:
     notes: Any = attrs.field(default=None, eq=False, repr=False)
     numbers: Mapping[str, int] = attrs.field(init=False, eq=False, repr=False)
     ranks: Mapping[tuple[str, str], int] = attrs.field(init=False, eq=False, repr=False)
+    nowhere: Regions = attrs.field(init=False, eq=False, repr=False)
     short: Mapping[str, Mapping[str, Short]] = attrs.field(init=False, eq=False, repr=False)
 
     @short.default
@@ -274,10 +449,23 @@ class Machine:
         timers = dict.fromkeys((region.name, op.timer) for region, op in self._ops() if isinstance(op, Arm))
         return {timer: rank for rank, timer in enumerate(timers)}
 
+    @nowhere.default
+    def _nowhere(self) -> Regions:
+        """Every region at rest, before the start."""
+        flat = tuple(
+            part for region in self.regions for part in ((region.start.target or "") if region.rests else "", 1, 0)
+        )
+        return tuple(flat[i : i + 3 * CHUNK] for i in range(0, len(flat), 3 * CHUNK))
+
     @cached_property
     def calm(self) -> Machine:
         """The same without `always` transitions: what is left when they run in a circle."""
         return attrs.evolve(self, eventless=())
+
+    @cached_property
+    def starting(self) -> tuple[int, ...]:
+        """The regions that do something at the start."""
+        return tuple(number for number, region in enumerate(self.regions) if not region.rests)
 
     @cached_property
     def listening(self) -> tuple[int, ...]:
@@ -287,6 +475,10 @@ class Machine:
     def handlers(self) -> tuple[str, ...]:
         """The names of all handlers the machine may call, in document order."""
         return tuple(dict.fromkeys(op.handler for _, op in self._ops() if isinstance(op, Do | Open)))
+
+    def asking(self) -> tuple[str, ...]:
+        """The names of all regions that may open a task, in document order."""
+        return tuple(dict.fromkeys(region.name for region, op in self._ops() if isinstance(op, Ask)))
 
     def _ops(self) -> Iterator[tuple[Region, Op]]:
         for region in self.regions:

@@ -6,18 +6,21 @@ kernel that changes while it lives, and it lives as long as one call of `step`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from operator import is_not
-from typing import assert_never
+from typing import TypeAlias
 
 from statewf.expr import UNDEFINED, Expression, Fault
+from statewf.machine.book import Draft, in_order
 from statewf.machine.effects import ACTION, Call, CancelTimer, Effect, Emit, Finish, Recall, SetTimer
 from statewf.machine.events import AnyEvent, CallId, Event, Failed, Returned
-from statewf.machine.fsm import Arm, Assign, Close, Disarm, Do, Machine, Op, Open, Tell, Transition, opens
+from statewf.machine.fsm import Arm, Assign, Close, Disarm, Do, Machine, Op, Open, Tell, Transition, Values, opens
 from statewf.machine.snapshot import (
     Disposition,
     Flight,
     Note,
+    NoteKind,
     Queued,
     RegionState,
     Rejected,
@@ -27,6 +30,7 @@ from statewf.machine.snapshot import (
     moved,
     region_state,
 )
+from statewf.machine.together import GO, interact, pass_on
 from statewf.values.frozen import EMPTY, NESTING, Json, Object, nesting, settled
 
 MOST_ALWAYS = 1_000  # `always` transitions in a row: more run in a circle, and none is taken
@@ -39,10 +43,33 @@ class Circle(Exception):
     """The `always` transitions of a macrostep do not come to rest."""
 
 
+Signal: TypeAlias = tuple[int, str, str]  # which region, which trigger, and the region that pulls it
+
+
+class Scope(dict[str, object]):
+    """What conditions of a machine with several regions see; what costs the more the longer it runs, when asked."""
+
+    def __init__(self, known: Mapping[str, object], book: Draft) -> None:
+        super().__init__(known)
+        self.book = book
+
+    def __missing__(self, name: str) -> object:
+        match name:
+            case "completedSteps":
+                return in_order(self.book.completed)
+            case "failedSteps":
+                return in_order(self.book.failed)
+            case "compensations":
+                return in_order(self.book.undone)
+            case _:
+                raise KeyError(name)
+
+
 class Macrostep:
     """A snapshot in the making, private to one call of `step`."""
 
     __slots__ = (
+        "_draft",
         "at",
         "before",
         "calls",
@@ -54,6 +81,7 @@ class Macrostep:
         "event",
         "inputs",
         "invoked",
+        "late",
         "machine",
         "notes",
         "opened",
@@ -61,19 +89,30 @@ class Macrostep:
         "queue",
         "raised",
         "regions",
+        "signals",
     )
 
     def __init__(self, machine: Machine, before: Snapshot, event: AnyEvent, at: int) -> None:
         self.machine = machine
         self.before = before
         self.event = event
-        _, _, earlier, self.inputs, self.context, self.regions, flight, self.ended = before
+        _, _, earlier, self.inputs, self.context, self.regions, flight, self.ended, _ = before
+        self._draft: Draft | None = None  # made when regions first tell each other something
         self.deadlines, self.calls, self.invoked, self.queue, self.raised, self.deferred = flight
         self.at = max(at, earlier)  # time never runs backwards within an instance
         self.opened = 0
-        self.effects: tuple[Effect, ...] = ()  # short, mostly empty: cheaper than lists
-        self.path: tuple[str | int, ...] = ()
+        self.effects: list[Effect] = []
+        self.path: list[str | int] = []
         self.notes: tuple[Note, ...] = ()
+        self.signals: deque[Signal] | None = None  # made when a region first pulls a trigger of another
+        self.late: list[Signal] = []
+
+    @property
+    def book(self) -> Draft:
+        """What the regions know of each other, in the writing."""
+        if self._draft is None:
+            self._draft = Draft(self.before.book)
+        return self._draft
 
     # --- transitions
 
@@ -88,14 +127,40 @@ class Macrostep:
                 taken = True
         return taken
 
-    def pull(self, number: int, trigger: str, data: Json, *, retryable: bool = True) -> None:
-        """Give one of the machine's own triggers to a region; without a transition nothing happens."""
+    def pull(self, number: int, trigger: str, data: Json, *, retryable: bool = True) -> bool:
+        """Give one of the machine's own triggers to a region; whether it had a transition for it."""
         here = region_state(self.regions, number)
         candidates = self.machine.regions[number].states[here[0]].on.get(trigger, ())
         if not retryable:
             candidates = tuple(candidate for candidate in candidates if candidate.below is None)
-        if chosen := self.choose(candidates, here, trigger, data):
+        chosen = self.choose(candidates, here, trigger, data)
+        if chosen is not None:
             self.take(number, here, chosen, data)
+        return chosen is not None
+
+    def signal(self, region: str, trigger: str, source: str, turn: str) -> None:
+        """Let a region's trigger be pulled in this macrostep, on account of another region."""
+        if self.signals is None:
+            self.signals = deque()
+        signal = (self.machine.numbers[region], trigger, source)
+        if turn == "next":
+            self.signals.append(signal)
+        elif turn == "first":
+            self.signals.appendleft(signal)
+        else:
+            self.late.append(signal)
+
+    def deliver(self) -> bool:
+        """Pull the next trigger; whether there was one."""
+        if self.ended or not self.signals:
+            if self.ended or not self.late:
+                return False
+            self.signals = deque(self.late)
+            self.late = []
+        number, trigger, source = self.signals.popleft()
+        if not self.pull(number, trigger, Object({"step": source})) and trigger == GO:
+            pass_on(self, source)
+        return True
 
     def choose(
         self, candidates: Sequence[Transition], here: RegionState, trigger: str, data: Json
@@ -103,21 +168,30 @@ class Macrostep:
         for transition in candidates:
             if transition.below is not None and here[1] >= transition.below:
                 continue
-            if transition.guard is None or self.holds(transition.guard, here, trigger, data):
+            guard = transition.guard
+            if guard is None or self.holds(guard, transition.faulty, here, trigger, data):
                 return transition
         return None
 
-    def holds(self, guard: Expression, here: RegionState, trigger: str, data: Json) -> bool:
+    def holds(self, guard: Expression, faulty: bool, here: RegionState, trigger: str, data: Json) -> bool:
+        """Whether a guard holds; if it is to be `faulty`: whether that cannot be told."""
         try:
-            return guard.holds(self.scope(here, trigger, data))
+            return guard.holds(self.scope(here, trigger, data)) and not faulty
         except Fault as fault:
-            self.notes += (Note("fault", f"guard {guard.text}: {fault}"),)
-            return False
+            self.tell("fault", f"guard {guard.text}: {fault}")
+            return faulty
 
-    def scope(self, here: RegionState, trigger: str, data: Json) -> dict[str, object]:
+    def scope(self, here: RegionState, trigger: str, data: Json) -> Mapping[str, object]:
         """What conditions see."""
         event = {"name": trigger, "data": data}
-        return {"inputs": self.inputs, "context": self.context, "event": event, "attempt": here[1]}
+        scope = {"inputs": self.inputs, "context": self.context, "event": event, "attempt": here[1]}
+        if len(self.machine.regions) == 1:
+            return scope
+        known = {"results": self.book.results, "errors": self.book.errors, "instance": self.before.instance}
+        return Scope({**scope, **known}, self.book)
+
+    def tell(self, kind: NoteKind, text: str, event: str = "") -> None:
+        self.notes += (Note(kind, text, event),)
 
     def take(self, number: int, here: RegionState, transition: Transition, data: Json) -> None:
         region = self.machine.regions[number]
@@ -134,13 +208,13 @@ class Macrostep:
         attempt = 1 if transition.attempt == "reset" else attempt + (transition.attempt == "bump")
         there = (target, attempt, visit + transition.anew)
         self.regions = moved(self.regions, number, there)
-        self.path += (region.name, source, target, attempt)
+        self.path += region.name, source, target, attempt
         for op in transition.entry:
             self.perform(op, region.name, there, transition.trigger, data)
         outcome = region.states[target].terminal
         if outcome is not None:
             self.ended = outcome
-            self.effects += (Finish(target, outcome),)
+            self.effects.append(Finish(target, outcome))
 
     def perform(self, op: Op, region: str, where: RegionState, trigger: str, data: Json) -> None:
         _, attempt, visit = where
@@ -151,7 +225,7 @@ class Macrostep:
                     delay = op.delay.after(attempt, f"{self.before.instance}/{region}/{visit}")
                 at = self.at + delay
                 self.deadlines = self.deadlines.set((region, op.timer), at)
-                self.effects += (SetTimer(region, op.timer, at),)
+                self.effects.append(SetTimer(region, op.timer, at))
             case Disarm():
                 self.disarm(region, op.timer)
             case Do():
@@ -160,37 +234,49 @@ class Macrostep:
                 self.queue += (Queued(op, region, key, 1, self.context),)
             case Open():
                 key = f"{self.before.instance}/{region}/{visit}{op.slot}"
-                self.queue += (Queued(op, region, key, attempt, None),)
+                queued = Queued(op, region, key, attempt, None)
+                if op.at_once:
+                    self.open(queued)
+                else:
+                    self.queue += (queued,)
             case Close():
                 self.close(op.owner, region)
             case Tell():
-                told = op.data if op.data is not None else Object(sorted(self.context.items()))
-                self.effects += (Emit(op.event, told),)
+                self.effects.append(Emit(op.event, self.told(op, where, trigger, data)))
             case Assign():
-                self.assign(op, self.scope(where, trigger, data))
+                values = self.values(op.values, self.scope(where, trigger, data))
+                self.context = self.context.update(values)
             case _:
-                assert_never(op)
+                interact(self, op, region, where, trigger, data)
+
+    def told(self, op: Tell, where: RegionState, trigger: str, data: Json) -> Json:
+        if op.values:
+            return Object(self.values(op.values, self.scope(where, trigger, data)))
+        return op.data if op.data is not None else Object(sorted(self.context.items()))
 
     def disarm(self, region: str, timer: str) -> None:
         if (region, timer) in self.deadlines:
             self.deadlines = self.deadlines.delete((region, timer))
-            self.effects += (CancelTimer(region, timer),)
+            self.effects.append(CancelTimer(region, timer))
 
-    def assign(self, op: Assign, scope: dict[str, object]) -> None:
+    def values(self, wanted: Values, scope: Mapping[str, object]) -> dict[str, Json]:
+        """What these expressions say, but for those that cannot be told."""
         values: dict[str, Json] = {}
-        for key, expression in op.values:
+        for key, expression in wanted:
+            if isinstance(expression, tuple):
+                values[key] = Object(self.values(expression, scope))
+                continue
             try:
                 value = expression.evaluate(scope)
             except Fault as fault:
-                self.notes += (Note("fault", f"assign {key} = {expression.text}: {fault}"),)
+                self.tell("fault", f"assign {key} = {expression.text}: {fault}")
                 continue
             value = None if value is UNDEFINED else settled(value)
             if nesting(value) < NESTING:  # the context is one level more
                 values[key] = value
             else:
-                told = f"assign {key} = {expression.text}: nested deeper than {NESTING} levels"
-                self.notes += (Note("fault", told),)
-        self.context = self.context.update(values)
+                self.tell("fault", f"assign {key} = {expression.text}: nested deeper than {NESTING} levels")
+        return values
 
     # --- calls
 
@@ -199,7 +285,7 @@ class Macrostep:
         if call := self.invoked.get((region, owner)):
             self.calls = self.calls.delete(call)
             self.invoked = self.invoked.delete((region, owner))
-            self.effects += (Recall(call),)
+            self.effects.append(Recall(call))
         elif self.queue:
             self.queue = tuple(q for q in self.queue if not (q.region == region and opens(q.op, owner)))
 
@@ -207,20 +293,27 @@ class Macrostep:
         """Open what is queued: the calls of `invoke` at once, actions one at a time."""
         while self.queue and self.queue[0].call is None and ("", BACKOFF) not in self.deadlines:
             queued = self.queue[0]
-            op = queued.op
-            number = CallId(self.before.seq + 1, self.opened)
-            owner = op.owner if isinstance(op, Open) else ACTION
-            context = self.context if queued.context is None else queued.context
-            of = (queued.region, owner, op.step, op.handler, op.params)
-            call = Call(number, *of, queued.attempt, queued.key, context)
-            self.opened += 1
-            self.calls = self.calls.set(number, call)
-            self.effects += (call,)
-            if isinstance(op, Open):
-                self.invoked = self.invoked.set((queued.region, owner), number)
+            number = self.open(queued)
+            if isinstance(queued.op, Open):
                 self.queue = self.queue[1:]
             else:
                 self.queue = (queued._replace(call=number), *self.queue[1:])
+
+    def open(self, queued: Queued) -> CallId:
+        """Make the call of an action or an `invoke`."""
+        op = queued.op
+        number = CallId(self.before.seq + 1, self.opened)
+        owner = op.owner if isinstance(op, Open) else ACTION
+        context = self.context if queued.context is None else queued.context
+        of = (queued.region, owner, op.step, op.handler, op.params)
+        results = self.before.book.results if self._draft is None else self._draft.results
+        call = Call(number, *of, queued.attempt, queued.key, context, results)
+        self.opened += 1
+        self.calls = self.calls.set(number, call)
+        self.effects.append(call)
+        if isinstance(op, Open):
+            self.invoked = self.invoked.set((queued.region, owner), number)
+        return number
 
     def finish_action(self, event: Returned | Failed) -> None:
         """The running action was answered: try it again, or make room for the next."""
@@ -236,7 +329,7 @@ class Macrostep:
             at = self.at + op.delay.after(head.attempt, head.key)
             if at > self.at:
                 self.deadlines = self.deadlines.set(("", BACKOFF), at)
-                self.effects += (SetTimer("", BACKOFF, at),)
+                self.effects.append(SetTimer("", BACKOFF, at))
         else:
             self.queue = self.queue[1:]
             self.notes += (Note("action-failed", f"{op.handler}: {event.error}: {event.message}"),)
@@ -251,7 +344,7 @@ class Macrostep:
         self.notes += (Note("recalled", f"{head.op.handler}: its state was left"),)
         if head.call is not None:
             self.calls = self.calls.delete(head.call)
-            self.effects += (Recall(head.call),)
+            self.effects.append(Recall(head.call))
         else:
             self.disarm("", BACKOFF)
 
@@ -261,6 +354,8 @@ class Macrostep:
         offered = -1 if self.before.flight.queue else 0  # how much of the path the deferred events have seen
         circling = 0
         while True:
+            if self.deliver():
+                continue
             if self.machine.eventless and self.always():
                 circling += 1
                 if circling > MOST_ALWAYS:
@@ -311,15 +406,19 @@ class Macrostep:
     # --- the end of the macrostep
 
     def done(self, disposition: Disposition) -> Step:
-        instance, seq, *_, flight, _ = before = self.before
+        instance, seq, *_, flight, _, book = before = self.before
         now = (self.deadlines, self.calls, self.invoked, self.queue, self.raised, self.deferred)
         if any(map(is_not, flight, now)):
             flight = _new(Flight, now)
+        if self._draft is not None:
+            book = self._draft.book()
         after = _new(
             Snapshot,
-            (instance, seq + 1, self.at, self.inputs, self.context, self.regions, flight, self.ended),
+            (instance, seq + 1, self.at, self.inputs, self.context, self.regions, flight, self.ended, book),
         )
-        made: Step = _new(Step, (before, self.event, after, self.effects, self.path, disposition, self.notes))
+        made: Step = _new(
+            Step, (before, self.event, after, tuple(self.effects), tuple(self.path), disposition, self.notes)
+        )
         return made
 
     def refuse(self, reason: str, message: str) -> Rejected:

@@ -5,16 +5,30 @@ Stands beside `step` and above `snapshot`; stores, simulators and the command li
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
 
 import attrs
 
-from statewf.machine.effects import Emit
-from statewf.machine.events import AnyEvent, Cancel, Event, Failed, Fired, Returned, Start
+from statewf.machine.book import in_order
+from statewf.machine.effects import Emit, Task
+from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Fired, Returned, Start
 from statewf.machine.fsm import Machine
-from statewf.machine.snapshot import Disposition, Note, Rejected, Snapshot, Step, allowed, region_state
+from statewf.machine.snapshot import (
+    Disposition,
+    Note,
+    Rejected,
+    Snapshot,
+    Step,
+    active,
+    allowed,
+    moves,
+    region_state,
+)
 from statewf.values.frozen import Json, Object
+
+TURN = ".$"  # what is behind it in the name of a state is a turn of that state
+PARTS = 3  # of a region's state, flat
 
 
 @attrs.frozen
@@ -44,7 +58,67 @@ def receipt(machine: Machine, step: Step) -> Receipt:
 
 def state_of(snapshot: Snapshot) -> str:
     """The local state of the first region: the state of a state machine, or of a workflow as a whole."""
-    return region_state(snapshot.regions, 0)[0]
+    return _plain(region_state(snapshot.regions, 0)[0], _of_steps(snapshot))
+
+
+def _plain(state: str, of_steps: bool) -> str:
+    """A state as people know it: in a workflow, the turns that a state takes are no business of theirs."""
+    return state.partition(TURN)[0] if of_steps else state
+
+
+def _of_steps(snapshot: Snapshot) -> bool:
+    return len(snapshot.regions[0]) > PARTS
+
+
+def steps_of(machine: Machine, snapshot: Snapshot) -> Iterator[tuple[str, str, int]]:
+    """The steps of a workflow, each with its state and attempt, in document order."""
+    for number, region in enumerate(machine.regions[1:], 1):
+        state, attempt, _ = region_state(snapshot.regions, number)
+        yield region.name, state.partition(TURN)[0], attempt
+
+
+def tasks_of(machine: Machine, snapshot: Snapshot) -> tuple[Task, ...]:
+    """The open tasks of a workflow, in document order."""
+    return tuple(sorted(snapshot.book.tasks.values(), key=lambda task: machine.numbers[task.step]))
+
+
+AT_REST = ("waiting", "succeeded", "failed", "skipped", "cancelled", "compensated", "compensation-failed")
+
+
+def busy_regions(machine: Machine, snapshot: Snapshot) -> tuple[str, ...]:
+    """The steps of a workflow that something happens in now, in document order."""
+    names = (region.name for region in machine.regions[1:])
+    states = active(snapshot)[1:]
+    return tuple(name for name, state in zip(names, states, strict=True) if state.partition(TURN)[0] not in AT_REST)
+
+
+def status(machine: Machine, snapshot: Snapshot) -> tuple[str, Object]:
+    """The event that tells who asks for an instance again how it is: what it came to, or where it is."""
+    instance = Object({"requestId": snapshot.instance})
+    if snapshot.ended == "success" and len(machine.regions) > 1:
+        return "ServiceResult.deliver", Object({**instance, "outputs": delivered(snapshot), "cached": True})
+    current = busy_regions(machine, snapshot)
+    state = state_of(snapshot)
+    where = {"currentStep": current[0] if current else None, "currentSteps": current, "state": state}
+    return "ServiceProgress.status", Object({**instance, "status": state if snapshot.ended else "running", **where})
+
+
+def delivered(snapshot: Snapshot) -> Object:
+    """What a workflow delivers."""
+    book = snapshot.book
+    return Object(
+        {
+            "success": succeeded(snapshot),
+            "results": Object(sorted(book.results.items())),
+            "completedSteps": in_order(book.completed),
+            "failedSteps": in_order(book.failed),
+        }
+    )
+
+
+def succeeded(snapshot: Snapshot) -> bool:
+    """Whether it ended well, and none of the outermost steps failed."""
+    return snapshot.ended == "success" and not snapshot.book.failed
 
 
 def event_name(event: AnyEvent) -> str:
@@ -60,6 +134,8 @@ def event_name(event: AnyEvent) -> str:
             return "$failed"
         case Fired():
             return event.timer
+        case Decided():
+            return "$decided"
         case Cancel():
             return "$cancel"
 
@@ -77,8 +153,35 @@ def event_data(event: AnyEvent) -> Json:
             return Object({"error": event.error, "message": event.message})
         case Fired():
             return None
+        case Decided(task, decision, by, comments, result):
+            told = {"task": task, "decision": decision, "by": by, "comments": comments, "result": result}
+            return Object({name: value for name, value in told.items() if value is not None})
         case Cancel():
             return Object({"now": event.now})
+
+
+class Trace(NamedTuple):
+    """What a history keeps of a step: all but the snapshots, which the events make again.
+
+    `handler` is whose reply the event is, `of_steps` whether it is a workflow's.
+    """
+
+    seq: int
+    at: int
+    event: AnyEvent
+    path: tuple[str | int, ...]
+    disposition: Disposition
+    notes: tuple[Note, ...]
+    handler: str | None
+    of_steps: bool
+
+
+def trace(step: Step) -> Trace:
+    """The trace that a step leaves."""
+    event = step.event
+    handler = step.before.flight.calls[event.call].handler if isinstance(event, Returned | Failed) else None
+    told = (step.after.seq, step.after.at, event, step.path, step.disposition, step.notes)
+    return Trace(*told, handler, _of_steps(step.after))
 
 
 def row(step: Step) -> dict[str, Any]:
@@ -86,23 +189,34 @@ def row(step: Step) -> dict[str, Any]:
 
     A reply also names its `handler`; `disposition` and `notes` are there only when there is something to say.
     """
+    return row_of(trace(step))
+
+
+def row_of(trace: Trace) -> dict[str, Any]:
+    """The row that a trace tells."""
     shown: dict[str, Any] = {
-        "seq": step.after.seq,
-        "at": step.after.at,
-        "event": event_name(step.event),
-        "data": event_data(step.event),
-        "changes": [
-            {"region": move.region, "from": move.source or None, "to": move.target, "attempt": move.attempt}
-            for move in step.moves
-        ],
+        "seq": trace.seq,
+        "at": trace.at,
+        "event": event_name(trace.event),
+        "data": event_data(trace.event),
+        "changes": _changes(trace),
     }
-    if isinstance(step.event, Returned | Failed):
-        shown["handler"] = step.before.flight.calls[step.event.call].handler
-    if step.disposition != "accepted":
-        shown["disposition"] = step.disposition
-    if step.notes:
-        shown["notes"] = [told(note) for note in step.notes]
+    if trace.handler is not None:
+        shown["handler"] = trace.handler
+    if trace.disposition != "accepted":
+        shown["disposition"] = trace.disposition
+    if trace.notes:
+        shown["notes"] = [told(note) for note in trace.notes]
     return shown
+
+
+def _changes(trace: Trace) -> list[dict[str, Any]]:
+    changes = []
+    for region, source, target, attempt in moves(trace.path):
+        before, after = _plain(source, trace.of_steps), _plain(target, trace.of_steps)
+        if before != after or source == target:
+            changes.append({"region": region, "from": before or None, "to": after, "attempt": attempt})
+    return changes
 
 
 def told(note: Note) -> str:
@@ -117,17 +231,18 @@ def outputs(steps: Sequence[Step], rejected: Sequence[str] = ()) -> dict[str, An
     `elapsed` (ms) runs from the start to the end, or to the last step.
     """
     after = steps[-1].after
+    book = after.book
     ended = next((step.after.at for step in steps if step.after.ended), after.at)
     return {
         "instance": after.instance,
         "state": state_of(after),
-        "success": after.ended == "success",
-        "results": {},
+        "success": succeeded(after),
+        "results": dict(sorted(book.results.items())),
         "context": {key: after.context[key] for key in sorted(after.context)},
-        "completedSteps": [],
-        "failedSteps": [],
-        "compensations": [],
-        "path": [],
+        "completedSteps": in_order(book.completed),
+        "failedSteps": in_order(book.failed),
+        "compensations": in_order(book.undone),
+        "path": in_order(book.path),
         "emitted": [
             {"event": effect.event, "data": effect.data, "at": step.after.at}
             for step in steps

@@ -16,7 +16,7 @@ _new = tuple.__new__  # half the price of a named tuple's own constructor
 
 def short_cut(machine: Machine, before: Snapshot, event: Event) -> Step | None:
     """The step of a plain transition, where nothing else is enabled by it; else None."""
-    instance, seq, earlier, inputs, context, regions, flight, _ = before
+    instance, seq, earlier, inputs, context, regions, flight, _, book = before
     _, _, _, queue, raised, deferred = flight
     if queue or raised or deferred or not (machine.short and seq):
         return None
@@ -33,7 +33,7 @@ def short_cut(machine: Machine, before: Snapshot, event: Event) -> Step | None:
         flight, wound = _wind(str(path[0]), timed, flight, at)
         told = (*wound, *effects)
     there = ((target, 1, visit + 1),)  # type: ignore[operator]  # and the last a number
-    after = _new(Snapshot, (instance, seq + 1, at, inputs, context, there, flight, ended))
+    after = _new(Snapshot, (instance, seq + 1, at, inputs, context, there, flight, ended, book))
     made: Step = _new(Step, (before, event, after, told, path, "accepted", ()))
     return made
 

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from statewf.machine.book import BLANK, Book
 from statewf.machine.effects import Call, Effect
 from statewf.machine.events import AnyEvent, CallId, Event
-from statewf.machine.fsm import Do, Machine, Open
+from statewf.machine.fsm import CHUNK, Do, Machine, Open, Regions
 from statewf.values.frozen import EMPTY, Json, Map, Object
 
 # Where one region is: (state, attempt, visit). `attempt` counts entries by retry, `visit` entries anew.
 RegionState: TypeAlias = tuple[str, int, int]
-
-# All regions, in chunks of which a changed copy shares every one but one. A chunk is flat: the states of
-# CHUNK regions one after another. Plain tuples of atoms, because the garbage collector forgets those at
-# first sight and walks everything else again and again: in a history that is kept, half of a step's cost.
-Regions: TypeAlias = tuple[tuple[str | int, ...], ...]
-CHUNK = 64
 
 
 class Move(NamedTuple):
@@ -59,7 +54,10 @@ class Flight(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """One instance. `seq` counts its steps, `at` is the time of the last, `ended` the outcome if any."""
+    """One instance. `seq` counts its steps, `at` is the time of the last, `ended` the outcome if any.
+
+    `book` is what its regions know of each other; empty where there is one region.
+    """
 
     instance: str
     seq: int
@@ -69,6 +67,7 @@ class Snapshot(NamedTuple):
     regions: Regions
     flight: Flight
     ended: str
+    book: Book
 
 
 _NONE: Map[Any, Any] = Map()
@@ -77,15 +76,23 @@ IDLE = Flight(_NONE, _NONE, _NONE, (), (), ())
 Disposition: TypeAlias = Literal["accepted", "deferred", "ignored"]
 
 
+NoteKind: TypeAlias = Literal["fault", "action-failed", "refused", "recalled", "livelock", "taken"]
+
+
 class Note(NamedTuple):
     """Something worth telling besides the moves: a faulting guard, a failed action, an event of an earlier row.
 
     `event` is the name of an answer that was refused, or of the earlier event that was taken.
     """
 
-    kind: Literal["fault", "action-failed", "refused", "recalled", "livelock", "taken"]
+    kind: NoteKind
     text: str
     event: str = ""
+
+
+def moves(path: tuple[str | int, ...]) -> tuple[Move, ...]:
+    """The moves of a path."""
+    return tuple(Move(*path[i : i + 4]) for i in range(0, len(path), 4))  # type: ignore[arg-type]
 
 
 class Step(NamedTuple):
@@ -105,7 +112,7 @@ class Step(NamedTuple):
     @property
     def moves(self) -> tuple[Move, ...]:
         """Which region entered which state, in order."""
-        return tuple(Move(*self.path[i : i + 4]) for i in range(0, len(self.path), 4))  # type: ignore[arg-type]
+        return moves(self.path)
 
 
 class Rejected(NamedTuple):
@@ -125,10 +132,8 @@ class Rejected(NamedTuple):
 
 
 def blank(machine: Machine, instance: str) -> Snapshot:
-    """Before the start: every region is nowhere."""
-    nowhere = ("", 1, 0) * len(machine.regions)
-    regions = tuple(nowhere[i : i + 3 * CHUNK] for i in range(0, len(nowhere), 3 * CHUNK))
-    return Snapshot(instance, 0, 0, EMPTY, _NONE, regions, IDLE, "")
+    """Before the start: every region is nowhere, or at rest."""
+    return Snapshot(instance, 0, 0, EMPTY, _NONE, machine.nowhere, IDLE, "", BLANK)
 
 
 def fits(machine: Machine, snapshot: Snapshot) -> bool:

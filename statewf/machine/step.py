@@ -22,8 +22,8 @@ from __future__ import annotations
 from typing import assert_never
 
 from statewf.machine.effects import ACTION
-from statewf.machine.events import AnyEvent, Cancel, Event, Failed, Fired, Returned, Start
-from statewf.machine.fsm import CANCEL, DONE, ERROR, Machine
+from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Fired, Returned, Start
+from statewf.machine.fsm import CANCEL, CANCEL_NOW, DECIDED, DONE, ERROR, Machine
 from statewf.machine.macrostep import BACKOFF, MOST_ALWAYS, Circle, Macrostep
 from statewf.machine.short import short_cut
 from statewf.machine.snapshot import Note, Rejected, Snapshot, Step, allowed, blank, region_state
@@ -59,6 +59,8 @@ def _step(machine: Machine, snapshot: Snapshot, event: AnyEvent) -> Step | Rejec
             return _answer(machine, snapshot, event)
         case Fired():
             return _fire(machine, snapshot, event)
+        case Decided():
+            return _decide(machine, snapshot, event)
         case Cancel():
             return _cancel(machine, snapshot, event)
         case Start():
@@ -73,8 +75,8 @@ def _begin(machine: Machine, before: Snapshot, event: Start) -> Step | Rejected:
     run = Macrostep(machine, before, event, event.at)
     run.inputs = event.inputs
     run.context = Map(event.inputs)
-    for number, region in enumerate(machine.regions):
-        run.take(number, region_state(before.regions, number), region.start, EMPTY)
+    for number in machine.starting:
+        run.take(number, region_state(before.regions, number), machine.regions[number].start, EMPTY)
     return run.settle()
 
 
@@ -92,7 +94,7 @@ def _receive(machine: Machine, before: Snapshot, event: Event) -> Step | Rejecte
     return _unexpected(run, event)
 
 
-def _not_running(before: Snapshot, event: Event | Cancel) -> Rejected | None:
+def _not_running(before: Snapshot, event: Event | Decided | Cancel) -> Rejected | None:
     if before.ended:
         return Rejected(event, "terminal", "the instance has ended")
     return None if before.seq else Rejected(event, "unstarted", "the instance was not started")
@@ -134,6 +136,8 @@ def _answer(machine: Machine, before: Snapshot, event: Returned | Failed) -> Ste
         run.pull(machine.numbers[call.region], DONE + call.owner, event.result)
     else:
         run.raised = (*run.raised, event.answer)
+        if len(machine.regions) > 1:  # a step is over when its handler answers, be it with an event
+            run.pull(machine.numbers[call.region], DONE + call.owner, event.answer.data)
     return run.settle()
 
 
@@ -154,7 +158,21 @@ def _cancel(machine: Machine, before: Snapshot, event: Cancel) -> Step | Rejecte
     if refusal := _not_running(before, event):
         return refusal
     run = Macrostep(machine, before, event, event.at)
-    for number in range(len(machine.regions)):
-        run.pull(number, CANCEL, EMPTY)
+    if not ((event.now and run.pull(0, CANCEL_NOW, EMPTY)) or run.pull(0, CANCEL, EMPTY)):
+        return run.refuse("unexpected", "it is about to end already")
     run.abandon_action()
+    return run.settle()
+
+
+def _decide(machine: Machine, before: Snapshot, event: Decided) -> Step | Rejected:
+    if refusal := _not_running(before, event):
+        return refusal
+    region = event.task.removeprefix(f"{before.instance}/").partition("/")[0]
+    task = before.book.tasks.get(region)
+    if task is None or task.id != event.task:
+        return Rejected(event, "stale", "the task is not open: it was decided, or nobody waits for it any more")
+    run = Macrostep(machine, before, event, event.at)
+    told = {"decision": event.decision, "by": event.by, "comments": event.comments, "result": event.result}
+    if not run.pull(machine.numbers[task.step], DECIDED, Object({**told, "at": run.at})):
+        return run.refuse("guard", f"{event.decision} is no decision that this task can have")
     return run.settle()

@@ -8,8 +8,8 @@ from typing import Any
 import attrs
 
 from statewf.errors import DataError, NonRetryable
-from statewf.machine.effects import Call
-from statewf.machine.events import Event, Failed, Returned
+from statewf.machine.effects import NOTHING, Call
+from statewf.machine.events import CallId, Event, Failed, Returned
 from statewf.machine.snapshot import Snapshot
 from statewf.values.frozen import Json, Map, Object, freeze
 
@@ -27,17 +27,22 @@ class Work:
     handler: str
     params: Object
     inputs: Object
-    results: Object
     attempt: int
     step: str
     instance: str
     key: str
     _context: Map[str, Json]
+    _results: Map[str, Json] = NOTHING
 
     @cached_property
     def context(self) -> Object:
         """The context at the time of the call; made when it is asked for, because it may be large."""
         return Object(sorted(self._context.items()))
+
+    @cached_property
+    def results(self) -> Object:
+        """What the steps before have found, by their ids; likewise."""
+        return Object(sorted(self._results.items()))
 
 
 def work(snapshot: Snapshot, call: Call) -> Work:
@@ -46,12 +51,12 @@ def work(snapshot: Snapshot, call: Call) -> Work:
         handler=call.handler,
         params=call.params,
         inputs=snapshot.inputs,
-        results=Object(),
         attempt=call.attempt,
         step=call.step,
         instance=snapshot.instance,
         key=call.key,
         context=call.context,
+        results=call.results,
     )
 
 
@@ -72,6 +77,11 @@ def failed(call: Call, error: BaseException, at: int) -> Failed:
     """The reply of a handler that raised, in words that can be kept, whatever it raised."""
     name, message = _bounded(type(error).__name__), _bounded(_shown(error))
     return Failed(call.id, name, message, at, not isinstance(error, NonRetryable))
+
+
+def cancelled(call: CallId, at: int) -> Failed:
+    """The reply of a handler that was stopped before it was done."""
+    return Failed(call, "Cancelled", "it was stopped", at)
 
 
 def _shown(error: BaseException) -> str:

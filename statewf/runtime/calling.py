@@ -39,6 +39,14 @@ class Threaded:
         with suppress(RuntimeError):  # the event loop is gone, and with it everybody who waited
             anyio.from_thread.run_sync(self.ended.set, token=self._token)
 
+    @property
+    def outcome(self) -> tuple[Any, BaseException | None] | None:
+        """What it returned or raised. None if that is something to be awaited, which nobody will."""
+        if inspect.iscoroutine(self._value):
+            self._value.close()
+            return None
+        return self._value, self.error
+
     async def result(self) -> Any:
         """What the function returned or raised. Cancelling this gives the thread up; it runs on."""
         await self.ended.wait()
@@ -74,6 +82,13 @@ class Calling:
                 raise
             return None, error
 
+    async def late(self) -> tuple[Any, BaseException | None] | None:
+        """What came of it after all, when it was cancelled: a plain function ends in its own time."""
+        if self.thread is None:
+            return None
+        await self.thread.ended.wait()
+        return self.thread.outcome
+
     def release(self) -> None:
         """Give the place back."""
         if self._holds and self.places is not None:
@@ -81,7 +96,6 @@ class Calling:
         self._holds = False
 
     async def _value(self) -> Any:
-        await anyio.lowlevel.checkpoint()  # who was cancelled before does not begin
         if inspect.iscoroutinefunction(self.function):
             return await self.function(self.argument)
         if self.places is not None:

@@ -26,25 +26,29 @@ from statewf.errors import (
     KeyConflict,
     RequestConflict,
     StatewfError,
+    StoreConflict,
     StoreError,
+    UnknownInstance,
+    UnknownTask,
 )
 from statewf.history import Card, Sqlite, Store
-from statewf.machine.effects import Call, Emit, Recall, SetTimer
-from statewf.machine.events import Cancel, Event, Failed, Returned
+from statewf.machine.effects import Call, Emit, Recall, SetTimer, Task
+from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Returned
 from statewf.machine.fsm import Machine
-from statewf.machine.record import Receipt, event_name, receipt
-from statewf.machine.snapshot import Rejected, Snapshot, Step, blank
+from statewf.machine.record import Receipt, event_name, receipt, status
+from statewf.machine.snapshot import Rejected, Snapshot, Step, region_state
 from statewf.machine.step import start
+from statewf.runtime.audience import Audience
 from statewf.runtime.handlers import Handlers, missing
 from statewf.runtime.instance import Instance, Outcome, outcome
 from statewf.runtime.ledger import Ledger, Pending
-from statewf.runtime.live import Live, Lives, replayed
+from statewf.runtime.live import Live, Lives
 from statewf.runtime.machines import Machines
-from statewf.runtime.outbox import Listener, Subscription, sweep
-from statewf.runtime.perform import Performer, performing
+from statewf.runtime.outbox import Listener, sweep
+from statewf.runtime.perform import Performer, Tally, performing
 from statewf.runtime.timers import Timers
 from statewf.values.canonical import digest
-from statewf.values.frozen import freeze_object, plain_text
+from statewf.values.frozen import freeze, freeze_object, plain_text
 
 log = logging.getLogger("statewf.executor")
 
@@ -79,7 +83,7 @@ class Executor:
         self._clock = clock
         self._threads = threads
         self._observe = observe
-        self._subscriptions: list[Subscription] = []
+        self._audience = Audience()
         self._stack: AsyncExitStack | None = None
 
     # --- opening and closing
@@ -93,7 +97,7 @@ class Executor:
             self.store.purge(self._clock())
             self._machines = Machines(self.store)
             self._lives = Lives(self.store, self._machines.get)
-            self._ledger = Ledger(self.store, self._perform)
+            self._ledger = Ledger(self.store, self._perform, self._lost)
             self._timers = Timers(self.store, self._clock, self._fire)
             self._group: TaskGroup = await stack.enter_async_context(anyio.create_task_group())
             self._performer: Performer | None = None
@@ -104,8 +108,7 @@ class Executor:
             self._group.start_soon(self._ledger.run)
             self._group.start_soon(self._timers.run)
             self._group.start_soon(sweep, self.store, self._clock)
-            for subscription in self._subscriptions:
-                self._group.start_soon(subscription.run, self.store)
+            self._audience.open(self._group, self.store)
             self._stack = stack.pop_all()
         return self
 
@@ -120,8 +123,9 @@ class Executor:
         assert self._stack is not None
         stack, self._stack = self._stack, None
         self._ledger.close()
+        self._group.cancel_scope.cancel()  # before who waits is woken: of our own tasks none is to complain
         self._lives.close()
-        self._group.cancel_scope.cancel()
+        self._audience.close()
         try:
             await stack.__aexit__(kind, error, trace)
         except BaseExceptionGroup as group:
@@ -165,8 +169,8 @@ class Executor:
     ) -> Instance:
         """Start an instance of the machine deployed under `name`.
 
-        With a `request_id` that was used before it is the same instance, finished or not; `restart`
-        starts a successor of one that ended in failure. Raises UnknownMachine, RequestConflict when the
+        With a `request_id` that was used before it is the same instance, finished or not, and subscribers are
+        told how it is (`ServiceProgress.status`) or what it came to (`ServiceResult.deliver`); `restart` starts a successor of one that ended in failure. Raises UnknownMachine, RequestConflict when the
         inputs differ, DataError when they are no JSON object.
         """
         lives = self._opened()
@@ -182,6 +186,7 @@ class Executor:
             if known.inputs != frozen:
                 raise RequestConflict(f"{request_id} was requested before with other inputs ({known.id})")
             if not (restart and known.ended == "failure"):
+                self._tell_again(known.id)
                 return Instance(self, known.id)
         first = start(machine, frozen, instance=f"{_slug(name)}-{secrets.token_hex(6)}", at=self._clock())
         at, instance = first.after.at, first.after.instance
@@ -189,6 +194,12 @@ class Executor:
         live = lives.enter(Live(machine, card, first.before, first.before))
         await self._ledger.queue(live, first, restart=known is not None).kept()
         return Instance(self, instance)
+
+    def _tell_again(self, instance: str) -> None:
+        live = self._lives.get(instance)
+        event, data = status(live.machine, live.kept)
+        self.store.tell(instance, event, data, self._clock())
+        self._audience.notify(event)
 
     async def get(self, instance: str) -> Instance:
         """The handle of an instance. Raises UnknownInstance."""
@@ -249,6 +260,37 @@ class Executor:
             self._ledger.catch_up(live, at)
             return await self._told(live, self._ledger.take(live, Cancel(at, now)))
 
+    # --- tasks
+
+    def tasks(self, *, instance: str | None = None, assigned_to: Any = None, limit: int = 1_000) -> Sequence[Task]:
+        """The open tasks of people, the oldest first: of all instances, or of one; of all people, or of one."""
+        self._opened()
+        return self.store.tasks(instance=instance, assigned_to=freeze(assigned_to), limit=limit)
+
+    async def complete(
+        self,
+        task: str,
+        decision: str,
+        *,
+        by: str | None = None,
+        comments: str | None = None,
+        result: Any = None,
+    ) -> Receipt:
+        """Decide a task: `approved`, `rejected`, or any other text; `result` is what else there is to say.
+
+        Raises EventRejected when it is not open any more, or cannot be decided so, UnknownTask, DataError.
+        """
+        plain_text(decision, "the decision")
+        try:
+            with self._opened().using(task.partition("/")[0]) as live:
+                _made_once(live, task)
+                at = self._clock()
+                decided = Decided(task, decision, by, comments, freeze(result), at)
+                self._ledger.catch_up(live, at)
+                return await self._told(live, self._ledger.take(live, decided))
+        except UnknownInstance:
+            raise UnknownTask(f"there is no task {task}") from None
+
     async def _in_turn(self, live: Live, event: Event, used_for: str) -> Pending | Rejected | None:
         """Wait for the running action and take the event; None if the instance has to be loaded again."""
         while live.error is None:
@@ -278,8 +320,34 @@ class Executor:
         queue = snapshot.flight.queue
         return bool(queue) and self._performer is not None and self._performer.knows(queue[0].op.handler)
 
-    async def _answer(self, instance: str, reply: Returned | Failed) -> None:
-        """Take the reply of a handler; try again until it is kept, for the handler's work is done."""
+    def _answer(self, instance: str, reply: Returned | Failed) -> None:
+        """Take the reply of a handler."""
+        try:
+            live = self._lives.get(instance)
+            if live.snapshot is live.kept or reply.call in live.snapshot.flight.calls:
+                self._ledger.catch_up(live, reply.at)
+                taken = self._ledger.take(live, reply)
+                if isinstance(taken, Rejected):
+                    log.info("%s: a late reply is ignored: %s", instance, taken.message)
+                return
+        except StatewfError as error:
+            log.info("%s: a reply has to wait: %s", instance, error)
+        self._lost(instance, reply)
+
+    def _lost(self, instance: str, event: AnyEvent) -> None:
+        """A step could not be kept. Senders are told; the work of a handler is done, and its reply is given again."""
+        if isinstance(event, Returned | Failed) and self._performer is not None:
+            self._performer.busy.up()
+            self._group.start_soon(self._answer_again, instance, event, self._performer.busy)
+
+    async def _answer_again(self, instance: str, reply: Returned | Failed, busy: Tally) -> None:
+        try:
+            await self._answer_at_last(instance, reply)
+        finally:
+            busy.down()
+
+    async def _answer_at_last(self, instance: str, reply: Returned | Failed) -> None:
+        """Give a reply until it is kept."""
         while True:
             try:
                 with self._lives.using(instance) as live:
@@ -302,6 +370,23 @@ class Executor:
         self._ledger.catch_up(live, now, including=True)
         return live
 
+    def refresh(self, instance: str) -> None:
+        """Take notice of what another process did to an instance, if it did anything. Raises UnknownInstance.
+
+        What that left open is performed here, and what it recalled is recalled.
+        """
+        live = self._opened().get(instance)
+        card = self.store.card(instance)
+        if live.snapshot is not live.kept or card is None or card.seq <= live.kept.seq:
+            return  # if steps of ours are on their way, their commit will tell
+        live.void(StoreConflict(instance, f"{instance} was changed by another process"))
+        again = self._lives.get(instance)
+        if card.due is not None:
+            self._timers.set(card.due)
+        if self._performer is not None:
+            self._performer.reconcile(live.kept, again.kept)
+        self._audience.moved(again)
+
     # --- waiting
 
     async def until(self, instance: str, reached: Callable[[Snapshot], bool]) -> None:
@@ -315,6 +400,8 @@ class Executor:
 
     async def wait(self, instance: str) -> Outcome:
         """Wait until an instance ended and its last actions are done. Raises UnknownInstance."""
+        with self._opened().using(instance) as live:
+            await live.ended()
         await self.until(instance, lambda kept: bool(kept.ended) and not self._performs(kept))
         return self.outcome(instance)
 
@@ -326,17 +413,23 @@ class Executor:
         """Wait until no call runs, and no timer is due that can be fired."""
         self._opened()
         while True:
-            if self._performer is not None:
-                await self._performer.quiet()
+            await self._quiet()
             if not self._timers.late(self._clock()):
                 return
             await self._timers.caught_up()
 
+    async def _quiet(self) -> None:
+        """Wait until no call runs and no reply is on its way."""
+        while True:
+            await self._ledger.flushed()
+            if self._performer is None or not self._performer.busy.count:
+                return
+            await self._performer.busy.zero()
+
     def outcome(self, instance: str, rejected: Sequence[str] = ()) -> Outcome:
         """What an instance has come to so far; `rejected` names events it refused. Raises UnknownInstance."""
-        machine = self.machine_of(instance)
-        steps = tuple(replayed(machine, self.store.events(instance), blank(machine, instance)))
-        return outcome(steps, rejected)
+        live = self._opened().get(instance)
+        return outcome(live.machine, live.kept, self.store.events(instance), rejected)
 
     # --- effects
 
@@ -348,16 +441,14 @@ class Executor:
                 case Call() if self._performer is not None and self._is_wanted(live, effect):
                     self._performer.call(live.kept, effect)
                 case Recall() if self._performer is not None:
-                    self._performer.recall(instance, effect.call)
+                    self._performer.recall(instance, effect.call, awaited=effect.awaited)
                 case SetTimer():
                     self._timers.set(effect.at)
                 case Emit():
-                    for subscription in self._subscriptions:
-                        if subscription.event == effect.event:
-                            subscription.notify()
+                    self._audience.notify(effect.event)
                 case _:
                     pass  # a cancelled timer is gone from the store, and an end wakes those who wait
-        log.debug("%s %d %s", instance, made.after.seq, event_name(made.event))
+        self._audience.moved(live)
         if self._observe is not None:
             try:
                 self._observe(live.machine, made)
@@ -372,19 +463,24 @@ class Executor:
         """Subscribe to an emitted event, as a call or a decorator.
 
         Deliveries are in order and at least once; `subscriber` names who has been told, across restarts.
+        `WorkflowProgress.updated` alone is best effort: the latest, at most ten times a second and instance.
         """
-        plain_text(subscriber, "the name of a subscriber")
 
         def subscribe(chosen: Listener) -> Listener:
-            if any((s.event, s.subscriber) == (event, subscriber) for s in self._subscriptions):
-                raise StatewfError(f"{subscriber} has subscribed to {event} already")
-            subscription = Subscription(event, subscriber, chosen)
-            self._subscriptions.append(subscription)
-            if self._stack is not None:
-                self._group.start_soon(subscription.run, self.store)
+            self._audience.subscribe(event, subscriber, chosen)
             return chosen
 
         return subscribe if listener is None else subscribe(listener)
+
+
+def _made_once(live: Live, task: str) -> None:
+    """Make sure that there is, or was, such a task. Raises UnknownTask."""
+    region, _, visit = task.removeprefix(f"{live.card.id}/").partition("/")
+    number, _, _ = visit.partition("/")
+    place = live.machine.numbers.get(region)
+    visits = 0 if place is None else region_state(live.snapshot.regions, place)[2]
+    if not (number.isascii() and number.isdecimal() and 0 < int(number[:20]) <= visits):
+        raise UnknownTask(f"there is no task {task}")
 
 
 def _slug(name: str) -> str:

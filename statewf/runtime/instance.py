@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 import attrs
 
 from statewf.history import Store
+from statewf.machine.effects import Task
+from statewf.machine.events import AnyEvent
 from statewf.machine.fsm import Machine
-from statewf.machine.record import Receipt, outputs, state_of
-from statewf.machine.snapshot import Snapshot, Step, allowed
+from statewf.machine.record import Receipt, outputs, state_of, succeeded
+from statewf.machine.snapshot import Snapshot, allowed, blank
+from statewf.runtime.live import replayed
 from statewf.values.frozen import thaw
 
 
@@ -29,6 +33,18 @@ class Owner(Protocol):
 
     async def cancel(self, instance: str, *, now: bool = False) -> Receipt: ...
 
+    def tasks(self, *, instance: str | None = None) -> Sequence[Task]: ...
+
+    async def complete(
+        self,
+        task: str,
+        decision: str,
+        *,
+        by: str | None = None,
+        comments: str | None = None,
+        result: Any = None,
+    ) -> Receipt: ...
+
     async def until(self, instance: str, reached: Callable[[Snapshot], bool]) -> None: ...
 
     async def wait(self, instance: str) -> Outcome: ...
@@ -36,20 +52,31 @@ class Owner(Protocol):
 
 @attrs.frozen
 class Outcome:
-    """What an instance has come to; `document()` is what `run --json` prints."""
+    """What an instance has come to; `document` is what `run --json` prints, made when it is asked for."""
 
     instance: str
     state: str
     success: bool
     context: dict[str, Any]
     results: dict[str, Any]
-    document: dict[str, Any] = attrs.field(repr=False)
+    _machine: Machine = attrs.field(repr=False)
+    _events: tuple[AnyEvent, ...] = attrs.field(repr=False)
+    _rejected: tuple[str, ...] = attrs.field(repr=False)
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The whole of it, with its history."""
+        steps = tuple(replayed(self._machine, self._events, blank(self._machine, self.instance)))
+        return thaw(outputs(steps, self._rejected))  # type: ignore[no-any-return]  # a mapping thaws to a dict
 
 
-def outcome(steps: Sequence[Step], rejected: Sequence[str] = ()) -> Outcome:
-    """The outcome of an instance that these steps made, from its start."""
-    told = thaw(outputs(steps, rejected))
-    return Outcome(told["instance"], told["state"], told["success"], told["context"], told["results"], told)
+def outcome(
+    machine: Machine, snapshot: Snapshot, events: Iterable[AnyEvent], rejected: Iterable[str] = ()
+) -> Outcome:
+    """The outcome of an instance that is at that snapshot, by these events from its start."""
+    context, results = thaw(snapshot.context), thaw(snapshot.book.results)
+    made = (machine, tuple(events), tuple(rejected))
+    return Outcome(snapshot.instance, state_of(snapshot), succeeded(snapshot), context, results, *made)
 
 
 class Instance:
@@ -89,17 +116,21 @@ class Instance:
 
     @property
     def results(self) -> dict[str, Any]:
-        """What its steps returned; a state machine has none."""
-        return {}
+        """What its steps found, by their ids; a state machine has none."""
+        return thaw(self.snapshot.book.results)  # type: ignore[no-any-return]  # a mapping thaws to a dict
 
     @property
     def done(self) -> bool:
         """Whether it ended."""
         return bool(self.snapshot.ended)
 
-    def history(self) -> list[dict[str, Any]]:
-        """Its history rows: `{"seq", "at", "event", "data", "changes"}`."""
-        return thaw(tuple(self._executor.store.rows(self.id)))  # type: ignore[no-any-return]  # rows thaw to dicts
+    def tasks(self) -> Sequence[Task]:
+        """Its open tasks, the oldest first; `complete` decides them."""
+        return self._executor.tasks(instance=self.id)
+
+    def history(self, *, after: int = 0) -> list[dict[str, Any]]:
+        """Its history rows, from the one after that number: `{"seq", "at", "event", "data", "changes"}`."""
+        return thaw(tuple(self._executor.store.rows(self.id, after)))  # type: ignore[no-any-return]  # rows thaw to dicts
 
     async def send(self, event: str, data: Any = None, *, key: str | None = None) -> Receipt:
         """Send it a named event; see `Executor.send`."""
@@ -108,6 +139,18 @@ class Instance:
     async def cancel(self, *, now: bool = False) -> Receipt:
         """End it."""
         return await self._executor.cancel(self.id, now=now)
+
+    async def complete(
+        self,
+        task: str,
+        decision: str,
+        *,
+        by: str | None = None,
+        comments: str | None = None,
+        result: Any = None,
+    ) -> Receipt:
+        """Decide one of its tasks; see `Executor.complete`."""
+        return await self._executor.complete(task, decision, by=by, comments=comments, result=result)
 
     def outcome(self, rejected: Sequence[str] = ()) -> Outcome:
         """What it has come to so far; `rejected` names events it refused, which no history knows."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import anyio
 import attrs
@@ -17,7 +18,7 @@ from statewf.errors import StatewfError, StoreConflict, StoreError
 from statewf.history import Entry, KeyRecord, Store
 from statewf.machine.events import AnyEvent, Event, Fired
 from statewf.machine.record import receipt
-from statewf.machine.snapshot import Rejected, Step, due
+from statewf.machine.snapshot import Rejected, Step
 from statewf.machine.step import step
 from statewf.runtime.live import Live
 
@@ -33,22 +34,43 @@ class Pending:
 
     live: Live
     entry: Entry
-    done: anyio.Event = attrs.field(factory=anyio.Event)
+    over: bool = False
     error: StoreError | None = None
+    _done: anyio.Event | None = None  # made when somebody waits: mostly nobody does
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits to be told what becomes of it."""
+        return self._done is not None
 
     async def kept(self) -> None:
         """Return when the step is kept; raise StoreError when it could not be."""
-        await self.done.wait()
+        if not self.over:
+            self._done = self._done or anyio.Event()
+            await self._done.wait()
         if self.error is not None:
             raise self.error
 
+    def done(self, error: StoreError | None = None) -> None:
+        """It was kept, or could not be."""
+        self.over, self.error = True, error
+        if self._done is not None:
+            self._done.set()
+
 
 class Ledger:
-    """The one writer of a store. `performed(live, step)` is called after each commit, step by step."""
+    """The one writer of a store.
 
-    def __init__(self, store: Store, performed: Callable[[Live, Step], None]) -> None:
+    After each commit `performed(live, step)` is called, step by step; if it failed, and nobody waits to be
+    told, `lost(instance, event)`.
+    """
+
+    def __init__(
+        self, store: Store, performed: Callable[[Live, Step], None], lost: Callable[[str, AnyEvent], None]
+    ) -> None:
         self._store = store
         self._performed = performed
+        self._lost = lost
         self._queue: list[Pending] = []
         self._keys: dict[tuple[str, str], Pending] = {}  # of queued events
         self._requests: dict[tuple[str, str], Pending] = {}  # of queued starts
@@ -67,8 +89,8 @@ class Ledger:
         """Queue a step that was just computed. Raises StatewfError when the executor was closed meanwhile."""
         if self._closed:
             raise StatewfError(CLOSED)
-        live.snapshot = made.after
-        card = live.card = live.card_after(made.after)
+        live.advance(made)
+        card = live.card
         record = None
         if isinstance(made.event, Event) and made.event.key is not None and used_for is not None:
             record = KeyRecord(made.event.key, used_for, receipt(live.machine, made))
@@ -100,10 +122,10 @@ class Ledger:
         A machine whose timers take no time could go on for ever; it gets so many turns at a time.
         """
         for _ in range(MOST_TIMERS):
-            timers = due(live.machine, live.snapshot)
-            if not timers or timers[0][0] > now or (timers[0][0] == now and not including):
+            coming = live.next_timer()
+            if coming is None or coming[0] > now or (coming[0] == now and not including):
                 break
-            _, region, timer = timers[0]
+            _, _, region, timer = coming
             fired = self.take(live, Fired(region, timer, now))
             assert isinstance(fired, Pending), "an armed timer fires"
 
@@ -111,6 +133,12 @@ class Ledger:
         """Commit what is queued, and take nothing more."""
         self._closed = True
         self.flush()
+
+    async def flushed(self) -> None:
+        """Wait until what is queued now is kept, or lost."""
+        if self._queue:
+            with suppress(StoreError):
+                await self._queue[-1].kept()
 
     async def run(self) -> None:
         """Commit what is queued, again and again, until cancelled."""
@@ -127,7 +155,7 @@ class Ledger:
         batch = self._keep(batch)
         for pending in batch:
             pending.live.kept = pending.entry.step.after
-            pending.done.set()
+            pending.done()
         for pending in batch:
             pending.live.notify()
             self._performed(pending.live, pending.entry.step)
@@ -160,6 +188,7 @@ class Ledger:
         log.info("nothing of %d steps was kept: %s", len(batch), error)  # who waits is told
         for pending in batch:
             pending.live.error = error
-            pending.error = error
-            pending.done.set()
+            pending.done(error)
             pending.live.notify()
+            if not pending.awaited:
+                self._lost(pending.entry.card.id, pending.entry.step.event)

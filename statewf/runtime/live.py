@@ -9,21 +9,27 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from heapq import heappop, heappush
 from itertools import islice
+from typing import TypeAlias
 
 import anyio
 import attrs
 
 from statewf.errors import StoreError, UnknownInstance
 from statewf.history import Card, Loaded, Store
+from statewf.machine.effects import SetTimer
 from statewf.machine.events import AnyEvent
 from statewf.machine.fsm import Machine
 from statewf.machine.record import state_of
 from statewf.machine.replay import replay
-from statewf.machine.snapshot import Snapshot, Step, blank, fits
+from statewf.machine.snapshot import Snapshot, Step, blank, due, fits
 
 MOST_IDLE = 10_000  # instances kept in memory although nobody uses them
 LOOKED_AT = 8  # of them, each time that one is loaded or put down
+
+# A deadline, and what breaks a tie with others; then the region and name of the timer
+Timer: TypeAlias = tuple[int, int, str, str]
 
 
 @attrs.define(eq=False)
@@ -41,7 +47,16 @@ class Live:
     turn: anyio.Lock = attrs.field(factory=anyio.Lock)  # senders, first come, first served
     users: int = 0
     error: StoreError | None = None
+    _timers: list[Timer] = attrs.field(init=False)  # a heap; those that were cancelled stay until their turn
     _changed: anyio.Event | None = None  # made when somebody waits: mostly nobody does
+    _ended: anyio.Event | None = None  # likewise
+
+    @_timers.default
+    def _armed(self) -> list[Timer]:
+        return [self._timer(*armed) for armed in due(self.machine, self.snapshot)]
+
+    def _timer(self, at: int, region: str, timer: str) -> Timer:
+        return at, self.machine.ranks.get((region, timer), -1), region, timer
 
     @property
     def idle(self) -> bool:
@@ -54,6 +69,9 @@ class Live:
         if self._changed is not None:
             self._changed.set()
             self._changed = None
+        if self._ended is not None and (self.kept.ended or self.error is not None):
+            self._ended.set()
+            self._ended = None
 
     def void(self, error: StoreError) -> None:
         """Nothing here holds any more: who waits is woken, and it is loaded again when it is wanted."""
@@ -66,25 +84,47 @@ class Live:
             self._changed = anyio.Event()
         await self._changed.wait()
 
+    async def ended(self) -> None:
+        """Wait until it has ended, as it was kept, or is void."""
+        if not self.kept.ended and self.error is None:
+            self._ended = self._ended or anyio.Event()
+            await self._ended.wait()
+
     async def settled(self) -> None:
         """Wait until what is computed now is kept. Raises StoreError when it could not be."""
         seq = self.snapshot.seq
-        while self.kept.seq < seq and self.error is None:
+        while self.kept.seq < seq:
+            if self.error is not None:
+                raise self.error
             await self.changed()
-        if self.error is not None:
-            raise self.error
 
-    def card_after(self, snapshot: Snapshot) -> Card:
-        """The card that goes with a snapshot."""
-        return attrs.evolve(
-            self.card,
+    def advance(self, made: Step) -> None:
+        """Go on to what a step made, before it is kept."""
+        snapshot = self.snapshot = made.after
+        for effect in made.effects:
+            if isinstance(effect, SetTimer):
+                heappush(self._timers, self._timer(effect.at, effect.region, effect.timer))
+        following = self.next_timer()
+        card = self.card
+        self.card = Card(
+            *(card.id, card.machine, card.name, card.request_id, card.inputs, card.created),
             updated=snapshot.at,
             seq=snapshot.seq,
             state=state_of(snapshot),
             ended=snapshot.ended,
-            due=min(snapshot.flight.deadlines.values(), default=None),
+            due=None if following is None else following[0],
             busy=bool(snapshot.flight.calls),
         )
+
+    def next_timer(self) -> Timer | None:
+        """The timer that is due next."""
+        deadlines = self.snapshot.flight.deadlines
+        while self._timers:
+            at, _, region, timer = self._timers[0]
+            if deadlines.get((region, timer)) == at:
+                return self._timers[0]
+            heappop(self._timers)
+        return None
 
 
 class Lives:

@@ -1,51 +1,116 @@
 """Calling handlers: async ones are awaited, plain ones run in threads, and every one ends in a reply.
 
-A call that is recalled is cancelled. A plain function cannot be: it goes on in its thread, and holds its
-place among `threads`, until it ends or the grace time is over. Until then the next call of the same key
-(the same visit, tried again) waits, too, so that one side effect is not made twice at a time.
+A call that is recalled is cancelled; if its end is awaited, it is answered then. A plain function cannot be
+cancelled: it goes on in its thread, and holds its place among `threads`, until it ends or the grace time is
+over. Until then the next call of the same key (the same visit, tried again) waits, too, so that one side
+effect is not made twice at a time.
+
+Calls wait in a line, and workers take them: a worker goes on to the next call as long as handlers return
+without waiting for anything, while another stands by to go on when one does. So every call may take its
+time, and one that takes none costs no task. One worker at most lingers when the line is empty.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context, ContextVar, copy_context
+from typing import Any
 
 import anyio
+import anyio.lowlevel
 import attrs
 from anyio.abc import TaskGroup
 
 from statewf.machine.effects import Call
 from statewf.machine.events import CallId, Failed, Returned
 from statewf.machine.snapshot import Snapshot
-from statewf.machine.work import failed, returned, work
+from statewf.machine.work import cancelled, failed, returned, work
 from statewf.runtime.calling import Calling
 from statewf.runtime.handlers import Handlers
 
 log = logging.getLogger("statewf.perform")
 
 GRACE = 10.0  # seconds that the end of a handler is waited for when nobody wants its answer any more
+IN_A_ROW = 100  # calls that one worker makes before others get a turn
 
 Reply = Returned | Failed
 
 performing: ContextVar[str] = ContextVar("performing", default="")  # the instance whose handler this task runs
 
 
+class Tally:
+    """How many things are going on."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._zero: anyio.Event | None = None
+
+    def up(self) -> None:
+        self.count += 1
+
+    def down(self) -> None:
+        self.count -= 1
+        if not self.count and self._zero is not None:
+            self._zero.set()
+            self._zero = None
+
+    async def zero(self) -> None:
+        """Wait until there is nothing."""
+        while self.count:
+            if self._zero is None:
+                self._zero = anyio.Event()
+            await self._zero.wait()
+
+
 @attrs.define(eq=False)
 class _Run:
     """One call on its way, and the one before it of the same key.
 
-    `over` is set when its handler ended, or was given up.
+    `scope` is there while its handler runs, `ending` while its end is awaited although it was recalled.
     """
 
+    instance: str
+    call: Call
     calling: Calling
     earlier: _Run | None
-    scope: anyio.CancelScope = attrs.field(factory=anyio.CancelScope)
-    over: anyio.Event = attrs.field(factory=anyio.Event)
+    recalled: bool = False
+    awaited: bool = False
+    given_up: bool = False
+    over: bool = False
+    scope: anyio.CancelScope | None = None
+    ending: anyio.CancelScope | None = None
+    _news: anyio.Event | None = None  # of its end; made when somebody waits: mostly nobody does
+
+    def recall(self, *, awaited: bool) -> None:
+        self.given_up = self.awaited and not awaited  # its end was waited for; the next of its key need not again
+        self.recalled, self.awaited = True, awaited
+        if self.scope is not None:
+            self.scope.cancel()
+        if self.ending is not None and not awaited:
+            self.ending.cancel()
+
+    def end(self) -> None:
+        """Its handler ended, or was given up."""
+        self.calling.release()
+        self.over, self.earlier = True, None
+        if self._news is not None:
+            self._news.set()
+
+    async def ended(self) -> None:
+        """Wait for its end, but not for ever."""
+        if not (self.over or self.given_up):
+            self._news = self._news or anyio.Event()
+            with anyio.move_on_after(GRACE):
+                await self._news.wait()
 
 
 class Performer:
-    """Runs handlers in `group`. `answer(instance, reply)` is awaited with what each of them said."""
+    """Runs handlers in `group`. `answer(instance, reply)` is told what each of them said.
+
+    `busy` counts the calls whose replies were not handed in yet.
+    """
 
     def __init__(
         self,
@@ -53,91 +118,152 @@ class Performer:
         handlers: Handlers,
         clock: Callable[[], int],
         threads: int,
-        answer: Callable[[str, Reply], Awaitable[None]],
+        answer: Callable[[str, Reply], None],
     ) -> None:
+        self.busy = Tally()
         self._group = group
         self._handlers = handlers
         self._clock = clock
         self._answer = answer
         self._threads = anyio.CapacityLimiter(threads)
+        self._waiting: deque[_Run] = deque()
+        self._standing_by = False  # a worker is about to look at the line
+        self._lingering: anyio.Event | None = None
         self._running: dict[tuple[str, CallId], _Run] = {}
         self._keys: dict[str, _Run] = {}  # the latest run of each key
-        self._quiet = anyio.Event()
-        self._quiet.set()
 
     def call(self, snapshot: Snapshot, call: Call) -> None:
         """Start a call, unless it runs already."""
-        if (snapshot.instance, call.id) in self._running:
+        instance = snapshot.instance
+        if (instance, call.id) in self._running:
+            return
+        if call.stopped:  # by somebody who died before it had ended; it is not begun again
+            self._answer(instance, cancelled(call.id, self._clock()))
             return
         handler = self._handlers.get(call.handler)
         if handler is None:
-            log.warning("%s waits for %s, which no handler answers to", snapshot.instance, call.handler)
+            log.warning("%s waits for %s, which no handler answers to", instance, call.handler)
             return
-        if not self._running:
-            self._quiet = anyio.Event()
-        calling = Calling(handler, work(snapshot, call), self._threads)
-        run = _Run(calling, self._keys.get(call.key))
-        self._keys[call.key] = self._running[snapshot.instance, call.id] = run
-        self._group.start_soon(self._perform, run, snapshot.instance, call)
+        self.busy.up()
+        run = _Run(instance, call, Calling(handler, work(snapshot, call), self._threads), self._keys.get(call.key))
+        self._keys[call.key] = self._running[instance, call.id] = run
+        self._waiting.append(run)
+        self._stand_by()
 
-    async def quiet(self) -> None:
-        """Wait until no call runs and no reply is on its way."""
-        await self._quiet.wait()
+    def reconcile(self, before: Snapshot, after: Snapshot) -> None:
+        """Go on with what is open now; somebody else has moved the instance from `before`."""
+        for gone in before.flight.calls:
+            if gone not in after.flight.calls:
+                self.recall(after.instance, gone, awaited=False)
+        for call in after.flight.calls.values():
+            if call.stopped:
+                self.recall(after.instance, call.id, awaited=True)
+            else:
+                self.call(after, call)
 
     def knows(self, handler: str) -> bool:
         """Whether somebody answers to that name."""
         return handler in self._handlers
 
-    def recall(self, instance: str, call: CallId) -> None:
-        """Stop a call if it runs."""
-        if run := self._running.get((instance, call)):
-            run.scope.cancel()
+    def recall(self, instance: str, call: CallId, *, awaited: bool) -> None:
+        """Stop a call if it runs. If its end is `awaited`, it is answered all the same."""
+        run = self._running.get((instance, call))
+        if run is not None:
+            run.recall(awaited=awaited)
+        elif awaited:
+            self._answer(instance, cancelled(call, self._clock()))
+
+    # --- workers
+
+    def _stand_by(self) -> None:
+        if self._standing_by:
+            return
+        self._standing_by = True
+        if self._lingering is None:
+            self._group.start_soon(self._work)
+        else:
+            self._lingering.set()
+
+    async def _work(self) -> None:
+        """Make the calls that wait, until a handler leaves something behind in the context of this task."""
+        context = copy_context()
+        while True:
+            self._standing_by = False
+            await self._make_some(context)
+            if copy_context() != context:
+                break
+            if self._waiting:
+                await anyio.lowlevel.checkpoint()
+            elif self._lingering is None:
+                self._lingering = anyio.Event()
+                await self._lingering.wait()
+                self._lingering = None
+            else:
+                return
+        if self._waiting:
+            self._stand_by()
+
+    async def _make_some(self, context: Context) -> None:
+        for _ in range(IN_A_ROW):
+            if not self._waiting or copy_context() != context:
+                return
+            run = self._waiting.popleft()
+            if self._waiting:
+                self._stand_by()
+            await self._perform(run)
 
     # --- one call
 
-    async def _perform(self, run: _Run, instance: str, call: Call) -> None:
-        performing.set(instance)
-        reply: Reply | None = None
+    async def _perform(self, run: _Run) -> None:
+        told = performing.set(run.instance)
         try:
-            with run.scope:
-                await _over(run.earlier)
-                reply = await self._reply(run.calling, call)
-            if reply is not None:
-                await self._answer(instance, reply)
+            if (reply := await self._reply(run)) is not None:
+                self._answer(run.instance, reply)
         except Exception:
-            log.exception("%s: a reply was lost, and the call stays open", call.key)
+            log.exception("%s: a reply was lost, and the call stays open", run.call.key)
         finally:
-            del self._running[instance, call.id]
-            if not self._running:
-                self._quiet.set()
-        await self._outlive(run, call)
+            performing.reset(told)
+            del self._running[run.instance, run.call.id]
+            self.busy.down()
+        if run.earlier is None and run.calling.thread is None:
+            self._forget(run)
+        else:
+            await self._outlive(run)
 
-    async def _reply(self, calling: Calling, call: Call) -> Reply:
-        result, error = await calling.outcome()
+    async def _reply(self, run: _Run) -> Reply | None:
+        """What the handler said; None if nobody wants to know."""
+        if not run.recalled:
+            with anyio.CancelScope() as run.scope:
+                if run.earlier is not None:
+                    await run.earlier.ended()
+                return self._told(run.call, *await run.calling.outcome())
+        if run.awaited:
+            with anyio.CancelScope() as run.ending:
+                outcome = await run.calling.late()
+                return self._told(run.call, *outcome) if outcome else cancelled(run.call.id, self._clock())
+        return None
+
+    def _told(self, call: Call, result: Any, error: BaseException | None) -> Reply:
         if error is None:
             return returned(call, result, self._clock())
         log.info("%s failed: %s", call.key, type(error).__name__)
         return failed(call, error, self._clock())
 
-    async def _outlive(self, run: _Run, call: Call) -> None:
+    async def _outlive(self, run: _Run) -> None:
         """Wait for the end of what was recalled, but not for ever; then the next may have its place."""
+        call = run.call
         try:
-            await _over(run.earlier)
+            if run.earlier is not None:
+                await run.earlier.ended()
             if (thread := run.calling.thread) is not None:
                 with anyio.move_on_after(GRACE):
                     await thread.ended.wait()
                 if not thread.ended.is_set():
                     log.warning("%s: %s still runs %g s after it was recalled", call.key, call.handler, GRACE)
         finally:
-            run.calling.release()
-            run.over.set()
-            run.earlier = None
-            if self._keys.get(call.key) is run:
-                del self._keys[call.key]
+            self._forget(run)
 
-
-async def _over(earlier: _Run | None) -> None:
-    """Wait for the end of the run before this one of its key, if there is one, but not for ever."""
-    if earlier is not None:
-        with anyio.move_on_after(GRACE):
-            await earlier.over.wait()
+    def _forget(self, run: _Run) -> None:
+        run.end()
+        if self._keys.get(run.call.key) is run:
+            del self._keys[run.call.key]

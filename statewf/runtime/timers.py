@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import anyio
 
-from statewf.errors import StoreError
+from statewf.errors import StatewfError, StoreError
 from statewf.history import Store
 from statewf.runtime.live import Live
 
@@ -60,6 +60,8 @@ class Timers:
             except StoreError as error:
                 log.error("timers wait for the store: %s", error)
                 await anyio.sleep(FIRST_PAUSE)
+            except StatewfError:
+                return  # the executor was closed before this could notice
 
     async def _round(self) -> None:
         self._nearer = anyio.Event()

@@ -18,17 +18,19 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple, TypeAlias
 
+import attrs
+
 from statewf.compiler import compile_definition
 from statewf.definition.model import Definition
 from statewf.errors import Diagnostic, EventRejected, HandlersError, StatewfError
-from statewf.machine.effects import ACTION, Call, Emit
-from statewf.machine.events import Cancel, Event, Failed, Returned
+from statewf.machine.effects import ACTION, Call, Emit, Task
+from statewf.machine.events import Cancel, Decided, Event, Failed, Returned
 from statewf.machine.fsm import Machine
-from statewf.machine.record import Receipt, receipt, row, state_of
+from statewf.machine.record import Receipt, receipt, row, state_of, succeeded
 from statewf.machine.snapshot import Rejected, Snapshot, Step, active, allowed
 from statewf.machine.work import Work, failed, returned, work
 from statewf.simulator.world import REPLY, Answer, World
-from statewf.values.frozen import freeze, freeze_object, thaw
+from statewf.values.frozen import EMPTY, freeze, freeze_object, thaw
 
 Handler: TypeAlias = Callable[[Work], object]
 
@@ -59,8 +61,7 @@ class Driver:
         HandlersError when a handler is async: there is no event loop here, use the Executor.
         """
         self.machine = machine if isinstance(machine, Machine) else compile_definition(machine)
-        self._handlers = _plain(handlers or {})
-        self._world = World(self.machine, self._answer, instance=instance, at=at)
+        self._world = World(self.machine, _Handlers(_plain(handlers or {})), instance=instance, at=at)
         self._world.start(freeze_object(inputs, "the inputs"))
         self._settle()
 
@@ -112,6 +113,23 @@ class Driver:
             raise EventRejected(call.handler, made.reason, made.message)
         self._settle()
         return receipt(self.machine, made)
+
+    def complete(
+        self,
+        step: str,
+        decision: str = "approved",
+        *,
+        by: str | None = None,
+        comments: str | None = None,
+        result: object = None,
+    ) -> Receipt:
+        """Decide the open task of a step. Raises EventRejected when there is none, or it cannot be decided so."""
+        task = self.snapshot.book.tasks.get(step)
+        known = f"{self.snapshot.instance}/{step}" if task is None else task.id
+        decided = Decided(known, decision, by, comments, freeze(result), self.now)
+        told = self._world.send(decided)
+        self._settle()
+        return told
 
     def advance(self, seconds: float | timedelta) -> None:
         """Let time pass, and every timer on the way fire, those due at the very end too."""
@@ -173,6 +191,17 @@ class Driver:
         return tuple(calls[number] for number in sorted(calls))
 
     @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks that nobody has decided, in the order of the machine."""
+        tasks = self.snapshot.book.tasks
+        return tuple(tasks[region.name] for region in self.machine.regions if region.name in tasks)
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """What its steps found, by their ids; a state machine has none."""
+        return thaw(self.snapshot.book.results)  # type: ignore[no-any-return]  # a mapping thaws to a dict
+
+    @property
     def emitted(self) -> list[Emitted]:
         """What it told its subscribers, in order."""
         return [
@@ -189,8 +218,8 @@ class Driver:
 
     @property
     def success(self) -> bool:
-        """Whether it has ended well."""
-        return self.snapshot.ended == "success"
+        """Whether it has ended well, and no step of it failed."""
+        return succeeded(self.snapshot)
 
     @property
     def now(self) -> int:
@@ -203,12 +232,6 @@ class Driver:
         """Let the handlers' replies, and all that follows from them at this instant, be taken."""
         self._world.run(self.now, REPLY)
 
-    def _answer(self, call: Call, snapshot: Snapshot) -> Answer | None:
-        handler = self._handlers.get(call.handler)
-        if handler is not None:
-            return Answer(_made(handler, call, snapshot))
-        return Answer(Returned(call.id, freeze({}))) if call.owner == ACTION else None
-
     def _open_call(self, handler: str | None) -> Call:
         calls = self.calls
         found = [call for call in calls if handler in (None, call.handler)]
@@ -219,6 +242,24 @@ class Driver:
             raise StatewfError(f"several calls are open; say which one: handler= one of {waiting}")
         wanted = f"no call of {handler} is open" if handler is not None else "no call is open"
         raise StatewfError(f"{wanted} in {self.state}" + (f"; open are calls of {waiting}" if waiting else ""))
+
+
+@attrs.frozen
+class _Handlers:
+    """Answers calls by making them; what has no handler is left to whoever moves the driver, as tasks are."""
+
+    handlers: Mapping[str, Handler]
+
+    def answer(self, call: Call, snapshot: Snapshot) -> Answer | None:
+        handler = self.handlers.get(call.handler)
+        if handler is not None:
+            return Answer(
+                _made(handler, call, snapshot), stubborn=True
+            )  # it is through before it could be recalled
+        return Answer(Returned(call.id, EMPTY)) if call.owner == ACTION else None
+
+    def decide(self, _: Task) -> None:
+        return None
 
 
 def _plain(handlers: Mapping[str, Handler]) -> dict[str, Handler]:

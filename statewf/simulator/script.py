@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from statewf.compiler.states import REGION
 from statewf.definition.places import Mistake, Path, Places, mistakes_of, shown
 from statewf.definition.words import duration, flag, identifier, nearest, params, plain_text, wrong_type
 from statewf.errors import InputError, ScenarioError
@@ -51,9 +50,13 @@ def unfit(scenario: Scenario, machine: Machine) -> Iterable[Mistake]:
         if name not in called:
             hint = _did_you_mean(name, called) or _one_of(called, "it calls no handlers")
             yield Mistake("unknown-handler", f"{machine.name} never calls {name}", ("handlers", name), hint)
-    if scenario.tasks and [region.name for region in machine.regions] == [REGION]:
-        hint = "only the human-task steps of a step workflow have tasks"
-        yield Mistake("no-tasks", f"{machine.name} is a state machine and opens no tasks", ("tasks",), hint)
+    asking = machine.asking()
+    for step in scenario.tasks:
+        if step not in asking:
+            hint = _did_you_mean(step, asking) or _one_of(asking, "it asks nobody")
+            yield Mistake(
+                "unknown-task", f"{machine.name} has no step {step} that opens a task", ("tasks", step), hint
+            )
 
 
 def refuse(mistakes: Iterable[Mistake], places: Places) -> None:

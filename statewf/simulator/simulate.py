@@ -15,15 +15,15 @@ import attrs
 
 from statewf.compiler import compile_definition
 from statewf.definition.model import Definition
-from statewf.machine.effects import Call
-from statewf.machine.events import Event, Failed, Returned
+from statewf.machine.effects import Call, Task
+from statewf.machine.events import Decided, Event, Failed, Returned
 from statewf.machine.fsm import Machine
 from statewf.machine.record import event_name, outputs
 from statewf.machine.snapshot import Snapshot, Step
 from statewf.simulator.expect import failures
 from statewf.simulator.scenario import Fail, Hang, Ok, Scenario, Send, Turn
 from statewf.simulator.script import read_scenario, refuse, unfit
-from statewf.simulator.world import Answer, Endless, World
+from statewf.simulator.world import Answer, Endless, Verdict, World
 from statewf.values.frozen import Object, freeze_object, thaw
 
 MOST_STEPS = 20_000  # of one run: two years of hourly timers; who is still busy then runs in a circle
@@ -101,25 +101,38 @@ def _output(world: World) -> Object:
 
 
 class _Script:
-    """Answers each call as the next entry of its handler says; the last entry repeats."""
+    """Answers each call, and decides each task, as the next entry says; the last entry repeats."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.handlers = scenario.handlers
+        self.tasks = scenario.tasks
         self.calls: Counter[str] = Counter()
+        self.opened: Counter[str] = Counter()
 
-    def __call__(self, call: Call, _: Snapshot) -> Answer | None:
+    def answer(self, call: Call, _: Snapshot) -> Answer:
         turns = self.handlers.get(call.handler) or _UNSCRIPTED
         turn = turns[min(self.calls[call.handler], len(turns) - 1)]
         self.calls[call.handler] += 1
-        match turn.behaviour:
-            case Ok(result):
-                reply: Returned | Failed = Returned(call.id, result)
-            case Fail(message, error, retryable):
-                reply = Failed(call.id, error, message, retryable=retryable)
-            case Send(event, data):
-                reply = Returned(call.id, None, answer=Event(event, data))
-            case Hang():
-                return None
-            case _:
-                assert_never(turn.behaviour)
-        return Answer(reply, turn.after, turn.stubborn)
+        return Answer(_reply(turn, call), turn.after, turn.stubborn)
+
+    def decide(self, task: Task) -> Verdict | None:
+        decisions = self.tasks.get(task.step)
+        if not decisions:
+            return None
+        said = decisions[min(self.opened[task.step], len(decisions) - 1)]
+        self.opened[task.step] += 1
+        return Verdict(Decided(task.id, said.decision, said.by, said.comments, said.result), said.after)
+
+
+def _reply(turn: Turn, call: Call) -> Returned | Failed | None:
+    match turn.behaviour:
+        case Ok(result):
+            return Returned(call.id, result)
+        case Fail(message, error, retryable):
+            return Failed(call.id, error, message, retryable=retryable)
+        case Send(event, data):
+            return Returned(call.id, None, answer=Event(event, data))
+        case Hang():
+            return None
+        case _:
+            assert_never(turn.behaviour)

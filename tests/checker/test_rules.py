@@ -8,6 +8,7 @@ import statewf as wf
 from statewf import State, StateMachine, Transition
 from statewf.checker import Finding, check
 from statewf.checker.lint import RULES
+from statewf.definition.model import Definition
 from statewf.definition.write import to_yaml
 from tests.checker.cases import CASES, DONE, ERRORS, LOOP, Case, around, machine, waits
 
@@ -19,7 +20,7 @@ def found(definition: StateMachine) -> list[tuple[str, str]]:
     return [(finding.rule, finding.where) for finding in check(definition).findings]
 
 
-def only(definition: StateMachine) -> Finding:
+def only(definition: Definition) -> Finding:
     """The one finding there is."""
     (finding,) = check(definition).findings
     return finding

@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 
 from statewf.cli.main import main
-from tests.cli.support import DOOR, GREETER, JOB, ROOT, Cli, Said
+from tests.cli.support import BATCH, CLAIM, DOOR, GREETER, JOB, ROOT, Cli, Said
 
 _numbers = count(1)
+TEXTS = (("door", DOOR), ("job", JOB), ("greeter", GREETER), ("claim", CLAIM), ("batch", BATCH))
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that the test works in."""
-    for name, text in (("door", DOOR), ("job", JOB), ("greeter", GREETER)):
+    for name, text in TEXTS:
         (tmp_path / f"{name}.yaml").write_text(text)
     (tmp_path / "machines").symlink_to(ROOT / "machines")
     monkeypatch.chdir(tmp_path)

@@ -49,6 +49,53 @@ states:
   gone: {terminal: true}
 """
 
+# a call, a question, an event, a call that may fail and be undone
+CLAIM = """\
+name: claim
+steps:
+  - id: read
+    compensation: {steps: [{action: forget}]}
+  - id: approve
+    type: human-task
+    assignTo: inputs.boss
+    details: {about: the claim}
+  - {id: paid, type: event, event: PAID}
+  - id: file
+"""
+
+CLAIM_HANDLERS = """\
+def read(call): return {"total": 30}
+def forget(call): return {}
+def file(call):
+    if call.inputs.get("full"): raise OSError("the shelf is full")
+    return {"shelf": 7}
+"""
+
+# nobody is asked: one step fails once, one fails tolerably, one is skipped
+BATCH = """\
+name: batch
+steps:
+  - id: shaky
+    retryPolicy: {maxAttempts: 2, baseDelay: 10}
+  - id: both
+    type: parallel
+    steps:
+      - id: left
+      - {id: right, when: "false"}
+  - {id: extra, required: false}
+"""
+
+BATCH_HANDLERS = """\
+def shaky(call):
+    if call.attempt < 2: raise ConnectionError("not yet")
+    return {}
+def left(call): return {}
+def right(call): return {}
+def extra(call):
+    print("a handler prints")
+    raise ValueError("no extras")
+"""
+
 
 @attrs.frozen
 class Said:
@@ -113,10 +160,10 @@ class Terminal:
         return self.shown.decode(errors="ignore").replace("\r\n", "\n")  # the last character may be half there
 
     @classmethod
-    def of(cls, *args: str) -> Terminal:
+    def of(cls, *args: str, **environ: str) -> Terminal:
         master, slave = pty.openpty()
         termios.tcsetwinsize(slave, (40, 80))
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "NO_COLOR": "1"}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "NO_COLOR": "1", **environ}
         environment.pop("COLUMNS", None)
         running = subprocess.Popen(
             [*ENTRY, *args],

@@ -43,7 +43,7 @@ BAD: dict[str, tuple[str | bytes, set[str], int | None]] = {
     "tab.yaml": ("name: a\n\tstates: 1\n", {"bad-syntax"}, 2),
     "list.yaml": ("- a\n- b\n", {"wrong-type"}, 1),
     "null.json": ("null", {"wrong-type"}, 1),
-    "steps.yaml": ("name: a\nsteps: [{id: a}]\n", {"steps-unsupported"}, 2),
+    "steps.yaml": ("name: a\nsteps:\n  - {id: a, tpye: wait}\n", {"unknown-key"}, 3),
     "escape.yaml": ('initialState: a\nstates:\n  "a\\e[31m": {terminal: true}\n', {"bad-name"}, 3),
 }
 
@@ -220,6 +220,48 @@ def test_draw_marks_where_an_instance_is(cli: Cli) -> None:
     instance = cli("start", "door.yaml", "--json").json["instance"]
     assert cli("draw", "door.yaml", "--instance", instance).out != cli("draw", "door.yaml").out
     assert cli("draw", "door.yaml", "--instance", "door-0").code == 2
+
+
+TRIP = """\
+name: trip
+steps:
+  - {id: book, type: parallel, steps: [{id: flight}, {id: hotel}]}
+  - {id: pay, retryPolicy: {maxAttempts: 3}}
+"""
+
+
+def test_draw_shows_a_workflow_in_its_order(cli: Cli, folder: Path) -> None:
+    (folder / "trip.yaml").write_text(TRIP)
+    said = cli("draw", "trip.yaml")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("flowchart TD\n")
+    assert 'subgraph n1["book"]' in said.out
+    assert '"book" -> "pay"' not in cli("draw", "trip.yaml", "--format", "dot").out  # at a block's border
+    assert 'subgraph "cluster book"' in cli("draw", "trip.yaml", "--format", "dot").out
+    assert ">3 attempts<" in cli("draw", "trip.yaml", "--format", "svg").out
+
+
+def test_draw_flat_tells_when_there_is_more_than_the_limit(cli: Cli, folder: Path) -> None:
+    (folder / "trip.yaml").write_text(TRIP)
+    whole = cli("draw", "trip.yaml", "--flat")
+    assert (whole.code, whole.err) == (0, "")
+    assert "flight#58;running<br/>" not in whole.out
+    assert 'state "pay#58;running"' in whole.out
+    some = cli("draw", "trip.yaml", "--flat", "--limit", "3")
+    assert (some.code, some.err) == (0, "not all is drawn: there are more than 3 configurations (--limit)\n")
+    assert '"... more"' in some.out
+    assert cli("draw", "trip.yaml", "--limit", "3").code == 2
+    assert cli("draw", "trip.yaml", "--flat", "--limit", "0").code == 2
+
+
+def test_draw_marks_what_became_of_the_steps_of_an_instance(cli: Cli, folder: Path) -> None:
+    (folder / "trip.yaml").write_text(TRIP)
+    instance = cli("start", "trip.yaml", "--json").json["instance"]
+    said = cli("draw", "trip.yaml", "--instance", instance)
+    assert said.out.startswith('---\ntitle: "trip: running"\n---\nflowchart TD\n')
+    assert "    class n2,n3 active\n" in said.out
+    flat = cli("draw", "trip.yaml", "--instance", instance, "--flat")
+    assert " active\n" in flat.out
 
 
 @pytest.mark.parametrize("output", ["no/such/folder.svg", "."])

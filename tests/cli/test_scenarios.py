@@ -44,10 +44,10 @@ def scenarios(folder: Path) -> Path:
 
 
 def test_all_scenarios_of_the_order_machine_pass(cli: Cli) -> None:
-    said = cli("test", "machines")
+    said = cli("test", "machines/order")
     assert (said.code, said.err) == (0, "")
     assert said.out.splitlines()[-1] == "8 passed"
-    document = cli("test", "machines", "--json").json
+    document = cli("test", "machines/order", "--json").json
     assert (document["ok"], document["passed"], document["failed"], document["wrong"]) == (True, 8, 0, 0)
     ends = {scenario["state"] for scenario in document["scenarios"]}
     assert ends == {"cancelled", "delivered", "payment-failed", "returned", "validation-failed"}

@@ -1,6 +1,6 @@
 """Arbitrary valid definitions: every feature, names and texts that YAML finds hard, and JSON of any shape.
 
-They are valid to read, not to compile: targets lead anywhere.
+State machines are valid to read, not to compile: targets lead anywhere. Workflows compile, too.
 """
 
 from __future__ import annotations
@@ -12,17 +12,26 @@ from hypothesis import strategies as st
 from statewf.definition.model import (
     Action,
     Assign,
+    Compensation,
+    CompensationAction,
     Emit,
     ErrorHandling,
+    EscalationPolicy,
     Function,
     Invoke,
+    Quorum,
     Retry,
     RetryPolicy,
+    Review,
     State,
     StateMachine,
+    Step,
     Transition,
+    Workflow,
+    WorkflowErrors,
 )
 from statewf.definition.words import expression
+from statewf.definition.workflow import StepType
 from statewf.expr import Expression
 
 T = TypeVar("T")
@@ -115,7 +124,15 @@ def made(cls: Any, *required: st.SearchStrategy[Any], **fields: st.SearchStrateg
     return st.builds(lambda given, rest: cls(*given, **rest), st.tuples(*required), some(**fields))
 
 
-policies = made(RetryPolicy, counts, backoff=backoffs, base_delay=durations, max_delay=durations, jitter=jitters)
+policies = made(
+    RetryPolicy,
+    counts,
+    backoff=backoffs,
+    base_delay=durations,
+    max_delay=durations,
+    jitter=jitters,
+    non_retryable=st.lists(texts, max_size=2),
+)
 actions: st.SearchStrategy[Action] = opaque(
     st.one_of(
         made(Function, names, params=objects, retry_policy=policies),
@@ -201,3 +218,116 @@ machines: st.SearchStrategy[StateMachine] = made(
     billing=json,
     properties=json,
 )
+
+
+# --- step workflows
+
+step_ids = names.filter(lambda name: name != "workflow")
+step_conditions: st.SearchStrategy[Expression] = st.builds(
+    expression,
+    st.sampled_from(["inputs.total > 10", "inputs['a b'] === 'x: y'", "!inputs.paid", "(1)", " 5", '"yes"'])
+    | st.booleans()
+    | st.integers(-(10**20), 10**20),
+)
+people = st.sampled_from(["ann", "inputs.approver", "inputs.team ?? 'support'", "sales team"]) | texts
+error_words = st.sampled_from(["human-review", "notify-manager", "rollback", "log-and-continue"])
+
+
+def _compensations(ids: list[str]) -> st.SearchStrategy[Compensation]:
+    undone = made(CompensationAction, names, step_id=st.sampled_from(ids), params=objects, timeout=durations)
+    return st.builds(Compensation, st.lists(undone, min_size=1, max_size=3))
+
+
+LEAVES: dict[StepType, st.SearchStrategy[dict[str, Any]]] = {
+    "function": some(handler=names, params=objects, retry_policy=policies, on_error=st.just("retry")),
+    "human-task": some(
+        assign_to=people,
+        details=objects,
+        escalation_policy=st.builds(EscalationPolicy, durations, people),
+        on_reject=st.sampled_from(["fail", "continue"]),
+    ),
+    "wait": st.fixed_dictionaries({"duration": durations}),
+    "event": st.fixed_dictionaries({"event": names}, optional={"match": step_conditions}),
+}
+
+
+class _Steps:
+    """Draws steps that bear the given ids, all of them, each once."""
+
+    def __init__(self, draw: st.DrawFn, ids: list[str]) -> None:
+        self.draw = draw
+        self.common = some(
+            name=texts,
+            when=step_conditions,
+            required=st.booleans(),
+            timeout=durations,
+            compensation=_compensations(ids),
+            description=texts,
+        )
+
+    def listed(self, ids: list[str]) -> tuple[Step, ...]:
+        """Steps of one list. Each waits for any that come before it in some order, so that no circle can be."""
+        parts = self.parts(ids)
+        shuffled = self.draw(st.booleans())
+        order = self.draw(st.permutations(range(len(parts)))) if shuffled else list(range(len(parts)))
+        after: dict[int, list[str] | None] = {}
+        for n, i in enumerate(order):
+            named = st.lists(st.sampled_from([parts[k][0] for k in order[:n]]), max_size=3) if n else st.just([])
+            after[i] = self.draw(named if shuffled else st.none() | named)
+        return tuple(self.step(part, after[i]) for i, part in enumerate(parts))
+
+    def parts(self, ids: list[str]) -> list[list[str]]:
+        cuts = sorted(self.draw(st.sets(st.integers(1, len(ids) - 1)))) if len(ids) > 1 else []
+        return [ids[start:end] for start, end in zip([0, *cuts], [*cuts, len(ids)], strict=True)]
+
+    def step(self, ids: list[str], after: list[str] | None = None) -> Step:
+        """A step of the first id, with the others within it."""
+        own, *rest = ids
+        given = self.draw(self.common) | {"depends_on": after}
+        if self.draw(st.integers(0, 2)) == 0:
+            given["on_error"] = self.draw(error_words)
+        if given.get("on_error") == "human-review":
+            given |= self.draw(some(review=made(Review, assign_to=people, timeout=durations)))
+        if not rest:
+            kind = self.draw(st.sampled_from(list(LEAVES)))
+            return Step(own, type=kind, **(self.draw(LEAVES[kind]) | given))
+        if self.draw(st.booleans()):
+            return Step(own, type="parallel", **given, **self.block(rest))
+        then, *otherwise = self.parts(rest)
+        return Step(
+            own,
+            type="condition",
+            **given,
+            condition=self.draw(step_conditions),
+            then=self.step(then),
+            else_=self.step([name for part in otherwise for name in part]) if otherwise else None,
+        )
+
+    def block(self, ids: list[str]) -> dict[str, Any]:
+        steps = self.listed(ids)
+        quorums = st.builds(Quorum, st.integers(1, len(steps)))
+        return self.draw(
+            some(strategy=st.sampled_from(["all", "any", "first"]) | quorums, max_concurrency=counts)
+        ) | {"steps": steps}
+
+
+@st.composite
+def workflows(draw: st.DrawFn) -> Workflow:
+    """Workflows of all types of steps, nested at will; they read nothing but inputs, and all names lead somewhere."""
+    size = draw(st.integers(1, 10))
+    ids = draw(st.lists(step_ids, min_size=size, max_size=size, unique=True))
+    errors = some(
+        default_retry_policy=policies,
+        compensation_strategy=st.sampled_from(["reverse-order", "parallel", "none"]),
+        notify_on_failure=st.booleans(),
+    )
+    whole = some(
+        timeout=durations,
+        cancel_grace=durations,
+        error_handling=st.builds(lambda given: WorkflowErrors(**given), errors),
+        description=texts,
+        pricing=json,
+        billing=json,
+        properties=json,
+    )
+    return Workflow(draw(names), _Steps(draw, ids).listed(ids), **draw(whole))

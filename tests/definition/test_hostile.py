@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import json
 
+import attrs
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from statewf.compiler import compile_definition
 from statewf.definition.document import Format
+from statewf.definition.model import StateMachine, Step, Workflow
 from statewf.definition.places import MOST_TOLD
 from statewf.definition.read import read
-from statewf.errors import DefinitionError, Diagnostic
+from statewf.definition.shape import STEP_FITTING
+from statewf.definition.words import camel
+from statewf.definition.write import to_json, to_yaml
+from statewf.errors import CompileError, DefinitionError, Diagnostic
 
 from .test_read import ORDER
+from .test_read_workflow import EVERYTHING, INVOICE
 
 FORMATS: list[Format | None] = ["yaml", "json", None]
 
@@ -84,6 +91,41 @@ def test_states_within_states_within_states() -> None:
     assert codes(f"{{initialState: a, states: {{a: {inner}}}}}") == {"too-deep"}
 
 
+def test_steps_within_steps_within_steps() -> None:
+    def nested(levels: int) -> str:
+        inner = '{"id": "s0"}'
+        for i in range(1, levels):
+            inner = f'{{"id": "s{i}", "type": "condition", "condition": true, "then": {inner}}}'
+        return f'{{"steps": [{inner}]}}'
+
+    for kind in FORMATS:
+        workflow = read(nested(98), format=kind)
+        assert len(compile_definition(workflow).regions) == 99
+        assert read(to_json(workflow)) == read(to_yaml(workflow)) == workflow
+        assert codes(nested(99), kind) == {"too-deep"}
+        assert codes(nested(3_000), kind) == {"too-deep"}
+
+
+def test_ten_thousand_steps() -> None:
+    steps = [{"id": f"s{i}", "dependsOn": [f"s{i - 1}"] if i else []} for i in range(10_000)]
+    workflow = read(json.dumps({"steps": steps}))
+    assert isinstance(workflow, Workflow)
+    assert len(workflow.steps) == 10_000
+    assert workflow.places.line(("steps", 9_999, "dependsOn", 0)) == 1
+    block = read(json.dumps({"steps": [{"id": "block", "type": "parallel", "steps": steps}]}))
+    assert isinstance(block, Workflow)
+    assert block.steps[0].steps == workflow.steps
+
+
+def test_aliases_of_steps_are_read_and_their_ids_are_doubles() -> None:
+    workflow = read("steps:\n  - &a {id: a}\n  - {<<: *a, id: b}\n  - *a")
+    assert isinstance(workflow, Workflow)
+    assert [step.id for step in workflow.steps] == ["a", "b", "a"]
+    with pytest.raises(CompileError) as caught:
+        compile_definition(workflow)
+    assert [diagnostic.code for diagnostic in caught.value.diagnostics] == ["duplicate-step"]
+
+
 def test_many_laughs() -> None:
     laughs = ["a0: &a0 [ha, ha, ha, ha, ha, ha, ha, ha, ha]"]
     laughs += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 30)]
@@ -105,7 +147,9 @@ def test_aliases_of_states_are_fine() -> None:
     text = (
         "initialState: a\nstates:\n  a: &a {on: {GO: b}}\n  b: *a\n  c: {<<: *a, timeout: 5, timeoutTransition: a}"
     )
-    states = read(text).states
+    machine = read(text)
+    assert isinstance(machine, StateMachine)
+    states = machine.states
     assert states["a"] == states["b"]
     assert states["c"].on == states["a"].on
 
@@ -177,12 +221,34 @@ def test_more_mistakes_than_anybody_reads(states: str) -> None:
     assert told[-1].code == "too-many-mistakes"
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "[" + "1," * 100_000 + "1]",
+        "[" + "{}," * 100_000 + "{}]",
+        "[{" + ",".join(f'"k{i}":1' for i in range(50_000)) + "}]",
+        '[{"id": "a", "dependsOn": [' + "1," * 100_000 + "1]}]",
+        "[" + ",".join('{"id":"a","type":"wait","strategy":"any","handler":1}' for _ in range(5_000)) + "]",
+        '[{"id":"a","type":"parallel","steps":[' + '{"id":"","then":{},"else":{}},' * 20_000 + "{}]}]",
+        '[{"id":"a","compensation":{"steps":[' + "{}," * 50_000 + "{}]}}]",
+    ],
+    ids=["list", "steps", "keys", "dependencies", "misfits", "block", "actions"],
+)
+def test_more_mistakes_in_steps_than_anybody_reads(steps: str) -> None:
+    told = found('{"steps": ' + steps + "}", "json")
+    assert len(told) == MOST_TOLD + 1
+    assert told[-1].code == "too-many-mistakes"
+
+
 def test_messages_stay_short() -> None:
     key = "k" * 500_000
     text = json.dumps(
         {"initialState": "a", "states": {key: {key: 1, "on": {key: [5, 6], "E": key}}, "a": {"x": key}}}
     )
-    for diagnostic in found(text) + found(text, "yaml"):
+    steps = json.dumps(
+        {"steps": [{"id": key, key: 1, "type": key, "onError": key}, {"id": "a", "dependsOn": [key]}]}
+    )
+    for diagnostic in found(text) + found(text, "yaml") + found(steps) + found(steps, "yaml"):
         assert len(str(diagnostic)) < 2_000
 
 
@@ -202,8 +268,11 @@ def test_random_punctuation(text: str) -> None:
 
 
 MUTATED = {
-    "yaml": ORDER.encode(),
-    "json": json.dumps({"initialState": "a", "states": {"a": {"on": {"E": "a"}}}}).encode(),
+    "yaml": [ORDER.encode(), INVOICE.encode(), EVERYTHING.encode()],
+    "json": [
+        json.dumps({"initialState": "a", "states": {"a": {"on": {"E": "a"}}}}).encode(),
+        json.dumps({"steps": [{"id": "a", "type": "condition", "condition": True, "then": {"id": "b"}}]}).encode(),
+    ],
 }
 
 
@@ -211,7 +280,7 @@ MUTATED = {
 @settings(max_examples=300, deadline=None)
 def test_a_file_with_something_torn_out_or_put_in(data: st.DataObject) -> None:
     kind: Format = data.draw(st.sampled_from(["yaml", "json"]))
-    text = MUTATED[kind]
+    text = data.draw(st.sampled_from(MUTATED[kind]))
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(len(text), start + 20)))
     torn = (
@@ -274,3 +343,32 @@ json_values = st.recursive(
 def test_any_value_anywhere(state: object, transition: object) -> None:
     value = {"initialState": "a", "states": {"a": state, "b": {"on": {"E": transition}}}}
     assert told_of(json.dumps(value)) != []
+
+
+step_keys = [camel(field.name) for field in attrs.fields(Step)]
+step_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text("b $/", max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from([*step_keys, "quorum", "maxAttempts", "action", "escalateTo"]), inner, max_size=3
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    st.sampled_from(list(STEP_FITTING)),
+    st.dictionaries(st.sampled_from(step_keys), step_values, max_size=4),
+    step_values,
+)
+@settings(max_examples=300, deadline=None)
+def test_any_value_anywhere_in_a_step(kind: str, step: dict[str, object], errors: object) -> None:
+    told = told_of(json.dumps({"steps": [{"id": "x", "type": kind, **step}], "errorHandling": errors}, indent=1))
+    assert told != []
+    assert all(diagnostic.line is not None for diagnostic in told or ())

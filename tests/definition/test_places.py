@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
+from statewf.definition.document import document
 from statewf.definition.places import Mistake, Places, Spot, path_text, shown
+from statewf.definition.read import read
 from statewf.errors import Diagnostic
 
 SPOTS = Spot(1, {"states": Spot(2, {"paid": Spot(3, {"on": Spot(4)})}), "list": Spot(7, [Spot(8), Spot(9)])})
@@ -60,3 +64,45 @@ def test_values_in_messages_are_short() -> None:
         '"' + "é" * 40 + '..."',
     ]
     assert [shown(value) for value in ([1], {"a": 1}, 10**5000)] == ["a list", "an object", "a very large number"]
+
+
+NESTED = """\
+steps:
+  - id: first
+  - id: choice
+    type: condition
+    condition: inputs.a
+    then:
+      id: block
+      type: parallel
+      steps:
+        - id: x
+          dependsOn:
+            - y
+            - z
+        - id: y
+    else:
+      id: other
+"""
+
+
+def test_nested_steps_know_their_lines() -> None:
+    places = read(NESTED).places
+    deep = ("steps", 1, "then", "steps", 0, "dependsOn", 1)
+    assert [places.line(deep[:n]) for n in range(len(deep) + 1)] == [1, 1, 3, 6, 9, 10, 11, 13]
+    assert places.line(("steps", 1, "else", "id")) == 16
+    text = json.dumps(document(NESTED).value, indent=1)
+    lines = text.splitlines()
+    in_json = read(text).places
+    for path, start in [
+        (deep, '"z"'),
+        (deep[:-1], '"dependsOn": ['),
+        (deep[:-2], "{"),
+        ((*deep[:-2], "id"), '"id": "x"'),
+        (("steps", 1, "else"), '"else": {'),
+    ]:
+        line = in_json.line(path)
+        assert line is not None
+        assert lines[line - 1].strip().startswith(start)
+    flow = read(json.dumps(document(NESTED).value)).places
+    assert flow.line(deep) == 1

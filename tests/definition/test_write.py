@@ -10,7 +10,23 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from statewf.definition.model import Assign, Emit, Function, Invoke, Retry, State, StateMachine, Transition
+from statewf.definition.model import (
+    Assign,
+    Compensation,
+    CompensationAction,
+    Definition,
+    Emit,
+    Function,
+    Invoke,
+    Quorum,
+    Retry,
+    State,
+    StateMachine,
+    Step,
+    Transition,
+    Workflow,
+    WorkflowErrors,
+)
 from statewf.definition.read import read
 from statewf.definition.write import to_document, to_json, to_yaml
 
@@ -18,8 +34,8 @@ from . import strategies
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(strategies.machines)
-def test_what_is_written_reads_back(machine: StateMachine) -> None:
+@given(strategies.machines | strategies.workflows())
+def test_what_is_written_reads_back(machine: Definition) -> None:
     plain, as_yaml, as_json = to_document(machine), to_yaml(machine), to_json(machine)
     for again in (read(as_yaml, format="yaml"), read(as_json, format="json")):
         assert again == machine
@@ -121,4 +137,63 @@ states:
   c:
     terminal: true
     outcome: failure
+"""
+
+
+def test_the_shortest_form_of_steps() -> None:
+    workflow = Workflow(
+        "expense",
+        [
+            Step("one", description="first", depends_on=()),
+            Step(
+                "choice",
+                "A Choice",
+                type="condition",
+                condition=False,
+                then=Step("wait", type="wait", duration="30s"),
+                else_=Step("block", type="parallel", strategy=Quorum(1), steps=Step("in", when="inputs.a")),
+                depends_on="one",
+            ),
+            Step("pay", compensation=Compensation(CompensationAction("refund")), depends_on=["one", "choice"]),
+        ],
+        error_handling=WorkflowErrors(notify_on_failure=True),
+        cancel_grace=0,
+    )
+    assert to_yaml(workflow) == SHORTEST_STEPS
+    assert read(SHORTEST_STEPS) == workflow
+
+
+SHORTEST_STEPS = """\
+name: expense
+errorHandling:
+  notifyOnFailure: true
+cancelGrace: 0
+steps:
+  - id: one
+    description: first
+    dependsOn: []
+  - id: choice
+    name: A Choice
+    type: condition
+    dependsOn: one
+    condition: false
+    then:
+      id: wait
+      type: wait
+      duration: 30000
+    else:
+      id: block
+      type: parallel
+      strategy:
+        quorum: 1
+      steps:
+        - id: in
+          when: inputs.a
+  - id: pay
+    dependsOn:
+      - one
+      - choice
+    compensation:
+      steps:
+        - action: refund
 """

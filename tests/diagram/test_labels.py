@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statewf.diagram.labels import ROWS, WIDTH, fold, fold_name, trigger_text, visible, wait_text
+from statewf.diagram.labels import ROWS, SLACK, WIDTH, fold, fold_name, trigger_text, visible, wait_text
 from statewf.machine.fsm import Delay
 
 
@@ -59,6 +59,12 @@ def test_short_labels_are_one_row_and_long_ones_a_row_a_part() -> None:
     assert rows[-1].endswith(" …")
 
 
+def test_a_word_a_little_too_long_stays_in_one_piece() -> None:
+    long = "results[" + "x" * (WIDTH + SLACK - 9) + "]"
+    assert fold([long]) == [long]
+    assert len(fold([long + "y"])) == 2
+
+
 def test_names_break_at_their_words() -> None:
     assert fold_name("checkout.paying.authorising.$backoff") == ["checkout.paying.authorising.", "$backoff"]
     assert fold_name("x" * 50) == ["x" * WIDTH, "x" * (50 - WIDTH)]
@@ -70,5 +76,5 @@ def test_what_cannot_be_seen_is_escaped() -> None:
 
 @given(st.text(max_size=200))
 def test_no_row_is_too_wide_or_breaks(text: str) -> None:
-    for rows in (fold([text]), fold_name(text)):
-        assert all(row.isprintable() and len(row) <= WIDTH for row in rows)
+    for rows, most in ((fold([text]), WIDTH + SLACK), (fold_name(text), WIDTH)):
+        assert all(row.isprintable() and len(row) <= most for row in rows)

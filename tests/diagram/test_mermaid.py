@@ -117,6 +117,9 @@ def test_an_instance_is_marked_by_classes() -> None:
         ("&amp;", "#38;amp#59;"),
         ('<b> #1: "x"; %%', "#60;b#62; #35;1#58; #34;x#34;#59; #37;#37;"),
         ("日本語 · été", "日本語 · été"),
+        ("- x", "#45; x"),
+        ("12. x) y", "#49;2. x) y"),
+        ("1.5 - x", "1.5 - x"),
     ],
 )
 def test_what_mermaid_would_misread_is_an_entity(text: str, expected: str) -> None:

@@ -102,3 +102,18 @@ async def test_an_end_is_waited_for_without_the_handler_of_its_last_action(place
         await payment.send("PAID")
     async with executor(place(), {}) as owner:
         assert (await owner.wait(payment.id)).state == "paid"
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_closing_at_once_is_no_error_although_a_timer_is_overdue(
+    turns: int, place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with executor(place()) as owner:
+        await owner.deploy(DOOR)
+        door = await owner.start("door")
+        await door.send("OPEN")
+    await anyio.sleep(11)
+    async with executor(place()):
+        for _ in range(turns):
+            await anyio.lowlevel.checkpoint()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

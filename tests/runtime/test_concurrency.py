@@ -85,8 +85,8 @@ async def test_a_reply_is_not_late_on_account_of_a_step_that_was_not_kept() -> N
         store.full = True
 
         owner._ledger.take(owner._lives.get(payment.id), Event("DECLINED"))  # leaves `paying`, but is not kept
-        await owner._answer(payment.id, Returned(call, None, 0, Event("PAID")))
-        assert payment.state == "paid"
+        owner._answer(payment.id, Returned(call, None, 0, Event("PAID")))
+        await payment.until(lambda: payment.state == "paid")
 
 
 async def test_a_refusal_is_not_told_on_account_of_a_step_that_was_not_kept() -> None:

@@ -20,7 +20,7 @@ from statewf.compiler import compile_definition
 from statewf.definition.model import Definition
 from statewf.errors import EventRejected, StoreError
 from statewf.history import Entry, Memory
-from statewf.machine.effects import Call
+from statewf.machine.effects import Call, Task
 from statewf.machine.events import Cancel, Event, Fired
 from statewf.machine.fsm import Machine
 from statewf.machine.record import row
@@ -83,13 +83,17 @@ scripts = st.builds(
 def foretold(script: Script, machine: Machine, instance: str, begin: int) -> list[Step]:
     """What the simulator makes of it."""
 
-    def answering(call: Call, snapshot: Snapshot) -> Answer:
-        said = script.answer(call.key, call.attempt, instance)
-        is_error = isinstance(said, Exception)
-        reply = failed(call, said, snapshot.at) if is_error else returned(call, said, snapshot.at)  # type: ignore[arg-type]  # an exception
-        return Answer(reply, script.delay)
+    class Answers:
+        def answer(self, call: Call, snapshot: Snapshot) -> Answer:
+            said = script.answer(call.key, call.attempt, instance)
+            is_error = isinstance(said, Exception)
+            reply = failed(call, said, snapshot.at) if is_error else returned(call, said, snapshot.at)  # type: ignore[arg-type]  # an exception
+            return Answer(reply, script.delay)
 
-    world = World(machine, answering, instance=instance, at=begin)
+        def decide(self, _: Task) -> None:
+            return None
+
+    world = World(machine, Answers(), instance=instance, at=begin)
     world.start(freeze_object(INPUTS, "the inputs"))
     for at, event in script.timed():
         world.schedule(event._replace(at=begin + at))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from statewf.errors import NonRetryable
+from statewf.machine.effects import Recall
 from statewf.machine.events import Event
 from statewf.machine.work import Work
 from statewf.values.frozen import Map
@@ -60,7 +61,7 @@ def test_what_a_handler_is_given() -> None:
             params={"depth": 2},  # type: ignore[arg-type]  # an equal dict
             inputs={"a": 1},  # type: ignore[arg-type]
             context=Map({"a": 1, "b": (2,)}),
-            results={},  # type: ignore[arg-type]
+            results=Map(),
             attempt=1,
             step="asking",
             instance="local",
@@ -74,7 +75,7 @@ def test_leaving_recalls_the_call_and_each_entry_makes_a_new_one() -> None:
     driver.send("GO")
     first = driver.calls[0]
     driver.send("LEAVE")
-    assert driver.history[-1].effects[0] == ("Recall", first.id)[1:]
+    assert driver.history[-1].effects[0] == Recall(first.id)
     driver.send("GO")
     assert (driver.calls[0].key, first.key) == ("local/main/4", "local/main/2")
     assert driver.calls[0].id != first.id

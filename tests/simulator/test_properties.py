@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statewf.compiler import compile_definition
-from statewf.definition.model import Definition, State
+from statewf.definition.model import State, StateMachine
 from statewf.errors import EventRejected, KeyConflict, NonRetryable
 from statewf.machine import step as kernel
 from statewf.machine.events import Cancel, Event, Failed, Fired, Returned
@@ -104,7 +104,7 @@ def do(driver: Driver, deed: Deed) -> None:
 
 @attrs.frozen
 class Life:
-    definition: Definition
+    definition: StateMachine
     answers: tuple[list[object], list[object]]
     deeds: list[Deed]
 

@@ -238,7 +238,8 @@ def test_hints_where_no_name_is_like_it() -> None:
 
 def test_a_state_machine_has_no_tasks() -> None:
     (mistake,) = mistakes("tasks: {t: {decision: approved}}", machine=CALLING)
-    assert (mistake.code, mistake.path, mistake.line) == ("no-tasks", "$.tasks", 1)
+    assert (mistake.code, mistake.path, mistake.line) == ("unknown-task", "$.tasks.t", 1)
+    assert mistake.hint == "it asks nobody"
 
 
 def test_mistakes_of_form_and_of_names_are_told_together() -> None:

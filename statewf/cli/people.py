@@ -1,0 +1,102 @@
+"""Verbs of people: `tasks` lists what they are to decide, `complete` decides it.
+
+Beside `look`, whose way of opening a store this takes; `drive` says how something is given to an instance.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from statewf.cli.asking import WORDS, details, due_in, listed, user, who
+from statewf.cli.common import db_option, handlers_option, json_option, print_json, read_value
+
+if TYPE_CHECKING:
+    from statewf.errors import UnknownTask
+    from statewf.history import Sqlite
+    from statewf.machine.record import Receipt
+    from statewf.runtime import Instance
+
+MOST = 1_000_000  # tasks that are listed at once
+
+
+@click.command("tasks")
+@click.option("--instance", metavar="ID", help="Only those of this instance.")
+@click.option("--assigned-to", metavar="WHO", help="Only those of this person.")
+@db_option
+@json_option
+def tasks_verb(instance: str | None, assigned_to: str | None, db: str, as_json: bool) -> None:
+    """List what waits for people to decide, the oldest first. `complete` decides it."""
+    from statewf.cli.look import card_of, opened
+
+    with opened(db) as store:
+        if instance is not None:
+            card_of(store, instance)
+        found = store.tasks(instance=instance, assigned_to=assigned_to, limit=MOST)
+    if as_json:
+        print_json([listed(task) for task in found])
+        return
+    from statewf.cli.tables import table
+
+    now = time.time_ns() // 1_000_000
+    rows = [(task.id, who(task.assigned_to), due_in(task.due_at, now), details(task)) for task in found]
+    narrowed = " of that kind" if instance is not None or assigned_to is not None else ""
+    table(("task", "for", "due", "details"), rows, f"no open tasks{narrowed}")
+
+
+@click.command("complete")
+@click.argument("task")
+@click.option("--decision", required=True, metavar="D", help=f"What was decided: {WORDS}.")
+@click.option("--by", metavar="WHO", help="Who decided. If left out: the name you are logged in under.")
+@click.option("--comments", metavar="TEXT", help="What there is to say about it.")
+@click.option("--result", metavar="JSON", help="What else came of it: JSON, or @file.")
+@handlers_option
+@db_option
+@json_option
+def complete_verb(
+    task: str,
+    decision: str,
+    by: str | None,
+    comments: str | None,
+    result: str | None,
+    handlers: str | None,
+    db: str,
+    as_json: bool,
+) -> None:
+    """Decide TASK, once.
+
+    A step that failed, and that a person was asked about, takes approved (with a --result), rejected or retry.
+    With --handlers what follows from it is performed; without, it is left to `serve`.
+    """
+    from statewf.cli.drive import deliver
+    from statewf.cli.look import opened
+    from statewf.errors import UnknownTask
+
+    if not decision.strip():
+        raise click.BadParameter(f"it says nothing: give {WORDS}.", param_hint="--decision")
+    given = read_value(result, "--result")
+    person = by if by is not None else user()
+    instance = task.partition("/")[0]
+    with opened(db) as store:
+        if store.card(instance) is None:
+            raise _unknown(task, store)
+
+    async def decide(handle: Instance) -> Receipt:
+        try:
+            return await handle.complete(task, decision, by=person, comments=comments, result=given)
+        except UnknownTask:
+            with opened(db) as store:
+                raise _unknown(task, store) from None
+
+    deliver(instance, handlers, db, as_json, decide)
+
+
+def _unknown(task: str, store: Sqlite) -> UnknownTask:
+    from statewf.definition.words import nearest
+    from statewf.errors import UnknownTask
+
+    alike = nearest(task, [known.id for known in store.tasks(limit=MOST)])
+    hint = f"did you mean {alike}?" if alike else "`statewf tasks` shows the open ones"
+    return UnknownTask(f"there is no task {task} in {store.path}; {hint}")

@@ -1,0 +1,96 @@
+"""How far a workflow is: told to subscribers while it runs, the latest only, as often as one can look at it.
+
+Unlike what machines emit, progress is derived, and best effort: it is not kept, and nobody misses what came
+between two looks. Beside `outbox`; below `executor`, which says when an instance has moved.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+
+import anyio
+import attrs
+
+from statewf.definition.model import Workflow
+from statewf.history import Emitted
+from statewf.machine.fsm import Machine
+from statewf.machine.record import TURN, busy_regions
+from statewf.machine.snapshot import Snapshot, region_state
+from statewf.runtime.calling import Calling
+from statewf.runtime.live import Live
+from statewf.runtime.outbox import Listener
+from statewf.values.frozen import Object
+
+log = logging.getLogger("statewf.progress")
+
+PROGRESS = "WorkflowProgress.updated"
+PAUSE = 0.1  # seconds between two tellings of one instance
+SETTLED = ("succeeded", "failed", "skipped", "cancelled", "compensated", "compensation-failed")
+
+
+def progress(machine: Machine, snapshot: Snapshot) -> Object:
+    """What is running and what is done. `progress` is the share of the outermost steps that are settled, 0 to 1."""
+    definition = machine.notes.definition
+    assert isinstance(definition, Workflow), "a state machine has no steps"
+    tops = [step.id for step in definition.steps]
+    states = (region_state(snapshot.regions, machine.numbers[step])[0] for step in tops)
+    settled = sum(state.partition(TURN)[0] in SETTLED for state in states)
+    current = busy_regions(machine, snapshot)
+    first = current[0] if current else None
+    completed = snapshot.book.completed
+    return Object(
+        {
+            "requestId": snapshot.instance,
+            "currentStep": first,
+            "currentStepName": machine.notes.names.get(first, first),
+            "currentSteps": current,
+            "completedSteps": tuple(completed[number] for number in range(len(completed))),
+            "totalSteps": len(tops),
+            "progress": settled / len(tops),
+        }
+    )
+
+
+@attrs.define(eq=False)
+class Watching:
+    """One subscriber of progress."""
+
+    subscriber: str
+    listener: Listener
+    _moved: dict[str, Live] = attrs.field(factory=dict)
+    _told: dict[str, float] = attrs.field(factory=dict)  # when, in the loop's time
+    _news: anyio.Event = attrs.field(factory=anyio.Event)
+
+    def moved(self, live: Live) -> None:
+        """That workflow went on."""
+        if isinstance(live.machine.notes.definition, Workflow):
+            self._moved[live.card.id] = live
+            self._news.set()
+
+    async def run(self) -> None:
+        """Tell, until cancelled."""
+        while True:
+            await self._news.wait()
+            now = anyio.current_time()
+            ready = [live for name, live in self._moved.items() if now >= self._told.get(name, -math.inf) + PAUSE]
+            for live in ready:
+                await self._tell(live)
+            if not self._moved:
+                self._news = anyio.Event()
+            elif not ready:
+                await anyio.sleep(min(self._told[name] for name in self._moved) + PAUSE - now)
+
+    async def _tell(self, live: Live) -> None:
+        instance = live.card.id
+        del self._moved[instance]
+        kept = live.kept
+        data = progress(live.machine, kept)
+        if kept.ended:
+            self._told.pop(instance, None)
+        else:
+            self._told[instance] = anyio.current_time()
+        emitted = Emitted(0, f"{instance}/progress/{kept.seq}", instance, PROGRESS, data, kept.at)
+        _, error = await Calling(self.listener, emitted).outcome()
+        if error is not None:
+            log.error("%s could not take the progress of %s", self.subscriber, instance, exc_info=error)

@@ -1,0 +1,33 @@
+"""What `check` says of workflows."""
+
+from __future__ import annotations
+
+import statewf as wf
+from statewf.checker import check
+from statewf.compiler import compile_definition
+from statewf.definition.workflow import Step, Workflow
+from statewf.machine.flatten import flatten
+
+
+def test_a_workflow_is_counted_by_steps_regions_and_their_product() -> None:
+    report = check(wf.loads("steps: [{id: p, type: parallel, steps: [{id: a}, {id: b}]}]"))
+    assert report.ok
+    assert report.of_steps
+    machine = compile_definition(wf.loads("steps: [{id: p, type: parallel, steps: [{id: a}, {id: b}]}]"))
+    assert report.states == 3
+    assert report.compiled_states == sum(len(region.states) for region in machine.regions)
+    assert report.configurations == len(flatten(machine).states)
+    assert not report.bounded
+    assert check(machine) == report
+
+
+def test_what_does_not_compile_is_told_with_its_steps() -> None:
+    report = check(wf.loads("steps: [{id: a, dependsOn: [a]}, {id: a}]"))
+    assert (report.ok, report.states, report.configurations) == (False, 2, 0)
+    assert [finding.rule for finding in report.findings] == ["cyclic-dependency", "duplicate-step"]
+
+
+def test_ten_thousand_steps_are_checked_soon_and_not_counted_out() -> None:
+    steps = [Step(f"s{n}", when=f"results.s{n - 100}.ok" if n >= 100 else None) for n in range(10_000)]
+    report = check(Workflow("many", steps))
+    assert (report.ok, report.states, report.bounded) == (True, 10_000, True)

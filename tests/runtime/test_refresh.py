@@ -1,0 +1,81 @@
+"""Two owners of one store, where one of them looks again at what the other has done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+import pytest
+
+from statewf.errors import EventRejected, UnknownTask
+from statewf.history import Store
+from statewf.machine.work import Work
+from tests.runtime.support import executor, machine
+
+pytestmark = pytest.mark.anyio
+Place = Callable[[], Store | str]
+
+REVIEW = machine("""
+name: review
+steps:
+  - {id: ask, type: human-task, assignTo: ann}
+  - {id: ship}
+""")
+
+
+async def test_what_another_process_left_open_is_performed_by_who_looks_again(place: Place) -> None:
+    async def ship(_: Work) -> dict[str, str]:
+        return {"shipped": "yes"}
+
+    async with executor(place(), {"ship": ship}) as owner:
+        await owner.deploy(REVIEW)
+        review = await owner.start("review")
+        owner.refresh(review.id)
+        (task,) = review.tasks()
+        async with executor(place()) as other:
+            await other.complete(task.id, "approved", by="ann")
+        assert review.state == "running"
+        assert not review.snapshot.flight.calls
+        async with anyio.create_task_group() as group:
+
+            async def look() -> None:
+                owner.refresh(review.id)
+
+            group.start_soon(look)
+            outcome = await review.wait()
+        assert (outcome.state, outcome.results["ship"]) == ("completed", {"shipped": "yes"})
+
+
+async def test_what_another_process_cancelled_is_recalled(place: Place) -> None:
+    stopped = []
+
+    async def ship(_: Work) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            stopped.append(True)
+
+    async with executor(place(), {"ship": ship}) as owner:
+        await owner.deploy(REVIEW)
+        review = await owner.start("review")
+        await review.complete(review.tasks()[0].id, "approved")
+        async with executor(place()) as other:
+            receipt = await other.cancel(review.id)
+        assert (receipt.state, stopped) == ("cancelling", [])
+        owner.refresh(review.id)
+        assert (await review.wait()).state == "cancelled"
+        assert stopped == [True]
+
+
+async def test_a_task_that_never_was_is_not_one_that_was_decided(place: Place) -> None:
+    async with executor(place()) as owner:
+        await owner.deploy(REVIEW)
+        review = await owner.start("review")
+        (task,) = review.tasks()
+        for unknown in ("", "x", review.id, f"{review.id}/ask", f"{review.id}/ask/2", f"{review.id}/ask/x",
+                        f"{review.id}/ask/0", f"{review.id}/no/1", f"{review.id}/ship/1", f"{review.id}/ask/²"):  # fmt: skip
+            with pytest.raises(UnknownTask):
+                await owner.complete(unknown, "approved")
+        await owner.complete(task.id, "approved")
+        with pytest.raises(EventRejected, match="stale"):
+            await owner.complete(task.id, "approved")
