@@ -11,12 +11,18 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from statewf.checker import check
+from statewf.compiler import compile_definition
+from statewf.diagram import draw
 from statewf.files import loads
+from statewf.machine.record import status
+from statewf.runtime.progress import PROGRESS, progress
+from statewf.simulator import simulate
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -43,7 +49,7 @@ def place(tmp_path: Path) -> Path:
 
 def environment() -> dict[str, str]:
     paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return {**os.environ, "PATH": paths, "PYTHONPATH": "."}
+    return {**os.environ, "PATH": paths, "PYTHONPATH": os.pathsep.join([".", str(ROOT)])}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -87,6 +93,63 @@ def test_programs_print_what_their_comments_say(page: Path, block: str, place: P
 def test_the_example_of_a_definition_has_no_errors() -> None:
     (example,) = blocks(ROOT / "docs" / "definitions.md", "yaml")
     assert check(loads(example)).ok
+
+
+@pytest.mark.parametrize("page", ["drawing", "workflows"])
+def test_the_picture_of_a_workflow_is_drawn_from_the_definition_above_it(page: str) -> None:
+    path = ROOT / "docs" / f"{page}.md"
+    (picture,) = blocks(path, "mermaid")
+    assert draw(compile_definition(loads(blocks(path, "yaml")[0]))) == picture
+
+
+def test_the_examples_of_steps_have_no_errors() -> None:
+    """Those that are steps only stand for the list of a workflow."""
+    examples = blocks(ROOT / "docs" / "workflows.md", "yaml")
+    assert len(examples) > 1
+    for example in examples:
+        found = check(loads(f"steps:\n{example}" if example.startswith("- ") else example))
+        assert found.ok, example
+
+
+ALL_IS_TOLD = """
+errorHandling: { notifyOnFailure: true }
+steps:
+  - id: sign
+    type: human-task
+    escalationPolicy: { timeout: 1h, escalateTo: board }
+  - { id: pay, onError: notify-manager }
+"""
+
+
+def test_what_workflows_emit_has_the_fields_that_the_table_says() -> None:
+    machine = compile_definition(loads(ALL_IS_TOLD))
+    tasks = {"sign": {"decision": "approved", "after": "2h"}}
+    found: list[tuple[str, Iterable[str]]] = []
+    for fails in (False, True):
+        handlers = {"pay": {"fail": "no"}} if fails else {}
+        played = simulate(machine, {"handlers": handlers, "tasks": tasks})
+        begun = played.steps[0].after
+        found += [(emitted["event"], emitted["data"]) for emitted in played.output["emitted"]]
+        found += [status(machine, begun), (PROGRESS, progress(machine, begun))]
+    page = (ROOT / "docs" / "workflows.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+\.\w+)` \|.*\| ([^|]*) \|$", page, re.MULTILINE)
+    table = {(name, frozenset(re.findall(r"`(\w+)`", fields))) for name, fields in rows}
+    assert table == {(name, frozenset(data)) for name, data in found}
+
+
+def headings(page: Path) -> set[str]:
+    """What a link may say behind the name of the page."""
+    found = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)]*)\)|src=\"([^\"]*)\"", page.read_text(encoding="utf-8")):
+        name, _, heading = "".join(target).partition("#")
+        there = page.parent / name if name else page
+        assert there.exists(), target
+        assert not heading or heading in headings(there), target
 
 
 def test_ci_runs_the_commands_of_the_readme() -> None:

@@ -260,7 +260,9 @@ def person(text: str | None) -> Expression | str | None:
         found = parse(text)
     except ExpressionError:
         return text
-    known = all(read[0] in ("inputs", "context", "results", "completedSteps", "failedSteps") for read in found.reads)
+    known = all(
+        read[0] in ("inputs", "context", "results", "completedSteps", "failedSteps") for read in found.reads
+    )
     return found if known and not found.constant else text
 
 
