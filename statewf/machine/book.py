@@ -92,12 +92,6 @@ class Draft:
         self.ranks = self.ranks.update(dict.fromkeys(won, rank))
         return context.update({name: data[name] for name in won})
 
-    def count(self, name: tuple[str, str], start: int) -> bool:
-        """Count down; whether the counter came to zero."""
-        left = self.counters.get(name, start) - 1
-        self.counters = self.counters.set(name, left)
-        return left == 0
-
     def enter(self, block: str, region: str, places: int) -> bool:
         """A region asks for a place; whether it got one. Otherwise it stands in line."""
         line = self.lines.get(block, Line(places))

@@ -83,12 +83,12 @@ class Macrostep:
         "invoked",
         "late",
         "machine",
+        "moved",
         "notes",
         "opened",
         "path",
         "queue",
         "raised",
-        "regions",
         "signals",
     )
 
@@ -96,11 +96,12 @@ class Macrostep:
         self.machine = machine
         self.before = before
         self.event = event
-        _, _, earlier, self.inputs, self.context, self.regions, flight, self.ended, _ = before
+        _, _, earlier, self.inputs, self.context, _, flight, self.ended, _ = before
         self._draft: Draft | None = None  # made when regions first tell each other something
         self.deadlines, self.calls, self.invoked, self.queue, self.raised, self.deferred = flight
         self.at = max(at, earlier)  # time never runs backwards within an instance
         self.opened = 0
+        self.moved: dict[int, RegionState] = {}  # where regions are that are not where they were
         self.effects: list[Effect] = []
         self.path: list[str | int] = []
         self.notes: tuple[Note, ...] = ()
@@ -114,13 +115,17 @@ class Macrostep:
             self._draft = Draft(self.before.book)
         return self._draft
 
+    def here(self, number: int) -> RegionState:
+        """Where a region is by now."""
+        return self.moved.get(number) or region_state(self.before.regions, number)
+
     # --- transitions
 
     def offer(self, event: Event) -> bool:
         """Give a named event to the regions that know it; whether one took it."""
         taken = False
         for number in self.machine.listeners.get(event.name, ()):
-            here = region_state(self.regions, number)
+            here = self.here(number)
             candidates = self.machine.regions[number].states[here[0]].on.get(event.name)
             if candidates and (chosen := self.choose(candidates, here, event.name, event.data)):
                 self.take(number, here, chosen, event.data)
@@ -129,7 +134,7 @@ class Macrostep:
 
     def pull(self, number: int, trigger: str, data: Json, *, retryable: bool = True) -> bool:
         """Give one of the machine's own triggers to a region; whether it had a transition for it."""
-        here = region_state(self.regions, number)
+        here = self.here(number)
         candidates = self.machine.regions[number].states[here[0]].on.get(trigger, ())
         if not retryable:
             candidates = tuple(candidate for candidate in candidates if candidate.below is None)
@@ -207,7 +212,7 @@ class Macrostep:
         source, attempt, visit = here
         attempt = 1 if transition.attempt == "reset" else attempt + (transition.attempt == "bump")
         there = (target, attempt, visit + transition.anew)
-        self.regions = moved(self.regions, number, there)
+        self.moved[number] = there
         self.path += region.name, source, target, attempt
         for op in transition.entry:
             self.perform(op, region.name, there, transition.trigger, data)
@@ -379,7 +384,7 @@ class Macrostep:
         if self.ended:
             return False
         for number in self.machine.eventless:
-            here = region_state(self.regions, number)
+            here = self.here(number)
             candidates = self.machine.regions[number].states[here[0]].always
             if chosen := self.choose(candidates, here, "", EMPTY):
                 self.take(number, here, chosen, EMPTY)
@@ -406,15 +411,17 @@ class Macrostep:
     # --- the end of the macrostep
 
     def done(self, disposition: Disposition) -> Step:
-        instance, seq, *_, flight, _, book = before = self.before
+        instance, seq, _, _, _, regions, flight, _, book = before = self.before
         now = (self.deadlines, self.calls, self.invoked, self.queue, self.raised, self.deferred)
         if any(map(is_not, flight, now)):
             flight = _new(Flight, now)
         if self._draft is not None:
             book = self._draft.book()
+        if self.moved:
+            regions = moved(regions, self.moved)
         after = _new(
             Snapshot,
-            (instance, seq + 1, self.at, self.inputs, self.context, self.regions, flight, self.ended, book),
+            (instance, seq + 1, self.at, self.inputs, self.context, regions, flight, self.ended, book),
         )
         made: Step = _new(
             Step, (before, self.event, after, tuple(self.effects), tuple(self.path), disposition, self.notes)

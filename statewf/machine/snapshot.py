@@ -6,6 +6,7 @@ recovery needs no other book. Snapshots are values: they share all that a step d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from statewf.machine.book import BLANK, Book
@@ -164,11 +165,19 @@ def region_state(regions: Regions, number: int) -> RegionState:
     return regions[number // CHUNK][at : at + 3]  # type: ignore[return-value]
 
 
-def moved(regions: Regions, number: int, there: RegionState) -> Regions:
-    """The same regions, but for the one of that number."""
-    major, at = number // CHUNK, number % CHUNK * 3
-    chunk = regions[major]
-    return (*regions[:major], (*chunk[:at], *there, *chunk[at + 3 :]), *regions[major + 1 :])
+def moved(regions: Regions, there: Mapping[int, RegionState]) -> Regions:
+    """The same regions, but for those that are elsewhere now, by number."""
+    chunks: dict[int, list[str | int]] = {}
+    for number, state in there.items():
+        major, at = number // CHUNK, number % CHUNK * 3
+        chunk = chunks.get(major)
+        if chunk is None:
+            chunk = chunks[major] = list(regions[major])
+        chunk[at : at + 3] = state
+    whole = list(regions)
+    for major, chunk in chunks.items():
+        whole[major] = tuple(chunk)
+    return tuple(whole)
 
 
 def active(snapshot: Snapshot) -> tuple[str, ...]:

@@ -81,10 +81,8 @@ class Making(Protocol):
 def interact(run: Making, op: Joint, region: str, where: RegionState, trigger: str, data: Json) -> None:
     """Perform one of these operations for a region."""
     match op:
-        case Count(other, counter, turn):
-            start = run.machine.regions[run.machine.numbers[other]].counters[counter]
-            if run.book.count((other, counter), start):
-                run.signal(other, counter, region, turn)
+        case Count():
+            _count(run, op, region)
         case Pull(other, pulled, turn):
             run.signal(other, pulled, region, turn)
         case Keep(rank):
@@ -120,6 +118,16 @@ def interact(run: Making, op: Joint, region: str, where: RegionState, trigger: s
             _withdraw(run, region)
         case _:
             assert_never(op)
+
+
+def _count(run: Making, op: Count, region: str) -> None:
+    machine, other, counter = run.machine, op.region, op.counter
+    left = run.book.counters.get((other, counter))
+    if left is None:
+        left = machine.regions[machine.numbers[other]].counters[counter]
+    run.book.counters = run.book.counters.set((other, counter), left - 1)
+    if left == 1:
+        run.signal(other, counter, region, op.turn)
 
 
 def pass_on(run: Making, block: str) -> None:

@@ -19,7 +19,6 @@ from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
 import anyio
-import anyio.lowlevel
 import attrs
 from anyio.abc import TaskGroup
 
@@ -33,7 +32,9 @@ from statewf.runtime.handlers import Handlers
 log = logging.getLogger("statewf.perform")
 
 GRACE = 10.0  # seconds that the end of a handler is waited for when nobody wants its answer any more
-IN_A_ROW = 100  # calls that one worker makes before others get a turn
+IN_A_ROW = (
+    10  # calls that one worker makes before others get a turn: what they leave is committed, and let go, young
+)
 
 Reply = Returned | Failed
 
@@ -193,8 +194,8 @@ class Performer:
             if copy_context() != context:
                 break
             if self._waiting:
-                await anyio.lowlevel.checkpoint()
-            elif self._lingering is None:
+                return  # who stands by goes on
+            if self._lingering is None:
                 self._lingering = anyio.Event()
                 await self._lingering.wait()
                 self._lingering = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
@@ -38,6 +39,15 @@ steps:
 
 async def nothing(_: Work) -> None:
     return None
+
+
+def into(told: list[Emitted]) -> Callable[[Emitted], Awaitable[None]]:
+    """A listener; an async one, because virtual time does not wait for threads."""
+
+    async def listen(emitted: Emitted) -> None:
+        told.append(emitted)
+
+    return listen
 
 
 def states(instance: Instance) -> dict[str, str]:
@@ -244,7 +254,7 @@ async def test_what_people_are_told_of_a_task() -> None:
     told: list[Emitted] = []
     owner = executor(Memory(), HANDLERS)
     for event in ("HumanTask.created", "HumanTask.escalate", "HumanTask.completed", "Notification.send"):
-        owner.on(event, told.append, subscriber="people")
+        owner.on(event, into(told), subscriber="people")
     async with owner:
         instance = await asked(owner)
         await anyio.sleep(601)
@@ -296,7 +306,7 @@ async def test_progress_is_told_as_it_is_seen_and_not_too_often() -> None:
 async def test_a_subscriber_of_progress_that_raises_holds_nobody_up() -> None:
     owner = executor(Memory(), {"quick": nothing, "slow": nothing, "after": nothing})
 
-    def raising(_: Emitted) -> None:
+    async def raising(_: Emitted) -> None:
         raise OSError("no")
 
     owner.on(PROGRESS, raising, subscriber="me")
@@ -312,7 +322,7 @@ async def test_starting_again_tells_how_it_is_and_later_what_it_came_to() -> Non
     told: list[Emitted] = []
     owner = executor(Memory(), HANDLERS)
     for event in ("ServiceProgress.status", "ServiceResult.deliver"):
-        owner.on(event, told.append, subscriber="who asks")
+        owner.on(event, into(told), subscriber="who asks")
     async with owner:
         instance = await asked(owner)
         assert (await owner.start("ask", {"boss": "ann"}, request_id="A-1")).id == instance.id
