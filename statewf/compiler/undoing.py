@@ -31,6 +31,7 @@ from statewf.compiler.table import Table, delay_of
 from statewf.definition.model import CompensationAction
 from statewf.expr import parse
 from statewf.machine.fsm import (
+    CANCEL,
     DONE,
     ERROR,
     RETRY,
@@ -54,6 +55,11 @@ def first_undo(plan: Plan) -> tuple[Op, ...]:
     """How the undoing begins: with the steps that ask for it themselves, then with the last of all."""
     own = _rolling_back(plan)
     return (Pull(own[0].id, UNDO_OWN),) if own else _whole_chain(plan)
+
+
+def cut_short(plan: Plan) -> tuple[Op, ...]:
+    """How the undoing ends before its time: what is about it is stopped, and when all know, nothing is left."""
+    return (*(Pull(node.id, CANCEL) for node in plan.chain), Pull(WORKFLOW, UNDONE, "last"))
 
 
 def passed_on(plan: Plan) -> dict[str, tuple[Op, ...]]:
@@ -144,6 +150,7 @@ class _Chain:
         left = (Disarm(TIMEOUT + state),) if timeout is not None else ()
         self.succeeded(state, DONE + state, i, bad=bad, leaving=left)
         self.failed(state, ERROR + state, i, bad=bad, leaving=left)
+        self.cut(state, i, leaving=(*left, Close(state)))
         if timeout is None:
             return
         message = f"no answer within {timeout} ms"
@@ -152,6 +159,12 @@ class _Chain:
         for trigger in (ERROR + state, ENDED, GRACE):
             given_up = (Close(state),) if trigger == GRACE else (Disarm(GRACE),)
             self.failed(late, trigger, i, bad=bad, leaving=given_up, error="TimeoutError", message=message)
+        self.cut(late, i, leaving=(Disarm(GRACE), Close(state)))
+
+    def cut(self, source: str, i: int, *, leaving: tuple[Op, ...]) -> None:
+        """Stop it: nobody waits any more until all is undone."""
+        noted = (Undone(self.actions[i].action, success=False, message="it was cancelled"),)
+        self.table.add(source, CANCEL, DONE_STATES[True], exit=leaving, actions=noted)
 
     def succeeded(self, source: str, trigger: str, i: int, *, bad: bool, leaving: tuple[Op, ...]) -> None:
         noted = (Undone(self.actions[i].action, success=True),)
@@ -179,5 +192,6 @@ class _Chain:
             table.add(source, trigger, backoff, exit=leaving, entry=wait, **told)
             if backoff not in table.on:
                 table.add(backoff, RETRY + backoff, state, attempt="bump", entry=self.call(i, bad=bad))
+                self.cut(backoff, i, leaving=(Disarm(RETRY + backoff),))
         noted = (Undone(self.actions[i].action, success=False, message=message), Pull(WORKFLOW, UNDO_FAILED))
         self.go_on(source, trigger, i + 1, bad=True, noted=noted, leaving=leaving)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from statewf.compiler.plan import Plan
 from statewf.compiler.signals import FAILED, QUIET, RUNNING, UNDO_FAILED, UNDOING, UNDONE, WORKFLOW
 from statewf.compiler.table import cancelling
-from statewf.compiler.undoing import first_undo
+from statewf.compiler.undoing import cut_short, first_undo
 from statewf.expr import parse
 from statewf.machine.fsm import (
     CANCEL,
@@ -71,15 +71,17 @@ def workflow_region(plan: Plan) -> Region:
 
 
 def _undoing(plan: Plan, cause: str, untouched: str, undone: str) -> list[LocalState]:
-    """Waiting for quiet, then undoing: nothing was undone yet, some was, some could not be."""
+    """Waiting for quiet, then undoing: nothing was undone yet, some was, some could not be, or it was cut short."""
     name = "compensating" if cause == "failing" else f"compensating.${undone}"
-    some, bad = f"{name}.$some", f"{name}.$bad"
+    some, bad, cut = f"{name}.$some", f"{name}.$bad", f"{name}.$cut"
     failed = _ending(plan, UNDONE, "compensation-failed")
+    short = _move(CANCEL_NOW, cut, entry=cut_short(plan))
     return [
-        _state(cause, [_move(QUIET, name, entry=first_undo(plan))]),
-        _state(name, [_move(UNDOING, some), _ending(plan, UNDONE, untouched)]),
-        _state(some, [_move(UNDO_FAILED, bad), _ending(plan, UNDONE, undone)]),
-        _state(bad, [failed]),
+        _state(cause, [_move(QUIET, name, entry=first_undo(plan)), _move(CANCEL_NOW, NOW)]),
+        _state(name, [_move(UNDOING, some), _ending(plan, UNDONE, untouched), short]),
+        _state(some, [_move(UNDO_FAILED, bad), _ending(plan, UNDONE, undone), short]),
+        _state(bad, [failed, short]),
+        _state(cut, [failed]),
     ]
 
 

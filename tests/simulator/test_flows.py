@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -17,6 +18,7 @@ from statewf.machine.events import Cancel, Event
 from statewf.machine.fsm import Machine
 from statewf.machine.snapshot import Move, Snapshot, region_state
 from statewf.machine.snapshot import Step as Made
+from statewf.machine.step import step
 from statewf.simulator import simulate
 from tests.flows import LONG, Flow, flows
 from tests.simulator.reference import Tied, forward, live, needed, tolerant
@@ -97,10 +99,11 @@ EVENTS = st.builds(lambda name, at: Event(name, {"at": at}, at), st.sampled_from
 
 @st.composite
 def runs(draw: st.DrawFn) -> Run:
-    """Rich flows, with events at any time, that somebody cancels at last if not before."""
+    """Rich flows, with events at any time, that somebody cancels at last if not before, and maybe again."""
     flow = draw(flows(rich=True))
-    at = draw(st.sampled_from((100 * LONG, None))) or draw(TIMES)
-    events: list[Event | Cancel] = [*draw(st.lists(EVENTS, max_size=3)), Cancel(at, draw(st.booleans()))]
+    events: list[Event | Cancel] = draw(st.lists(EVENTS, max_size=3))
+    events += draw(st.lists(st.builds(Cancel, TIMES, st.booleans()), max_size=2))
+    events.append(Cancel(100 * LONG))
     scenario = attrs.evolve(flow.scenario(), events=tuple(sorted(events, key=lambda event: event.at)))
     machine = compile_definition(flow.workflow)
     return Run(flow, machine, simulate(machine, scenario).steps)
@@ -161,9 +164,8 @@ def test_undone_is_what_succeeded_and_can_be_undone_in_reverse_order(run: Run) -
     last = run.made[-1].after
     compensations = [last.book.undone[i]["step"] for i in range(len(last.book.undone))]
     strategy = run.flow.workflow.error_handling.compensation_strategy
-    now = any(isinstance(made.event, Cancel) and made.event.now for made in run.made)
-    state = run.state(last, WORKFLOW)
-    if state in ("completed", "failed") or strategy == "none" or (now and state == "cancelled"):
+    states = [move.target for _, move in run.moves() if move.region == WORKFLOW]
+    if states[-1] in ("completed", "failed") or strategy == "none" or "cancelling.$now" in states:
         assert not compensations
         return
     succeeded = {move.region for _, move in run.moves() if move.target == "succeeded"}
@@ -172,9 +174,29 @@ def test_undone_is_what_succeeded_and_can_be_undone_in_reverse_order(run: Run) -
     own = [step for step in order if step.id in rolled]
     undone = [*own, *(step for step in order if step.id in succeeded)]
     expected = [step.id for step in undone for _ in step.compensation.steps]  # type: ignore[union-attr]  # has one
+    if states[-2].endswith("$cut"):
+        assert states[-1] == "compensation-failed"
+        assert not Counter(compensations) - Counter(expected)
+        assert strategy == "parallel" or compensations == expected[: len(compensations)]
+        return
     if strategy == "parallel":
         expected, compensations = sorted(expected), sorted(compensations)
     assert compensations == expected
+
+
+@given(runs())
+def test_undoing_can_be_cut_short_at_any_point(run: Run) -> None:
+    for made in run.made:
+        if run.state(made.after, WORKFLOW) == "compensating" and not made.after.ended:
+            cut = step(run.machine, made.after, Cancel(made.after.at, now=True))
+            assert isinstance(cut, Made)
+            assert run.state(cut.after, WORKFLOW) == "compensation-failed"
+            assert not cut.after.flight.calls
+            assert not cut.after.flight.deadlines
+            before, undone = made.after.book.undone, cut.after.book.undone
+            noted = [undone[i] for i in range(len(before), len(undone))]
+            assert all(note["error"] == "it was cancelled" for note in noted)
+            assert {call.step for call in made.after.flight.calls.values()} <= {note["step"] for note in noted}
 
 
 @given(runs())
