@@ -226,8 +226,9 @@ def deliver(
     db: str,
     as_json: bool,
     give: Callable[[Instance], Coroutine[Any, Any, Receipt]],
+    said: str | None = None,
 ) -> None:
-    """Give an instance something, and tell what it made of that."""
+    """Give an instance something, and tell what it made of that; `said` is what it is called, if not by its event."""
     from statewf.cli.look import card_of, opened
     from statewf.cli.owner import executor, owned
 
@@ -236,7 +237,7 @@ def deliver(
 
     async def deliver() -> Answer:
         async with executor(db, handlers) as owner:
-            return await _answer(owner, await owner.get(instance), handlers, give)
+            return await _answer(owner, await owner.get(instance), handlers, give, said)
 
     code, document, text = owned(deliver, quiet=as_json)
     if as_json:
@@ -251,6 +252,7 @@ async def _answer(
     handle: Instance,
     handlers: str | None,
     give: Callable[[Instance], Coroutine[Any, Any, Receipt]],
+    said: str | None,
 ) -> Answer:
     from statewf.cli.owner import advice, equip
     from statewf.cli.tell import document, rejection
@@ -265,7 +267,8 @@ async def _answer(
         return 1, {"instance": handle.id, **document(error), "hint": hint}, rejection(error, hint)
     await _rest(owner, handle, handlers)
     told = "".join(f"\n    {note}" for note in receipt.notes)
-    return 0, _receipt(handle, receipt), f"{receipt.event}: {receipt.disposition}. {_whereabouts(handle)}{told}"
+    name = said or receipt.event
+    return 0, _receipt(handle, receipt), f"{name}: {receipt.disposition}. {_whereabouts(handle)}{told}"
 
 
 async def _rest(owner: Executor, instance: Instance, handlers: str | None) -> None:

@@ -90,7 +90,7 @@ def complete_verb(
             with opened(db) as store:
                 raise _unknown(task, store) from None
 
-    deliver(instance, handlers, db, as_json, decide)
+    deliver(instance, handlers, db, as_json, decide, said=decision)
 
 
 def _unknown(task: str, store: Sqlite) -> UnknownTask:

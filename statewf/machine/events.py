@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple, Self, TypeAlias
 
 from statewf.errors import DataError, Diagnostic
-from statewf.values.frozen import EMPTY, Json, Object, freeze_object, kind_of, plain_text
+from statewf.values.frozen import EMPTY, Json, Object, freeze, freeze_object, kind_of, plain_text
 
 LONGEST_NAME = 200
 
@@ -87,15 +87,39 @@ class Fired(NamedTuple):
     at: int = 0
 
 
-class Decided(NamedTuple):
-    """Somebody decided a task: `approved`, `rejected` or any other text; `result` is what else there is to say."""
-
+class _Decided(NamedTuple):
     task: str
     decision: str
-    by: str | None = None
-    comments: str | None = None
-    result: Json = None
-    at: int = 0
+    by: str | None
+    comments: str | None
+    result: Json
+    at: int
+
+
+class Decided(_Decided):
+    """Somebody decided a task: `approved`, `rejected` or any other text; `result` is what else there is to say.
+
+    Raises DataError when the decision is empty, one of these is no text, or `result` is no JSON.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        task: str,
+        decision: str,
+        by: str | None = None,
+        comments: str | None = None,
+        result: object = None,
+        at: int = 0,
+    ) -> Self:
+        if not plain_text(decision, "the decision").strip():
+            hint = "`approved`, `rejected`, or what else was decided"
+            raise DataError([Diagnostic("no-decision", "the decision says nothing", hint=hint)])
+        for who, text in (("who decided", by), ("the comments", comments)):
+            if text is not None:
+                plain_text(text, who)
+        return tuple.__new__(cls, (task, decision, by, comments, freeze(result), at))
 
 
 class Cancel(NamedTuple):

@@ -65,6 +65,11 @@ class Scope(dict[str, object]):
                 raise KeyError(name)
 
 
+def fault_in(expression: Expression, fault: Fault) -> str:
+    """An expression and why it has no answer, which names the part that has none, if that is not all of it."""
+    return f"{expression.text}: {str(fault).removesuffix(f': {expression.text}')}"
+
+
 class Macrostep:
     """A snapshot in the making, private to one call of `step`."""
 
@@ -183,7 +188,7 @@ class Macrostep:
         try:
             return guard.holds(self.scope(here, trigger, data)) and not faulty
         except Fault as fault:
-            self.tell("fault", f"guard {guard.text}: {fault}")
+            self.tell("fault", f"guard {fault_in(guard, fault)}")
             return faulty
 
     def scope(self, here: RegionState, trigger: str, data: Json) -> Mapping[str, object]:
@@ -274,7 +279,7 @@ class Macrostep:
             try:
                 value = expression.evaluate(scope)
             except Fault as fault:
-                self.tell("fault", f"assign {key} = {expression.text}: {fault}")
+                self.tell("fault", f"assign {key} = {fault_in(expression, fault)}")
                 continue
             value = None if value is UNDEFINED else settled(value)
             if nesting(value) < NESTING:  # the context is one level more

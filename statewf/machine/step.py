@@ -115,6 +115,13 @@ def _unexpected(run: Macrostep, event: Event) -> Step | Rejected:
         return run.done("ignored")
     where = ", ".join(state.name for state in states)
     if event.name in allowed(machine, before):
+        if len(machine.regions) > 1:
+            asked = (
+                machine.regions[n].name
+                for n, state in zip(listening, states, strict=True)
+                if state.on.get(event.name)
+            )
+            return run.refuse("guard", f"its data is not what {', '.join(asked)} waits for: `match` does not hold")
         return run.refuse("guard", f"in {where} no guard holds for it")
     return run.refuse("unexpected", f"{where} does not accept it" if where else "nothing waits for it")
 

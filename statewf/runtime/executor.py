@@ -170,8 +170,9 @@ class Executor:
         """Start an instance of the machine deployed under `name`.
 
         With a `request_id` that was used before it is the same instance, finished or not, and subscribers are
-        told how it is (`ServiceProgress.status`) or what it came to (`ServiceResult.deliver`); `restart` starts a successor of one that ended in failure. Raises UnknownMachine, RequestConflict when the
-        inputs differ, DataError when they are no JSON object.
+        told how it is (`ServiceProgress.status`) or what it came to (`ServiceResult.deliver`); `restart` starts
+        a successor of one that ended in failure. Raises UnknownMachine, RequestConflict when the inputs differ,
+        DataError when they are no JSON object.
         """
         lives = self._opened()
         frozen = freeze_object(inputs, "the inputs")
@@ -280,14 +281,13 @@ class Executor:
 
         Raises EventRejected when it is not open any more, or cannot be decided so, UnknownTask, DataError.
         """
-        plain_text(decision, "the decision")
+        decided = Decided(task, decision, by, comments, result)
         try:
             with self._opened().using(task.partition("/")[0]) as live:
                 _made_once(live, task)
                 at = self._clock()
-                decided = Decided(task, decision, by, comments, freeze(result), at)
                 self._ledger.catch_up(live, at)
-                return await self._told(live, self._ledger.take(live, decided))
+                return await self._told(live, self._ledger.take(live, decided._replace(at=at)))
         except UnknownInstance:
             raise UnknownTask(f"there is no task {task}") from None
 

@@ -126,7 +126,7 @@ class Driver:
         """Decide the open task of a step. Raises EventRejected when there is none, or it cannot be decided so."""
         task = self.snapshot.book.tasks.get(step)
         known = f"{self.snapshot.instance}/{step}" if task is None else task.id
-        decided = Decided(known, decision, by, comments, freeze(result), self.now)
+        decided = Decided(known, decision, by, comments, result, self.now)
         told = self._world.send(decided)
         self._settle()
         return told

@@ -90,7 +90,7 @@ def test_deciding_performs_what_follows_when_there_are_handlers(cli: Cli, claim:
         "complete", f"{claim}/approve/1", "--decision", "approved", "--comments", "fine", "--handlers", module
     )
     assert (said.code, said.err) == (0, "")
-    assert said.out == f"$decided: accepted. {claim} is in running. It accepts PAID.\n"
+    assert said.out == f"approved: accepted. {claim} is in running. It accepts PAID.\n"
     (row,) = [row for row in cli("history", claim, "--json").json if row["event"] == "$decided"]
     assert (row["data"]["decision"], row["data"]["by"], row["data"]["comments"]) == ("approved", user(), "fine")
     assert cli("send", claim, "PAID", "--handlers", module).out == f"PAID: accepted. {claim} ended in completed.\n"
@@ -101,7 +101,7 @@ def test_without_handlers_the_calls_stay_open_and_it_says_so(cli: Cli, claim: st
     said = cli("complete", f"{claim}/approve/1", "--decision", "approved")
     assert said.code == 0
     assert said.out == (
-        f"$decided: accepted. {claim} is in running, waiting for file. "
+        f"approved: accepted. {claim} is in running, waiting for file. "
         "`statewf serve --handlers MODULE` performs it.\n    PAID, which was deferred\n"
     )
     assert cli("serve", "--handlers", module, "--until-idle").code == 0

@@ -166,6 +166,7 @@ def test_people_decide_cancel_and_undo() -> None:
     assert ways[rejected] == [
         ("a returned", "compensated"),
         ("a failed", "compensation-failed a:compensation-failed t:failed"),
+        ("cancel now", "compensation-failed a:compensation-failed t:failed"),
     ]
 
 
