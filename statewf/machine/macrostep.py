@@ -15,7 +15,21 @@ from statewf.expr import UNDEFINED, Expression, Fault
 from statewf.machine.book import Draft, in_order
 from statewf.machine.effects import ACTION, Call, CancelTimer, Effect, Emit, Finish, Recall, SetTimer
 from statewf.machine.events import AnyEvent, CallId, Event, Failed, Returned
-from statewf.machine.fsm import Arm, Assign, Close, Disarm, Do, Machine, Op, Open, Tell, Transition, Values, opens
+from statewf.machine.fsm import (
+    Arm,
+    Assign,
+    Close,
+    Disarm,
+    Do,
+    LocalState,
+    Machine,
+    Op,
+    Open,
+    Tell,
+    Transition,
+    Values,
+    opens,
+)
 from statewf.machine.snapshot import (
     Disposition,
     Flight,
@@ -33,6 +47,7 @@ from statewf.machine.snapshot import (
 from statewf.machine.together import GO, interact, pass_on
 from statewf.values.frozen import EMPTY, NESTING, Json, Object, nesting, settled
 
+MOST_DEFERRED = 1_000  # events
 MOST_ALWAYS = 1_000  # `always` transitions in a row: more run in a circle, and none is taken
 BACKOFF = "$action"  # the timer between two attempts of a function action; it belongs to no region
 
@@ -398,10 +413,21 @@ class Macrostep:
 
     def take_raised(self) -> None:
         event, self.raised = self.raised[0], self.raised[1:]
-        if self.ended or not self.offer(event):
-            self.notes += (Note("refused", f"{event.name}, the answer of a handler, was not accepted", event.name),)
-        elif not (isinstance(self.event, Returned) and self.event.answer is event):
-            self.notes += (Note("taken", f"{event.name}, an earlier answer of a handler", event.name),)
+        if not self.ended and self.offer(event):
+            if not (isinstance(self.event, Returned) and self.event.answer is event):
+                self.tell("taken", f"{event.name}, an earlier answer of a handler", event.name)
+            return
+        policies = set() if self.ended else {state.unexpected for state in self.asked(event)}
+        if "defer" in policies and len(self.deferred) < MOST_DEFERRED:
+            self.deferred += (event,)
+            self.tell("deferred", f"{event.name}, the answer of a handler, until somebody waits for it", event.name)
+        elif "ignore" not in policies:
+            self.tell("refused", f"{event.name}, the answer of a handler, was not accepted", event.name)
+
+    def asked(self, event: Event) -> list[LocalState]:
+        """The states that say what becomes of an event that nobody took."""
+        asked = self.machine.listeners.get(event.name, self.machine.fallback)
+        return [self.machine.regions[number].states[self.here(number)[0]] for number in asked]
 
     def offer_deferred(self) -> bool:
         """Whether one of them was accepted, first come, first served."""
@@ -409,7 +435,7 @@ class Macrostep:
             for i, event in enumerate(self.deferred):
                 if self.offer(event):
                     self.deferred = (*self.deferred[:i], *self.deferred[i + 1 :])
-                    self.notes += (Note("taken", f"{event.name}, which was deferred", event.name),)
+                    self.tell("taken", f"{event.name}, which was deferred", event.name)
                     return True
         return False
 

@@ -77,13 +77,13 @@ IDLE = Flight(_NONE, _NONE, _NONE, (), (), ())
 Disposition: TypeAlias = Literal["accepted", "deferred", "ignored"]
 
 
-NoteKind: TypeAlias = Literal["fault", "action-failed", "refused", "recalled", "livelock", "taken"]
+NoteKind: TypeAlias = Literal["fault", "action-failed", "refused", "recalled", "livelock", "taken", "deferred"]
 
 
 class Note(NamedTuple):
     """Something worth telling besides the moves: a faulting guard, a failed action, an event of an earlier row.
 
-    `event` is the name of an answer that was refused, or of the earlier event that was taken.
+    `event` is the name of an answer that was refused or deferred, or of the earlier event that was taken.
     """
 
     kind: NoteKind

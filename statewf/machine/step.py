@@ -7,7 +7,8 @@ One external event is one macrostep:
    transition's actions, then entry actions. While an action runs, named events wait (`busy`).
 2. What no region takes is rejected (nothing changes), ignored or deferred, as the state says.
 3. A reply answers its open call: an action's makes room for the next action; an `invoke`'s pulls
-   `$done` or `$error`. If the answer is an event, it is taken instead, before any external one.
+   `$done` or `$error`. If the answer is an event, it is taken instead, before any external one; should
+   nobody take it, it is deferred or ignored, as the state says, or else refused, which the step tells.
 4. A timer pulls the trigger of its name. A state that is left by a timer or a cancel takes the action
    that is still running with it; the actions queued behind it still run.
 5. Then all that became enabled, until nothing is: `always` transitions; then queued actions; then, when
@@ -24,12 +25,10 @@ from typing import assert_never
 from statewf.machine.effects import ACTION
 from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Fired, Returned, Start
 from statewf.machine.fsm import CANCEL, CANCEL_NOW, DECIDED, DONE, ERROR, Machine
-from statewf.machine.macrostep import BACKOFF, MOST_ALWAYS, Circle, Macrostep
+from statewf.machine.macrostep import BACKOFF, MOST_ALWAYS, MOST_DEFERRED, Circle, Macrostep
 from statewf.machine.short import short_cut
 from statewf.machine.snapshot import Note, Rejected, Snapshot, Step, allowed, blank, region_state
 from statewf.values.frozen import EMPTY, Map, Object, freeze_object
-
-MOST_DEFERRED = 1_000
 
 
 def start(machine: Machine, inputs: object = None, *, instance: str = "local", at: int = 0) -> Step:
@@ -103,8 +102,7 @@ def _not_running(before: Snapshot, event: Event | Decided | Cancel) -> Rejected 
 def _unexpected(run: Macrostep, event: Event) -> Step | Rejected:
     """No region took the event: what the states where it was offered say of that."""
     machine, before = run.machine, run.before
-    listening = machine.listeners.get(event.name, machine.fallback)
-    states = [machine.regions[n].states[region_state(before.regions, n)[0]] for n in listening]
+    states = run.asked(event)
     policies = {state.unexpected for state in states}
     if "defer" in policies:
         if len(before.flight.deferred) < MOST_DEFERRED:
@@ -116,11 +114,8 @@ def _unexpected(run: Macrostep, event: Event) -> Step | Rejected:
     where = ", ".join(state.name for state in states)
     if event.name in allowed(machine, before):
         if len(machine.regions) > 1:
-            asked = (
-                machine.regions[n].name
-                for n, state in zip(listening, states, strict=True)
-                if state.on.get(event.name)
-            )
+            waiting = zip(machine.listeners[event.name], states, strict=True)
+            asked = (machine.regions[number].name for number, state in waiting if state.on.get(event.name))
             return run.refuse("guard", f"its data is not what {', '.join(asked)} waits for: `match` does not hold")
         return run.refuse("guard", f"in {where} no guard holds for it")
     return run.refuse("unexpected", f"{where} does not accept it" if where else "nothing waits for it")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from statewf.machine.step import MOST_DEFERRED
+from statewf.machine.events import Event
+from statewf.machine.macrostep import MOST_DEFERRED
 
 from .support import Recorder, drive, play, refusal
 
@@ -168,3 +169,39 @@ def test_the_history_says_which_earlier_event_was_taken() -> None:
     driver.send("GO")
     assert driver.state == "c"
     assert driver.rows[-1]["notes"] == ["taken: LATER, which was deferred"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "note", "state"),
+    [
+        ("defer", "deferred: LATER, the answer of a handler, until somebody waits for it", "end"),
+        ("ignore", None, "b"),
+        ("reject", "refused: LATER, the answer of a handler, was not accepted", "b"),
+    ],
+)
+def test_the_policy_holds_for_what_handlers_answer_too(policy: str, note: str | None, state: str) -> None:
+    driver = drive(
+        f"""
+        initialState: a
+        unexpected: {policy}
+        states:
+          a: {{invoke: {{handler: gateway, onDone: b}}, on: {{GO: b}}}}
+          b: {{on: {{LATER: end}}}}
+          end: {{terminal: true}}
+        """,
+        gateway=Recorder().handler(Event("LATER")),
+    )
+    assert driver.rows[-1].get("notes") == ([note] if note else None)
+    driver.send("GO")
+    assert driver.state == state
+
+
+def test_an_answer_that_a_step_may_yet_await_is_kept_for_it() -> None:
+    driver = drive(
+        "steps: [{id: pay}, {id: ship}, {id: paid, type: event, event: PAID}]",
+        pay=Recorder().handler(Event("PAID", {"sum": 3})),
+    )
+    assert driver.state == "running"
+    driver.reply(handler="ship")
+    assert driver.state == "completed"
+    assert driver.context == {"sum": 3}
