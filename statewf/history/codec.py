@@ -15,7 +15,7 @@ from statewf.machine.events import AnyEvent, CallId, Cancel, Decided, Event, Fai
 from statewf.machine.fsm import Delay, Do, Open
 from statewf.machine.record import row
 from statewf.machine.snapshot import Flight, Queued, Snapshot, Step
-from statewf.values.frozen import Json, Map, Object, freeze
+from statewf.values.frozen import Json, Map, Object, restored
 
 SHOWN = ("seq", "at", "event", "data", "changes", "handler", "disposition", "notes")
 
@@ -59,7 +59,7 @@ def decode_event(document: Mapping[str, Any]) -> AnyEvent:
         case "$decided":
             return Decided(**_object(data), at=at)
         case "$returned":
-            return Returned(CallId(*document["call"]), freeze(data), at)
+            return Returned(CallId(*document["call"]), restored(data), at)
     if "call" in document:
         return Returned(CallId(*document["call"]), None, at, Event(name, data))
     if "region" in document:
@@ -115,11 +115,11 @@ def encode_task(task: Task) -> list[Any]:
 def decode_task(document: list[Any]) -> Task:
     """The task again."""
     key, instance, step, person, details, due = document
-    return Task(key, instance, step, freeze(person), _object(details), due)
+    return Task(key, instance, step, restored(person), _object(details), due)
 
 
 def _object(value: Any) -> Object:
-    frozen = freeze(value)
+    frozen = restored(value)
     assert isinstance(frozen, Object)
     return frozen
 

@@ -29,7 +29,7 @@ from statewf.machine.events import AnyEvent
 from statewf.machine.record import Receipt
 from statewf.machine.snapshot import Step
 from statewf.values.canonical import compact
-from statewf.values.frozen import Json, Object, freeze
+from statewf.values.frozen import Json, Object, restored
 
 APPLICATION = 0x53_57_46_31  # "SWF1" in the file's header: this is one of ours
 VERSION = 2
@@ -380,7 +380,7 @@ class Sqlite:
         found = self._all(query, event, event, subscriber, limit)
         with self._decoding(event):
             return [
-                Emitted(number, key, of, name, freeze(json.loads(data)), at)
+                Emitted(number, key, of, name, restored(json.loads(data)), at)
                 for number, key, of, name, data, at in found
             ]
 
@@ -431,7 +431,7 @@ def _card(found: Any) -> Card | None:
     if found is None:
         return None
     instance, machine, name, request_id, inputs, created, updated, seq, state, ended, due, busy = found
-    frozen = freeze(json.loads(inputs))
+    frozen = restored(json.loads(inputs))
     assert isinstance(frozen, Object)
     started = (instance, machine, name, request_id, frozen, created)
     return Card(*started, updated, seq, state, ended, due, bool(busy))

@@ -45,7 +45,7 @@ from statewf.machine.snapshot import (
     region_state,
 )
 from statewf.machine.together import GO, interact, pass_on
-from statewf.values.frozen import EMPTY, NESTING, Json, Object, nesting, settled
+from statewf.values.frozen import EMPTY, KEPT_NESTING, NESTING, Json, Object, nesting, settled
 
 MOST_DEFERRED = 1_000  # events
 MOST_ALWAYS = 1_000  # `always` transitions in a row: more run in a circle, and none is taken
@@ -269,14 +269,14 @@ class Macrostep:
             case Tell():
                 self.effects.append(Emit(op.event, self.told(op, where, trigger, data)))
             case Assign():
-                values = self.values(op.values, self.scope(where, trigger, data))
+                values = self.values(op.values, self.scope(where, trigger, data), NESTING)
                 self.context = self.context.update(values)
             case _:
                 interact(self, op, region, where, trigger, data)
 
     def told(self, op: Tell, where: RegionState, trigger: str, data: Json) -> Json:
         if op.values:
-            return Object(self.values(op.values, self.scope(where, trigger, data)))
+            return Object(self.values(op.values, self.scope(where, trigger, data), KEPT_NESTING))
         return op.data if op.data is not None else Object(sorted(self.context.items()))
 
     def disarm(self, region: str, timer: str) -> None:
@@ -284,12 +284,12 @@ class Macrostep:
             self.deadlines = self.deadlines.delete((region, timer))
             self.effects.append(CancelTimer(region, timer))
 
-    def values(self, wanted: Values, scope: Mapping[str, object]) -> dict[str, Json]:
-        """What these expressions say, but for those that cannot be told."""
+    def values(self, wanted: Values, scope: Mapping[str, object], within: int) -> dict[str, Json]:
+        """What these expressions say, but for those that cannot be told, or are nested deeper than that."""
         values: dict[str, Json] = {}
         for key, expression in wanted:
             if isinstance(expression, tuple):
-                values[key] = Object(self.values(expression, scope))
+                values[key] = Object(self.values(expression, scope, within - 1))
                 continue
             try:
                 value = expression.evaluate(scope)
@@ -297,10 +297,10 @@ class Macrostep:
                 self.tell("fault", f"assign {key} = {fault_in(expression, fault)}")
                 continue
             value = None if value is UNDEFINED else settled(value)
-            if nesting(value) < NESTING:  # the context is one level more
+            if nesting(value) < within:  # the object of them all is one level more
                 values[key] = value
             else:
-                self.tell("fault", f"assign {key} = {expression.text}: nested deeper than {NESTING} levels")
+                self.tell("fault", f"assign {key} = {expression.text}: nested deeper than {within} levels")
         return values
 
     # --- calls

@@ -24,7 +24,7 @@ from statewf.simulator.expect import failures
 from statewf.simulator.scenario import Fail, Hang, Ok, Scenario, Send, Turn
 from statewf.simulator.script import read_scenario, refuse, unfit
 from statewf.simulator.world import Answer, Endless, Verdict, World
-from statewf.values.frozen import Object, freeze_object, thaw
+from statewf.values.frozen import Object, restored, thaw
 
 MOST_STEPS = 20_000  # of one run: two years of hourly timers; who is still busy then runs in a circle
 _UNSCRIPTED = (Turn(),)
@@ -97,7 +97,9 @@ def _output(world: World) -> Object:
     told = outputs(world.steps)
     told["rejected"] = list(world.refused)
     told["undelivered"] = [*told["undelivered"], *map(event_name, world.held)]
-    return freeze_object(told, "the output")
+    output = restored(told)
+    assert isinstance(output, Object)
+    return output
 
 
 class _Script:

@@ -16,9 +16,10 @@ from immutables import Map
 
 from statewf.errors import DataError, Diagnostic
 
-__all__ = ["EMPTY", "NESTING", "Json", "Map", "Object", "freeze", "freeze_object", "plain_text", "thaw"]
+__all__ = ["EMPTY", "NESTING", "Json", "Map", "Object", "freeze", "freeze_object", "plain_text", "restored", "thaw"]
 
 NESTING = 100  # deeper data is refused: it is a mistake or an attack, and recursion must end
+KEPT_NESTING = 300  # of what is made of such data: a block's result holds those of a hundred levels of blocks
 DIGITS = 4000  # Python itself refuses to print integers of more than 4,300 digits
 
 Json: TypeAlias = "bool | int | float | str | tuple[Json, ...] | Object | None"
@@ -60,15 +61,20 @@ class Object(dict[str, Any]):
 EMPTY = Object()
 
 
-def freeze(value: object) -> Json:
-    """The same JSON value, immutable. Raises DataError that names every part that is not JSON."""
+def freeze(value: object, within: int = NESTING) -> Json:
+    """The same JSON value, immutable. Raises DataError that names every part that is not JSON, or nested too deep."""
     if value is None or (type(value) in (bool, str, int) and not _wrong_scalar(value)):
         return value  # type: ignore[return-value]  # the commonest case, checked by the line above
     mistakes: list[Diagnostic] = []
-    frozen = _freeze(value, "$", NESTING, mistakes)
+    frozen = _freeze(value, "$", within, mistakes)
     if mistakes:
         raise DataError(mistakes)
     return frozen
+
+
+def restored(value: object) -> Json:
+    """What was kept as JSON, as it was. Raises DataError when it cannot have been."""
+    return freeze(value, KEPT_NESTING)
 
 
 def freeze_object(value: object, what: str) -> Object:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
 from statewf.errors import EventRejected, HandlersError, UnknownTask
+from statewf.files import loads
 from statewf.history import Emitted, Memory
 from statewf.machine.snapshot import active
 from statewf.machine.work import Work
 from statewf.runtime import Executor, Instance
 from statewf.runtime.progress import PROGRESS
+from statewf.values.frozen import NESTING, freeze, nesting
 from tests.runtime.support import EPOCH, clock, executor, machine
 from tests.runtime.test_flows import Crash, Crashing
 
@@ -316,6 +320,38 @@ async def test_a_subscriber_of_progress_that_raises_holds_nobody_up() -> None:
 
 
 # --- starting again
+
+
+@pytest.mark.parametrize("block", ["parallel", "condition"])
+async def test_the_deepest_result_in_the_deepest_block_is_still_there_for_the_next_owner(
+    tmp_path: Path, block: str
+) -> None:
+    deepest: Any = 1
+    for _ in range(NESTING):
+        deepest = {"a": deepest}
+
+    async def leaf(_: Work) -> Any:
+        return deepest
+
+    inner: dict[str, Any] = {"id": "leaf"}
+    for i in range(48 if block == "parallel" else 95):  # as deep as files may go
+        inside = {"steps": [inner]} if block == "parallel" else {"condition": "true", "then": inner}
+        inner = {"id": f"p{i}", "type": block, **inside}
+    text = json.dumps({"name": "deep", "steps": [inner, {"id": "go", "type": "event", "event": "GO"}]})
+    handlers, path = {"leaf": leaf}, tmp_path / "deep.db"
+    async with executor(str(path), handlers) as owner:
+        await owner.deploy(loads(text))
+        started = await owner.start("deep")
+        await owner.rest(started.id)
+    async with executor(str(path), handlers) as owner:
+        instance = await owner.get(started.id)
+        await instance.send("GO")
+        outcome = await instance.wait()
+        assert outcome.results["leaf"] == deepest
+        assert nesting(freeze(outcome.document["results"], 1_000)) > NESTING + 95
+        assert [told["data"]["outputs"]["success"] for told in outcome.document["emitted"]] == [True]
+        assert not any("notes" in row for row in outcome.document["history"])
+        json.loads(json.dumps(outcome.document, indent=2))
 
 
 async def test_starting_again_tells_how_it_is_and_later_what_it_came_to() -> None:
