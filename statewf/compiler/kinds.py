@@ -123,7 +123,8 @@ def parallel(table: Table) -> None:
         if how != "all":
             table.succeed(state, WON, (*gather, *table.cancel_inner()), left)
         if how in ("first", "quorum"):
-            table.fail(state, LOST, Blame() if how == "first" else failed, left)
+            lost = (Blame(), left, gather) if how == "first" else (failed, left)
+            table.fail(state, LOST, *lost)
         if state == BRANCH_FAILED:
             table.fail(state, JOINED, failed, left)
         elif how == "all":

@@ -57,6 +57,7 @@ from statewf.machine.fsm import (
     Tell,
     Transition,
 )
+from statewf.values.frozen import Object
 
 
 class Table:
@@ -226,13 +227,23 @@ class Table:
     ) -> None:
         self.add(state, trigger, "succeeded", exit=leaving, actions=keep, entry=self.settled("succeeded"), **told)
 
-    def fail(self, state: str, trigger: str, blame: Blame, leaving: tuple[Op, ...] = (), **told: Any) -> None:
+    def fail(
+        self,
+        state: str,
+        trigger: str,
+        blame: Blame,
+        leaving: tuple[Op, ...] = (),
+        keep: tuple[Op, ...] = (),
+        **told: Any,
+    ) -> None:
         """The step failed for good: somebody is asked what to do, or it is over."""
-        actions: tuple[Op, ...] = (blame, *self.cancel_inner())
+        actions: tuple[Op, ...] = (*keep, blame, *self.cancel_inner())
         if self.step.on_error == "human-review":
             review = self.step.review
             due = None if review is None else review.timeout
-            asked = Ask(person(review.assign_to if review else None), due=due, slot="/review")
+            decisions = ("approved", "rejected") if self.node.inner else ("approved", "rejected", "retry")
+            person_asked = person(review.assign_to if review else None)
+            asked = Ask(person_asked, Object(decisions=decisions), due, review=True)
             arm = () if due is None else (Arm(TIMEOUT + "review", Delay(due)),)
             self.add(state, trigger, "review", exit=leaving, actions=actions, entry=(asked, *arm), **told)
             return

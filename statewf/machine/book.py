@@ -86,6 +86,13 @@ class Draft:
         if region in self.errors:
             self.errors = self.errors.delete(region)
 
+    def forget(self, region: str) -> None:
+        """What became of a region does not count any more: it tries again."""
+        if region in self.results:
+            self.results = self.results.delete(region)
+        if region in self.errors:
+            self.errors = self.errors.delete(region)
+
     def merge(self, context: Map[str, Json], data: Object, rank: int) -> Map[str, Json]:
         """The context with the data of a step of that rank; what a later step set stays."""
         won = [name for name in data if self.ranks.get(name, -1) <= rank]

@@ -246,13 +246,13 @@ class Undone:
 class Ask:
     """Open a task of the region; `assign_to` is a plain name or says who it is. `due` is its timeout, ms.
 
-    `slot` tells it from other tasks of the same visit.
+    A `review` asks what becomes of a failure, and tells of it; it is another task of the same visit.
     """
 
     assign_to: Expression | str | None
     details: Object = EMPTY
     due: int | None = None
-    slot: str = ""
+    review: bool = False
 
 
 @attrs.frozen

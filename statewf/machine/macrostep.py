@@ -203,7 +203,7 @@ class Macrostep:
         try:
             return guard.holds(self.scope(here, trigger, data)) and not faulty
         except Fault as fault:
-            self.tell("fault", f"guard {fault_in(guard, fault)}")
+            self.tell("fault", fault_in(guard, fault))
             return faulty
 
     def scope(self, here: RegionState, trigger: str, data: Json) -> Mapping[str, object]:

@@ -181,7 +181,10 @@ def _ask(run: Making, op: Ask, region: str, where: RegionState, trigger: str, da
     instance = run.before.instance
     due = None if op.due is None else run.at + op.due
     person = _person(run, op.assign_to, where, trigger, data)
-    task = Task(f"{instance}/{region}/{where[2]}{op.slot}", instance, region, person, op.details, due)
+    slot, details = "", op.details
+    if op.review:
+        slot, details = "/review", Object({**run.book.errors[region], "attempts": where[1], **details})
+    task = Task(f"{instance}/{region}/{where[2]}{slot}", instance, region, person, details, due)
     _give(run, task)
     shown = {"id": task.id, "requestId": instance, "stepId": region, "assignedTo": person}
     created = Object({**shown, "details": task.details, "dueAt": due})
@@ -215,6 +218,8 @@ def _resolve(run: Making, region: str, rank: int, review: bool, data: Json) -> N
         if data["result"] is not None:
             result = Object({**result, "result": data["result"]})
     _withdraw(run, region)
+    if review and decision == "retry":
+        run.book.forget(region)
     if not review or decision == "approved":
         _keep(run, region, rank, result)
     of = {"taskId": task.id, "requestId": task.instance, "stepId": region}

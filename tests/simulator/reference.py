@@ -277,7 +277,7 @@ class _Telling:
         results = {
             step.id: lives[step.id].result
             for step in steps
-            if lives[step.id].outcome == "succeeded" or (step.type == "human-task" and lives[step.id].result)
+            if lives[step.id].outcome == "succeeded" or (tells_of_failure(step) and lives[step.id].result)
         }
         chosen = [told for told in sorted(self.chosen) if begun(lives[told[1]], told[0])]
         context: dict[str, Any] = dict(INPUTS)
@@ -387,6 +387,11 @@ def bounded(step: Step, at: int, life: Life) -> Life:
         return life
     word = "decided" if step.type == "human-task" else "done"
     return Life(at, at + step.timeout, "failed", error=f"not {word} within {step.timeout} ms")
+
+
+def tells_of_failure(step: Step) -> bool:
+    """Whether a step that failed may have a result all the same."""
+    return step.type == "human-task" or step.strategy == "first"
 
 
 def knows(step: Step, lives: Lives) -> bool:

@@ -251,6 +251,45 @@ def test_handlers_that_the_machine_never_calls_do_no_harm() -> None:
     assert drive(ORDER, other=Recorder().handler()).state == "open"
 
 
+REVIEWED = """
+name: reviewed
+steps: [{id: a, onError: human-review, review: {assignTo: ann}, retryPolicy: {maxAttempts: 2, baseDelay: 1}}, {id: b}]
+"""
+
+
+def test_a_review_tells_what_failed_and_what_can_be_decided() -> None:
+    driver = drive(REVIEWED)
+    driver.reply(error="Jam", message="no paper")
+    driver.advance(1)
+    driver.reply(error="Jam", message="no toner")
+    (task,) = driver.tasks
+    decisions = ("approved", "rejected", "retry")
+    assert task.details == {"error": "Jam", "message": "no toner", "attempts": 2, "decisions": decisions}
+
+
+def test_what_is_tried_again_after_a_review_has_no_result_of_before() -> None:
+    flow = "steps: [{id: ask, type: human-task, timeout: 1h, onError: human-review}]"
+    driver = drive(flow)
+    driver.complete("ask", "rejected")
+    driver.complete("ask", "retry")
+    assert not driver.snapshot.book.results
+    assert not driver.snapshot.book.errors
+    driver.advance(3600)
+    driver.complete("ask", "rejected")
+    assert driver.state == "failed"
+    assert driver.results == {}
+
+
+def test_the_first_to_fail_is_the_result_of_who_fails_by_it() -> None:
+    flow = "steps: [{id: p, type: parallel, strategy: first, required: false, steps: [{id: x}, {id: y}]}]"
+    driver = drive(flow)
+    driver.reply(handler="x", error="Jam", message="no paper")
+    assert driver.results["p"] == {
+        "strategy": "first",
+        "result": {"id": "x", "success": False, "error": "no paper"},
+    }
+
+
 def test_cancel_gives_a_receipt_once() -> None:
     driver = drive(ORDER)
     assert driver.cancel().state == "$cancelled"
