@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import attrs
 
@@ -34,8 +34,7 @@ class MachineRecord:
     definition: str
 
 
-@attrs.frozen
-class Card:
+class Card(NamedTuple):
     """What is known of an instance without loading it. Times are milliseconds since the epoch.
 
     `due` is its next deadline; `busy` says that calls are open, which a new owner must offer again.
@@ -64,8 +63,7 @@ class KeyRecord:
     receipt: Receipt
 
 
-@attrs.frozen
-class Entry:
+class Entry(NamedTuple):
     """One step to be kept, with the card after it, and the key of its event if it had one.
 
     `restart`: the first step of an instance that takes over the request id of an earlier one.

@@ -252,7 +252,7 @@ class Sqlite:
 
     def _begin(self, db: sqlite3.Connection, entry: Entry) -> tuple[int, int]:
         card = entry.card
-        before, after = attrs_tuple(card)[:4], attrs_tuple(card)[5:]
+        before, after = card[:4], card[5:]
         values = (*before, compact(card.inputs), *after)
         try:
             cursor = db.execute(_INSERT, values)

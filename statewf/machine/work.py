@@ -10,7 +10,6 @@ import attrs
 from statewf.errors import DataError, NonRetryable
 from statewf.machine.effects import NOTHING, Call
 from statewf.machine.events import CallId, Event, Failed, Returned
-from statewf.machine.snapshot import Snapshot
 from statewf.values.frozen import Json, Map, Object, freeze
 
 LONGEST_MESSAGE = 2_000  # characters of an error that are kept; what a handler raises may quote a whole page
@@ -45,15 +44,15 @@ class Work:
         return Object(sorted(self._results.items()))
 
 
-def work(snapshot: Snapshot, call: Call) -> Work:
+def work(call: Call, instance: str, inputs: Object) -> Work:
     """What the handler of an open call is given."""
     return Work(
         handler=call.handler,
         params=call.params,
-        inputs=snapshot.inputs,
+        inputs=inputs,
         attempt=call.attempt,
         step=call.step,
-        instance=snapshot.instance,
+        instance=instance,
         key=call.key,
         context=call.context,
         results=call.results,

@@ -19,6 +19,7 @@ from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import attrs
 from anyio.abc import TaskGroup
 
@@ -26,8 +27,9 @@ from statewf.machine.effects import Call
 from statewf.machine.events import CallId, Failed, Returned
 from statewf.machine.snapshot import Snapshot
 from statewf.machine.work import cancelled, failed, returned, work
-from statewf.runtime.calling import Calling
-from statewf.runtime.handlers import Handlers
+from statewf.runtime.calling import Calling, Threaded
+from statewf.runtime.handlers import Handler, Handlers
+from statewf.values.frozen import Object
 
 log = logging.getLogger("statewf.perform")
 
@@ -73,9 +75,11 @@ class _Run:
     """
 
     instance: str
+    inputs: Object
     call: Call
-    calling: Calling
+    handler: Handler
     earlier: _Run | None
+    calling: Calling | None = None  # made when its turn has come
     recalled: bool = False
     awaited: bool = False
     given_up: bool = False
@@ -83,6 +87,11 @@ class _Run:
     scope: anyio.CancelScope | None = None
     ending: anyio.CancelScope | None = None
     _news: anyio.Event | None = None  # of its end; made when somebody waits: mostly nobody does
+
+    @property
+    def thread(self) -> Threaded | None:
+        """In which a plain handler runs, or ran."""
+        return None if self.calling is None else self.calling.thread
 
     def recall(self, *, awaited: bool) -> None:
         self.given_up = self.awaited and not awaited  # its end was waited for; the next of its key need not again
@@ -94,7 +103,8 @@ class _Run:
 
     def end(self) -> None:
         """Its handler ended, or was given up."""
-        self.calling.release()
+        if self.calling is not None:
+            self.calling.release()
         self.over, self.earlier = True, None
         if self._news is not None:
             self._news.set()
@@ -146,7 +156,7 @@ class Performer:
             log.warning("%s waits for %s, which no handler answers to", instance, call.handler)
             return
         self.busy.up()
-        run = _Run(instance, call, Calling(handler, work(snapshot, call), self._threads), self._keys.get(call.key))
+        run = _Run(instance, snapshot.inputs, call, handler, self._keys.get(call.key))
         self._keys[call.key] = self._running[instance, call.id] = run
         self._waiting.append(run)
         self._stand_by()
@@ -188,6 +198,7 @@ class Performer:
     async def _work(self) -> None:
         """Make the calls that wait, until a handler leaves something behind in the context of this task."""
         context = copy_context()
+        await anyio.lowlevel.checkpoint()  # what others have answered is kept first
         while True:
             self._standing_by = False
             await self._make_some(context)
@@ -195,6 +206,11 @@ class Performer:
                 break
             if self._waiting:
                 return  # who stands by goes on
+            self._standing_by = True
+            await anyio.lowlevel.checkpoint()  # meanwhile what was answered is kept, and what follows is called
+            self._standing_by = False
+            if self._waiting:
+                continue
             if self._lingering is None:
                 self._lingering = anyio.Event()
                 await self._lingering.wait()
@@ -226,7 +242,7 @@ class Performer:
             performing.reset(told)
             del self._running[run.instance, run.call.id]
             self.busy.down()
-        if run.earlier is None and run.calling.thread is None:
+        if run.earlier is None and run.thread is None:
             self._forget(run)
         else:
             await self._outlive(run)
@@ -237,10 +253,11 @@ class Performer:
             with anyio.CancelScope() as run.scope:
                 if run.earlier is not None:
                     await run.earlier.ended()
+                run.calling = Calling(run.handler, work(run.call, run.instance, run.inputs), self._threads)
                 return self._told(run.call, *await run.calling.outcome())
         if run.awaited:
             with anyio.CancelScope() as run.ending:
-                outcome = await run.calling.late()
+                outcome = None if run.calling is None else await run.calling.late()
                 return self._told(run.call, *outcome) if outcome else cancelled(run.call.id, self._clock())
         return None
 
@@ -256,7 +273,7 @@ class Performer:
         try:
             if run.earlier is not None:
                 await run.earlier.ended()
-            if (thread := run.calling.thread) is not None:
+            if (thread := run.thread) is not None:
                 with anyio.move_on_after(GRACE):
                     await thread.ended.wait()
                 if not thread.ended.is_set():

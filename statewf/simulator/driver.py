@@ -276,7 +276,7 @@ def _plain(handlers: Mapping[str, Handler]) -> dict[str, Handler]:
 def _made(handler: Handler, call: Call, snapshot: Snapshot) -> Returned | Failed:
     """Make a call. Whatever the handler does becomes the reply."""
     try:
-        result = handler(work(snapshot, call))
+        result = handler(work(call, snapshot.instance, snapshot.inputs))
     except Exception as error:  # whatever a handler raises is a failed call, not ours
         return failed(call, error, snapshot.at)
     if inspect.iscoroutine(result):
