@@ -14,6 +14,7 @@ from statewf.machine.effects import Task
 from statewf.values.frozen import EMPTY, Json, Map, Object
 
 T = TypeVar("T")
+_new = tuple.__new__  # half the price of a named tuple's own constructor
 
 RESULTS_TOLD = ("all", "quorum")  # the blocks that tell of every member, not of the one that decided
 
@@ -78,7 +79,7 @@ class Draft:
             *(self.results, self.errors, self.counters, self.completed, self.failed, self.undone, self.path),
             *(self.ranks, self.lines, self.waiting, self.tasks),
         )
-        return Book(*now) if any(map(is_not, self.before, now)) else self.before
+        return _new(Book, now) if any(map(is_not, self.before, now)) else self.before
 
     def keep(self, region: str, result: Json) -> None:
         """The result of a region; what was wrong with it before is mended."""

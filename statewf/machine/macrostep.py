@@ -19,6 +19,7 @@ from statewf.machine.fsm import (
     Arm,
     Assign,
     Close,
+    Count,
     Disarm,
     Do,
     LocalState,
@@ -44,7 +45,7 @@ from statewf.machine.snapshot import (
     moved,
     region_state,
 )
-from statewf.machine.together import GO, interact, pass_on
+from statewf.machine.together import GO, count, interact, pass_on
 from statewf.values.frozen import EMPTY, KEPT_NESTING, NESTING, Json, Object, nesting, settled
 
 MOST_DEFERRED = 1_000  # events
@@ -244,6 +245,8 @@ class Macrostep:
     def perform(self, op: Op, region: str, where: RegionState, trigger: str, data: Json) -> None:
         _, attempt, visit = where
         match op:
+            case Count():  # the commonest comes first
+                count(self, op, region)
             case Arm():
                 delay = op.delay.fixed
                 if delay is None:
@@ -259,7 +262,7 @@ class Macrostep:
                 self.queue += (Queued(op, region, key, 1, self.context),)
             case Open():
                 key = f"{self.before.instance}/{region}/{visit}{op.slot}"
-                queued = Queued(op, region, key, attempt, None)
+                queued: Queued = _new(Queued, (op, region, key, attempt, None, None))
                 if op.at_once:
                     self.open(queued)
                 else:
@@ -327,12 +330,12 @@ class Macrostep:
     def open(self, queued: Queued) -> CallId:
         """Make the call of an action or an `invoke`."""
         op = queued.op
-        number = CallId(self.before.seq + 1, self.opened)
+        number: CallId = _new(CallId, (self.before.seq + 1, self.opened))
         owner = op.owner if isinstance(op, Open) else ACTION
         context = self.context if queued.context is None else queued.context
-        of = (queued.region, owner, op.step, op.handler, op.params)
         results = self.before.book.results if self._draft is None else self._draft.results
-        call = Call(number, *of, queued.attempt, queued.key, context, results)
+        of = (number, queued.region, owner, op.step, op.handler, op.params)
+        call: Call = _new(Call, (*of, queued.attempt, queued.key, context, results, False))
         self.opened += 1
         self.calls = self.calls.set(number, call)
         self.effects.append(call)

@@ -37,7 +37,6 @@ from statewf.values.frozen import Json, Map, Object
 
 Joint: TypeAlias = (
     Pull
-    | Count
     | Stop
     | Enter
     | Leave
@@ -81,8 +80,6 @@ class Making(Protocol):
 def interact(run: Making, op: Joint, region: str, where: RegionState, trigger: str, data: Json) -> None:
     """Perform one of these operations for a region."""
     match op:
-        case Count():
-            _count(run, op, region)
         case Pull(other, pulled, turn):
             run.signal(other, pulled, region, turn)
         case Keep(rank):
@@ -120,7 +117,8 @@ def interact(run: Making, op: Joint, region: str, where: RegionState, trigger: s
             assert_never(op)
 
 
-def _count(run: Making, op: Count, region: str) -> None:
+def count(run: Making, op: Count, region: str) -> None:
+    """Count a counter of another region down; the commonest of them all."""
     machine, other, counter = run.machine, op.region, op.counter
     left = run.book.counters.get((other, counter))
     if left is None:

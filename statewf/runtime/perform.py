@@ -71,7 +71,8 @@ class Tally:
 class _Run:
     """One call on its way, and the one before it of the same key.
 
-    `scope` is there while its handler runs, `ending` while its end is awaited although it was recalled.
+    `scope` is there while its handler runs, `ending` while its end is awaited although it was recalled. It was
+    `told` what the handler said.
     """
 
     instance: str
@@ -82,6 +83,7 @@ class _Run:
     calling: Calling | None = None  # made when its turn has come
     recalled: bool = False
     awaited: bool = False
+    told: bool = False
     given_up: bool = False
     over: bool = False
     scope: anyio.CancelScope | None = None
@@ -221,51 +223,75 @@ class Performer:
             self._stand_by()
 
     async def _make_some(self, context: Context) -> None:
-        for _ in range(IN_A_ROW):
-            if not self._waiting or copy_context() != context:
+        """Make some of the calls that wait, in one scope: a scope for each would be a good part of its cost.
+
+        The first call that is stopped spends the scope. That one, or one that leaves a thread behind, is seen off.
+        """
+        with anyio.CancelScope() as scope:
+            for _ in range(IN_A_ROW):
+                if not self._waiting or copy_context() != context:
+                    return
+                run = self._waiting.popleft()
+                if self._waiting:
+                    self._stand_by()
+                if run.recalled:
+                    break
+                await self._perform(run, scope)
+                if run.recalled or run.earlier is not None or run.thread is not None:
+                    break
+                self._over(run)
+                self._forget(run)
+            else:
                 return
-            run = self._waiting.popleft()
-            if self._waiting:
-                self._stand_by()
-            await self._perform(run)
+        await self._see_off(run)
 
     # --- one call
 
-    async def _perform(self, run: _Run) -> None:
+    async def _perform(self, run: _Run, scope: anyio.CancelScope) -> None:
+        """Call the handler, and tell what it said, unless it is stopped."""
         told = performing.set(run.instance)
+        run.scope = scope
         try:
-            if (reply := await self._reply(run)) is not None:
-                self._answer(run.instance, reply)
+            if run.earlier is not None:
+                await run.earlier.ended()
+            run.calling = Calling(run.handler, work(run.call, run.instance, run.inputs), self._threads)
+            outcome = await run.calling.outcome()
+        finally:
+            run.scope = None
+            performing.reset(told)
+        self._tell(run, self._reply(run, *outcome))
+
+    async def _see_off(self, run: _Run) -> None:
+        """Wait for the end of a call that was stopped, if somebody wants to know, or that leaves a thread behind."""
+        try:
+            if run.awaited and not run.told:
+                with anyio.CancelScope() as run.ending:
+                    outcome = None if run.calling is None else await run.calling.late()
+                    self._tell(
+                        run, self._reply(run, *outcome) if outcome else cancelled(run.call.id, self._clock())
+                    )
+        finally:
+            self._over(run)
+        await self._outlive(run)
+
+    def _reply(self, run: _Run, result: Any, error: BaseException | None) -> Reply:
+        """What the handler returned or raised, as it can be kept."""
+        if error is None:
+            return returned(run.call, result, self._clock())
+        log.info("%s failed: %s", run.call.key, type(error).__name__)
+        return failed(run.call, error, self._clock())
+
+    def _tell(self, run: _Run, reply: Reply) -> None:
+        run.told = True
+        try:
+            self._answer(run.instance, reply)
         except Exception:
             log.exception("%s: a reply was lost, and the call stays open", run.call.key)
-        finally:
-            performing.reset(told)
-            del self._running[run.instance, run.call.id]
-            self.busy.down()
-        if run.earlier is None and run.thread is None:
-            self._forget(run)
-        else:
-            await self._outlive(run)
 
-    async def _reply(self, run: _Run) -> Reply | None:
-        """What the handler said; None if nobody wants to know."""
-        if not run.recalled:
-            with anyio.CancelScope() as run.scope:
-                if run.earlier is not None:
-                    await run.earlier.ended()
-                run.calling = Calling(run.handler, work(run.call, run.instance, run.inputs), self._threads)
-                return self._told(run.call, *await run.calling.outcome())
-        if run.awaited:
-            with anyio.CancelScope() as run.ending:
-                outcome = None if run.calling is None else await run.calling.late()
-                return self._told(run.call, *outcome) if outcome else cancelled(run.call.id, self._clock())
-        return None
-
-    def _told(self, call: Call, result: Any, error: BaseException | None) -> Reply:
-        if error is None:
-            return returned(call, result, self._clock())
-        log.info("%s failed: %s", call.key, type(error).__name__)
-        return failed(call, error, self._clock())
+    def _over(self, run: _Run) -> None:
+        """Nothing more is told of it."""
+        del self._running[run.instance, run.call.id]
+        self.busy.down()
 
     async def _outlive(self, run: _Run) -> None:
         """Wait for the end of what was recalled, but not for ever; then the next may have its place."""
