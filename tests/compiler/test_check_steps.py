@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from statewf.compiler import compile_definition
 from statewf.compiler.check_steps import MOST_TOLD, check_steps
+from statewf.compiler.guess import MOST_GUESSED
 from statewf.compiler.plan import plan
 from statewf.definition.workflow import Step, Workflow
 from statewf.errors import CompileError, Diagnostic
@@ -303,3 +306,16 @@ def test_a_very_long_cycle_is_cut_short_and_found_soon() -> None:
     assert found.message.count(" waits for ") == MOST_TOLD
     assert f"({size - MOST_TOLD:,} more)" in found.message
     assert found.message.endswith(f"s{size - 1} waits for s0")
+
+
+def test_thousands_of_mistyped_names_are_told_soon_the_first_with_what_was_meant() -> None:
+    size = 2_000
+    steps = [Step(f"order-{n}", depends_on=[f"ordr-{n - 1}"], when=f"results['oder-{n}']") for n in range(size)]
+    began = time.process_time()
+    found = check_steps(plan(Workflow("w", steps)))
+    assert time.process_time() - began < 10  # all with all takes minutes
+    assert len(found) == 2 * size
+    assert found[2].hint == "did you mean order-0?"
+    assert [one.hint for one in found[:MOST_GUESSED]].count(None) == 0
+    assert found[-2].hint == "in the same list there are order-0, order-1, order-2, order-3, order-4, ..."
+    assert found[-1].hint == "the steps are order-0, order-1, order-2, order-3, order-4, ..."
