@@ -22,6 +22,14 @@ def listed(what: str, names: Iterable[str]) -> str | None:
     return f"{what} {', '.join(some[:MOST_LISTED])}{more}" if some else None
 
 
+def never_both(node: Planned, other: Planned) -> tuple[Planned, str] | None:
+    """The condition that takes only one of the branches in which these lie, and that as text; else None."""
+    mine, theirs = apart(node, other)
+    if mine is None or theirs is None or mine.parent is None or not mine.parent.chooses:
+        return None
+    return mine.parent, f"of {mine.parent.inner[0].id} and {mine.parent.inner[1].id} only one is taken"
+
+
 class Advice:
     """The hints for the mistakes of one workflow."""
 
@@ -36,6 +44,8 @@ class Advice:
         return hint or listed("in the same list there are", self._others(node)) or "remove it"
 
     def _others(self, node: Planned) -> Iterator[str]:
+        if node.parent is not None and node.parent.chooses:
+            return iter(())
         siblings = node.parent.inner if node.parent else self.plan.roots
         return (sibling.id for sibling in siblings if sibling.id != node.id)
 
@@ -45,6 +55,8 @@ class Advice:
 
     def instead(self, node: Planned, other: Planned) -> str:
         """How to wait for a step that stands elsewhere."""
+        if never_both(node, other):
+            return "remove it"
         mine, theirs = apart(node, other)
         if mine is None or theirs is None:
             if other in lineage(node):

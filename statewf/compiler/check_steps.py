@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from statewf.compiler.advice import Advice, listed
+from statewf.compiler.advice import Advice, listed, never_both
 from statewf.compiler.plan import Path, Plan, Planned, in_turn
 from statewf.compiler.settling import Settling, apart
 from statewf.compiler.table import person
@@ -62,8 +62,11 @@ def _dependencies(plan: Plan, advice: Advice, node: Planned) -> Iterator[Diagnos
             hint = advice.sibling(node, name)
             yield _diagnostic(plan, "unknown-step", f"there is no step {name}", path, hint)
         else:
+            other = plan.nodes[name]
             message = f"{name} is no sibling of {node.id}: dependsOn names steps of the same list"
-            yield _diagnostic(plan, "foreign-dependency", message, path, advice.instead(node, plan.nodes[name]))
+            if choice := never_both(node, other):
+                message = f"{choice[1]}, so {node.id} cannot wait for {name}"
+            yield _diagnostic(plan, "foreign-dependency", message, path, advice.instead(node, other))
 
 
 def _own(plan: Plan, advice: Advice, node: Planned) -> Iterator[Diagnostic]:
@@ -178,6 +181,8 @@ def _unsettled(plan: Plan, advice: Advice, node: Planned, other: Planned, path: 
     message = f"{other.id} is not certain to have settled when {node.id} begins"
     if other is node:
         message, hint = f"{node.id} reads its own result, which it does not have yet", "read what came before"
+    elif choice := never_both(node, other):
+        message, hint = f"{choice[1]}, so {node.id} cannot read {other.id}", f"read what came before {choice[0].id}"
     elif mine is None or theirs is None:
         message, hint = f"{other.id} is not over while {node.id} is at work", "read what came before"
     elif advice.settling.certain(node, theirs):

@@ -125,6 +125,26 @@ MISTAKES = {
             "it lies within this step; remove it",
         ),
     ),
+    "one branch of a condition on the other": (
+        "[{id: c, type: condition, condition: inputs.x, then: {id: t, dependsOn: [e]}, else: {id: e}}]",
+        ("foreign-dependency", "of t and e only one is taken, so t cannot wait for e", "remove it"),
+    ),
+    "into the other branch of a condition": (
+        f"[{{id: c, type: condition, condition: inputs.x, then: {BLOCK}, else: {{id: e, dependsOn: x}}}}]",
+        ("foreign-dependency", "of p and e only one is taken, so e cannot wait for x", "remove it"),
+    ),
+    "the branch of a condition on itself": (
+        "[{id: c, type: condition, condition: inputs.x, then: {id: t, dependsOn: [t]}}]",
+        ("cyclic-dependency", "t waits for itself", "remove it"),
+    ),
+    "a dependency of a branch misspelt": (
+        "[{id: c, type: condition, condition: inputs.x, then: {id: then, dependsOn: [elze]}, else: {id: else}}]",
+        ("unknown-step", "there is no step elze", "remove it"),
+    ),
+    "the result of the other branch of a condition": (
+        "[{id: c, type: condition, condition: inputs.x, then: {id: t, when: results.e.ok}, else: {id: e}}]",
+        ("unsettled-read", "of t and e only one is taken, so t cannot read e", "read what came before c"),
+    ),
     "an id given twice": (
         f"[{BLOCK}, {{id: x}}]",
         (
