@@ -16,6 +16,7 @@ from statewf.errors import Diagnostic
 from statewf.expr import Expression
 
 NAMES = ("inputs", "results", "context", "completedSteps", "failedSteps")
+LISTS = ("completedSteps", "failedSteps")
 MOST_TOLD = 20  # steps of a cycle; of a longer one its beginning and its end
 
 
@@ -167,13 +168,21 @@ def _reads(
     for name in dict.fromkeys(str(read[0]) for read in expression.reads):
         if name not in names:
             yield _diagnostic(plan, "unknown-name", f"{name} means nothing here", path, advice.name(name, names))
-    for name in dict.fromkeys(str(read[1]) for read in expression.reads if read[0] == "results" and len(read) > 1):
+    for name in _steps_read(plan, expression):
         other = plan.nodes.get(name)
         if other is None:
             hint = advice.step(name) or listed("the steps are", plan.nodes)
             yield _diagnostic(plan, "unknown-step", f"there is no step {name} to read from", path, hint)
         elif not advice.settling.certain(node, other):
             yield _unsettled(plan, advice, node, other, path)
+
+
+def _steps_read(plan: Plan, expression: Expression) -> dict[str, None]:
+    """The ids of which it reads something, each once: `results.a`, and what may be picked by a text in it."""
+    found = {str(read[1]): None for read in expression.reads if read[0] == "results" and len(read) > 1}
+    if any(read == ("results",) or read[0] in LISTS for read in expression.reads):
+        found |= {text: None for text in expression.texts if text in plan.nodes}
+    return found
 
 
 def _unsettled(plan: Plan, advice: Advice, node: Planned, other: Planned, path: Path) -> Diagnostic:

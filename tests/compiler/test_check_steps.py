@@ -279,6 +279,23 @@ def test_a_mistake_is_told_with_its_reason_and_what_to_do(steps: str, expected: 
     assert found[0].line == 3
 
 
+@pytest.mark.parametrize(
+    "when",
+    [
+        "has(results, 'slow')",
+        "includes(completedSteps, 'slow')",
+        "!includes(failedSteps, 'slow')",
+        "completedSteps[0] === 'slow'",
+        "results[inputs.quick ? 'a' : 'slow'].ok",
+        "(results ?? context)['slow'] && len(results) > 1 && results.slow.ok && inputs.kind === 'slow'",
+    ],
+)
+def test_what_is_picked_by_a_text_is_read(when: str) -> None:
+    (found,) = told(f"steps: [{{id: slow}}, {{id: a, dependsOn: []}}, {{id: b, dependsOn: a, when: {when!r}}}]")
+    expected = ("unsettled-read", "slow is not certain to have settled when b begins", "let b depend on slow")
+    assert (found.code, found.message, found.hint) == expected
+
+
 FINE = {
     "what came before": "[{id: a}, {id: m}, {id: b, when: results.a.ok}]",
     "what came before the block around": "[{id: a}, {id: p, type: parallel, steps: [{id: x, when: results.a.ok}]}]",
@@ -294,6 +311,12 @@ FINE = {
     ),
     "all that may be read": (
         "[{id: a, when: 'has(context, inputs.k) || len(completedSteps) > len(failedSteps) || results[inputs.k]'}]"
+    ),
+    "what is picked by a text, and was before": (
+        '[{id: a}, {id: b, when: \'includes(completedSteps, "a") && has(results, "a") && !includes(failedSteps, "z")\'}]'
+    ),
+    "a text that is the id of a step, where nothing is picked": (
+        '[{id: a}, {id: b, dependsOn: [], when: \'inputs.kind === "a" && inputs["a"]\'}]'
     ),
     "the event, where it is": "[{id: a, type: event, event: E, match: event.data.x == event.name}]",
     "a plain name that reads like one": "[{id: a, type: human-task, assignTo: ann.smith}]",
