@@ -18,7 +18,16 @@ import attrs
 from attrs.converters import optional
 
 from statewf.definition.places import Places, path_text
-from statewf.definition.policy import BACKOFF, JITTER, Backoff, Jitter, RetryPolicy
+from statewf.definition.policy import (
+    BACKOFF,
+    BASE_DELAY,
+    JITTER,
+    MAX_DELAY,
+    Backoff,
+    Jitter,
+    RetryPolicy,
+    check_delays,
+)
 from statewf.definition.shape import DEAF, NOWHERE, Misfit, misfits, said
 from statewf.definition.words import (
     ERROR,
@@ -179,8 +188,22 @@ class Retry:
     on: tuple[EventName, ...] = attrs.field(converter=_events)
     backoff: Backoff | None = attrs.field(default=None, validator=BACKOFF)
     base_delay: Milliseconds | None = attrs.field(default=None, converter=optional(duration))
-    max_delay: Milliseconds = attrs.field(default=30_000, converter=duration)
+    max_delay: Milliseconds = attrs.field(default=MAX_DELAY, converter=duration)
     jitter: Jitter = attrs.field(default="none", validator=JITTER)
+
+    def __attrs_post_init__(self) -> None:
+        if self.waits:
+            check_delays(self.first_delay, self.max_delay)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a waiting state lies between the attempts."""
+        return self.backoff is not None or self.base_delay is not None
+
+    @property
+    def first_delay(self) -> int:
+        """The delay after the first attempt, if it waits."""
+        return BASE_DELAY if self.base_delay is None else self.base_delay
 
 
 @attrs.frozen

@@ -72,6 +72,8 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: State(unexpected="no"), "bad-choice"),  # type: ignore[arg-type]
     (lambda: Retry(0, "E"), "out-of-range"),
     (lambda: Retry(1, []), "bad-retry"),
+    (lambda: Retry(2, "E", base_delay="5m"), "base-above-max"),
+    (lambda: Retry(2, "E", backoff="linear", max_delay=0), "base-above-max"),
     (lambda: RetryPolicy(True), "wrong-type"),
     (lambda: RetryPolicy(1, "slow"), "bad-choice"),  # type: ignore[arg-type]
     (lambda: StateMachine("m", "a", {}), "no-states"),
@@ -90,6 +92,11 @@ def test_what_no_file_may_say_python_may_not_either(make: Callable[[], Any], cod
     with pytest.raises((DefinitionError, DataError, ExpressionError)) as caught:
         make()
     assert caught.value.diagnostics[0].code == code
+
+
+def test_the_first_delay_may_be_as_long_as_the_longest() -> None:
+    assert RetryPolicy(2, base_delay=30_000).base_delay == RetryPolicy(2).max_delay
+    assert not Retry(2, "E", max_delay=0).waits  # there is no delay that could be cut
 
 
 def test_a_state_tells_all_that_does_not_go_together() -> None:

@@ -111,6 +111,8 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: Quorum(2.0), "wrong-type"),  # type: ignore[arg-type]
     (lambda: Quorum(10**6 + 1), "out-of-range"),
     (lambda: RetryPolicy(3, base_delay="soon"), "bad-duration"),
+    (lambda: RetryPolicy(3, base_delay="5m"), "base-above-max"),
+    (lambda: RetryPolicy(3, max_delay=500), "base-above-max"),
     (lambda: RetryPolicy(3, jitter="some"), "bad-choice"),  # type: ignore[arg-type]
     (lambda: RetryPolicy(3, non_retryable=[5]), "wrong-type"),  # type: ignore[list-item]
     (lambda: Compensation([]), "no-steps"),
