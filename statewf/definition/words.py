@@ -136,12 +136,21 @@ def plain_text(value: str) -> str:
 
 def identifiers(value: str | Iterable[str]) -> tuple[str, ...]:
     """Ids, of which one may stand by itself."""
-    return tuple(identifier(item) for item in ((value,) if isinstance(value, str) else value))
+    return tuple(identifier(item) for item in one_or_many(value, "a name"))
 
 
 def texts(value: str | Iterable[str]) -> tuple[str, ...]:
     """Texts, of which one may stand by itself."""
-    return tuple(plain_text(item) for item in ((value,) if isinstance(value, str) else value))
+    return tuple(plain_text(item) for item in one_or_many(value, "text"))
+
+
+def one_or_many(value: str | Iterable[str], what: str) -> Iterable[str]:
+    """What is to be a list of texts, of which one may stand by itself."""
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, Mapping) or not isinstance(value, Iterable):
+        raise wrong_type(f"{what} or a list", value)
+    return value
 
 
 def flag(value: bool) -> bool:
