@@ -37,6 +37,7 @@ class Advice:
         self.settling = settling
         self.plan = settling.plan
         self.guess = Guess()
+        self._ids: dict[int, tuple[str, ...]] = {}  # by list: those of its steps, each once
 
     def sibling(self, node: Planned, name: str) -> str:
         """Which step of the same list may have been meant by a name that is no step's."""
@@ -47,7 +48,10 @@ class Advice:
         if node.parent is not None and node.parent.chooses:
             return iter(())
         siblings = node.parent.inner if node.parent else self.plan.roots
-        return (sibling.id for sibling in siblings if sibling.id != node.id)
+        first = siblings[0].number
+        if first not in self._ids:
+            self._ids[first] = tuple(dict.fromkeys(sibling.id for sibling in siblings))
+        return (other for other in self._ids[first] if other != node.id)
 
     def step(self, name: str) -> str | None:
         """Which step, anywhere, may have been meant by a name that is no step's."""

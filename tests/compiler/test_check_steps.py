@@ -351,6 +351,11 @@ def test_a_very_long_cycle_is_cut_short_and_found_soon() -> None:
     assert found.message.endswith(f"s{size - 1} waits for s0")
 
 
+def test_the_names_in_a_hint_are_told_once_each() -> None:
+    found = told("steps: [{id: a}, {id: p}, {id: a}, {id: x, dependsOn: [zzz]}]")
+    assert [one.hint for one in found if one.code == "unknown-step"] == ["in the same list there are a, p"]
+
+
 def test_thousands_of_mistyped_names_are_told_soon_the_first_with_what_was_meant() -> None:
     size = 2_000
     steps = [Step(f"order-{n}", depends_on=[f"ordr-{n - 1}"], when=f"results['oder-{n}']") for n in range(size)]
