@@ -10,7 +10,7 @@ from itertools import islice
 
 from statewf.compiler.guess import Guess, closest
 from statewf.compiler.plan import Planned
-from statewf.compiler.settling import Settling, apart, lineage
+from statewf.compiler.settling import Settling, apart, leftover, lineage
 
 MOST_LISTED = 5  # names in a hint
 
@@ -57,8 +57,8 @@ class Advice:
         """Which step, anywhere, may have been meant by a name that is no step's."""
         return self.guess(name, self.plan.nodes)
 
-    def instead(self, node: Planned, other: Planned) -> str:
-        """How to wait for a step that stands elsewhere."""
+    def instead(self, node: Planned, other: Planned, *, reading: bool = False) -> str:
+        """How to wait for a step that stands elsewhere, and then, `reading`, to read what it found."""
         if never_both(node, other):
             return "remove it"
         mine, theirs = apart(node, other)
@@ -70,6 +70,8 @@ class Advice:
             return f"{theirs.id} waits for {mine.id}, so it comes later"
         if self.settling.certain(mine, theirs):
             return f"{mine.id} waits for {theirs.id} already; remove it"
+        if reading and leftover(theirs, other):
+            return f"let {mine.id} depend on {theirs.id} and read results[{theirs.id!r}]; {other.id} may still be ending then"
         told = theirs.id if theirs is other else f"{theirs.id}, in which it lies"
         return f"let {mine.id} depend on {told}"
 

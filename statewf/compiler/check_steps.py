@@ -198,5 +198,5 @@ def _unsettled(plan: Plan, advice: Advice, node: Planned, other: Planned, path: 
         message = f"{other.id} may still be ending when {theirs.id} is over"
         hint = f"read results[{theirs.id!r}], or let every branch end"
     else:
-        hint = advice.instead(node, other)
+        hint = advice.instead(node, other, reading=True)
     return _diagnostic(plan, "unsettled-read", message, path, hint)

@@ -237,6 +237,22 @@ MISTAKES = {
             "read results['p'], or let every branch end",
         ),
     ),
+    "a branch that may have lost, in a block that nobody waits for": (
+        "[{id: p, type: parallel, strategy: any, steps: [{id: x}]}, {id: b, dependsOn: [], when: results.x.ok}]",
+        (
+            "unsettled-read",
+            "x is not certain to have settled when b begins",
+            "let b depend on p and read results['p']; x may still be ending then",
+        ),
+    ),
+    "a dependency on a branch that may have lost": (
+        "[{id: p, type: parallel, strategy: any, steps: [{id: x}]}, {id: b, dependsOn: [x]}]",
+        (
+            "foreign-dependency",
+            "x is no sibling of b: dependsOn names steps of the same list",
+            "let b depend on p, in which it lies",
+        ),
+    ),
     "a branch that may be late": (
         "[{id: p, type: parallel, timeout: 1s, required: false, steps: [{id: x}]}, {id: b, when: results.x.ok}]",
         (
