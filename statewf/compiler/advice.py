@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from statewf.compiler.guess import Guess, closest
+from statewf.compiler.guess import Guess, closest, known_otherwise
 from statewf.compiler.plan import Planned
 from statewf.compiler.settling import Settling, apart, leftover, lineage
 
@@ -81,4 +81,5 @@ class Advice:
             return f"what a step found is results[{name!r}]"
         if name == "event":
             return "only the match of an event step sees the event"
-        return closest(name, known) or f"text stands in quotes: '{name}'; known are {', '.join(known)}"
+        usual = f"text stands in quotes: '{name}'; known are {', '.join(known)}"
+        return known_otherwise(name, known) or closest(name, known) or usual

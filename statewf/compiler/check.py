@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from statewf.compiler.guess import Guess, closest
+from statewf.compiler.guess import Guess, closest, known_otherwise
 from statewf.compiler.tree import BACKOFF, Node, Path, Tree
 from statewf.definition.model import Action, Assign, Invoke, State, Transition, path_text
 from statewf.errors import Diagnostic
@@ -110,5 +110,6 @@ def _names(tree: Tree, expression: Expression, path: Path, known: tuple[str, ...
             if name == "event":
                 hint: str | None = "always has no event; keep what you need in the context"
             else:
-                hint = closest(name, known) or f"text stands in quotes: '{name}'; known are {', '.join(known)}"
+                usual = f"text stands in quotes: '{name}'; known are {', '.join(known)}"
+                hint = known_otherwise(name, known) or closest(name, known) or usual
             yield _diagnostic(tree, "unknown-name", f"{name} means nothing here", path, hint)

@@ -5,7 +5,7 @@ Below: `definition.words`. Above: `check` and `advice`, which ask once for each 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import attrs
 
@@ -18,6 +18,15 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     """A hint with the known name that looks most like this one, if any does."""
     meant = nearest(name, known)
     return f"did you mean {meant}?" if meant else None
+
+
+def known_otherwise(name: str, known: Collection[str]) -> str | None:
+    """A hint for a name that conditions elsewhere know, or know under another name."""
+    if name in ("data", "name") and "event" in known:
+        return f"the event's {name} is event.{name}"
+    if name == "attempt" and "results" in known:
+        return "a workflow's conditions know no attempt; handlers see it as call.attempt"
+    return None
 
 
 @attrs.define

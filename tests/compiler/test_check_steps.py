@@ -205,6 +205,30 @@ MISTAKES = {
         "[{id: a, when: event.data.ok}]",
         ("unknown-name", "event means nothing here", "only the match of an event step sees the event"),
     ),
+    "the data of the event by itself": (
+        "[{id: a, type: event, event: E, match: data.n > 1}]",
+        ("unknown-name", "data means nothing here", "the event's data is event.data"),
+    ),
+    "the name of the event by itself": (
+        "[{id: a, type: event, event: E, match: name == 'E'}]",
+        ("unknown-name", "name means nothing here", "the event's name is event.name"),
+    ),
+    "the data where no event is": (
+        "[{id: a, when: data}]",
+        (
+            "unknown-name",
+            "data means nothing here",
+            "text stands in quotes: 'data'; known are inputs, results, context, completedSteps, failedSteps",
+        ),
+    ),
+    "the attempt": (
+        "[{id: a, type: event, event: E, match: attempt > 1}]",
+        (
+            "unknown-name",
+            "attempt means nothing here",
+            "a workflow's conditions know no attempt; handlers see it as call.attempt",
+        ),
+    ),
     "the result of no step": (
         "[{id: check-id}, {id: b, when: 'results[\"chekc-id\"].ok'}]",
         ("unknown-step", "there is no step chekc-id to read from", "did you mean check-id?"),

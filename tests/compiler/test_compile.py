@@ -10,7 +10,7 @@ import pytest
 from statewf.compiler import compile_definition
 from statewf.compiler.check import check
 from statewf.compiler.tree import grow
-from statewf.definition.model import Retry, State, StateMachine
+from statewf.definition.model import Retry, State, StateMachine, Transition
 from statewf.errors import CompileError
 from statewf.files import loads
 from statewf.machine.fsm import CANCEL, CANCELLED
@@ -129,3 +129,9 @@ def test_thousands_of_mistyped_targets_are_told_soon_the_first_with_what_was_mea
     assert len(found) == size
     assert found[3].hint == "did you mean order-3?"
     assert found[-1].hint is None
+
+
+def test_the_data_of_an_event_by_itself_is_told_where_it_is() -> None:
+    guarded = Transition("b", guard="data.n > 1 && attempt < 2")
+    (found,) = check(grow(StateMachine("m", "a", {"a": State({"GO": guarded}), "b": State()})))
+    assert (found.code, found.hint) == ("unknown-name", "the event's data is event.data")
