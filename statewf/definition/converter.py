@@ -325,7 +325,7 @@ def _of_its_type(value: Mapping[str, Any], mistake: Mistake) -> Mistake:
     fitting = STEP_FITTING.get(str(value.get("type", "function")))
     if fitting is None or mistake.code != "unknown-key" or len(mistake.path) > 1:
         return mistake
-    return unknown(str(mistake.path[0]), fitting)
+    return unknown(str(mistake.path[0]), fitting, value)
 
 
 def _step_breaches(value: Mapping[str, Any]) -> Iterator[Mistake]:

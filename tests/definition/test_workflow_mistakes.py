@@ -26,6 +26,13 @@ WRONG_STEPS = [
     ("needs: b", "unknown-key", ".needs", "did you mean dependsOn?"),
     ("after: b", "unknown-key", ".after", "did you mean dependsOn?"),
     ("if: x", "unknown-key", ".if", "did you mean when?"),
+    ("type: condition\n    condition: x\n    then: {id: b}\n    if: x", "unknown-key", ".if", "did you mean when?"),
+    ("depends_on: b", "unknown-key", ".depends_on", "did you mean dependsOn?"),
+    ("retries: 3", "unknown-key", ".retries", "did you mean retryPolicy?"),
+    ("do: x", "unknown-key", ".do", "did you mean handler?"),
+    ("call: x", "unknown-key", ".call", "did you mean handler?"),
+    ("action: x", "unknown-key", ".action", "did you mean handler?"),
+    ("on_error: rollback", "unknown-key", ".on_error", "did you mean onError?"),
     ("guard: x", "unknown-key", ".guard", "did you mean when?"),
     ("type: wait\n    duration: 5\n    delay: 5", "unknown-key", ".delay", "did you mean duration?"),
     ("uses: x", "unknown-key", ".uses", "did you mean handler?"),
@@ -144,6 +151,13 @@ def test_what_a_type_needs_is_told_at_the_step(step: str, needs: str, hint: str)
     assert (diagnostic.code, diagnostic.path, diagnostic.line) == ("missing-key", "$.steps[0]", 2)
     assert diagnostic.message == needs
     assert hint in (diagnostic.hint or "")
+
+
+def test_the_condition_of_a_condition_is_meant_by_if() -> None:
+    told = found(f"{HEAD}type: condition\n    then: {{id: b}}\n    if: inputs.x")
+    assert [(one.path, one.line, one.hint) for one in told if one.code == "unknown-key"] == [
+        ("$.steps[0].if", 5, "did you mean condition?")
+    ]
 
 
 @pytest.mark.parametrize(
