@@ -195,11 +195,12 @@ class _Maker:
         return Turn(behaviour, self.lasting(name, i), bool(self.rich and self.maybe(st.just(True), 4)))
 
     def policy(self, name: str) -> RetryPolicy:
+        delay = self.lasting(name, "delay")
         return RetryPolicy(
             self.some(st.integers(1, 3)),
             self.some(st.sampled_from(("exponential", "linear", "constant"))),
-            self.lasting(name, "delay"),
-            2 * self.lasting(name, "cap"),
+            delay,
+            max(delay, 2 * self.lasting(name, "cap")),
             non_retryable=("Down",) if self.maybe(st.just(True), 5) else (),
         )
 

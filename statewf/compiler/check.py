@@ -5,9 +5,9 @@ What this lets pass, `states` can compile without asking again.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
+from statewf.compiler.guess import Guess, closest, known_otherwise
 from statewf.compiler.tree import BACKOFF, Node, Path, Tree
 from statewf.definition.model import Action, Assign, Invoke, State, Transition, path_text
 from statewf.errors import Diagnostic
@@ -20,6 +20,7 @@ QUIET_NAMES = ("inputs", "context", "attempt")  # where no event has happened: `
 def check(tree: Tree) -> list[Diagnostic]:
     """What must be mended before the definition can be compiled, in document order."""
     definition = tree.definition
+    guess = Guess()
     found = list(_initial(tree, definition.initial_state, tree.roots, ("initialState",)))
     found += (_double(tree, node) for node in tree.doubles)
     for node in tree.nodes.values():
@@ -27,14 +28,8 @@ def check(tree: Tree) -> list[Diagnostic]:
             found.append(_double(tree, node))
         if node.state.initial is not None:
             found += _initial(tree, node.state.initial, node.children, (*node.path, "initial"))
-        found += _state(tree, node)
+        found += _state(tree, guess, node)
     return found
-
-
-def closest(name: str, known: Iterable[str]) -> str | None:
-    """A hint with the known name that looks most like this one, if any does."""
-    alike = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"did you mean {alike[0]}?" if alike else None
 
 
 def _diagnostic(tree: Tree, code: str, message: str, path: Path, hint: str | None) -> Diagnostic:
@@ -53,24 +48,24 @@ def _initial(tree: Tree, name: str, among: Mapping[str, Node], path: Path) -> It
         yield _diagnostic(tree, "unknown-initial", f"there is no state {name} here to start in", path, hint)
 
 
-def _state(tree: Tree, node: Node) -> Iterator[Diagnostic]:
+def _state(tree: Tree, guess: Guess, node: Node) -> Iterator[Diagnostic]:
     state, path = node.state, node.path
     for event, listed in state.on.items():
-        yield from _transitions(tree, node, listed, (*path, "on", event), EVENT_NAMES)
-    yield from _transitions(tree, node, state.always, (*path, "always"), QUIET_NAMES)
+        yield from _transitions(tree, guess, node, listed, (*path, "on", event), EVENT_NAMES)
+    yield from _transitions(tree, guess, node, state.always, (*path, "always"), QUIET_NAMES)
     if state.timeout_transition is not None:
-        yield from _target(tree, node, state.timeout_transition, (*path, "timeoutTransition"))
+        yield from _target(tree, guess, node, state.timeout_transition, (*path, "timeoutTransition"))
     if state.invoke is not None:
-        yield from _invoke(tree, node, state.invoke)
+        yield from _invoke(tree, guess, node, state.invoke)
     for key, actions in (("onEntry", state.on_entry), ("onExit", state.on_exit)):
         yield from _actions(tree, actions, (*path, key), EVENT_NAMES)
     yield from _retry(tree, node, state)
 
 
-def _invoke(tree: Tree, node: Node, invoke: Invoke) -> Iterator[Diagnostic]:
+def _invoke(tree: Tree, guess: Guess, node: Node, invoke: Invoke) -> Iterator[Diagnostic]:
     path = (*node.path, "invoke")
-    yield from _transitions(tree, node, invoke.on_done, (*path, "onDone"), EVENT_NAMES)
-    yield from _transitions(tree, node, invoke.on_error, (*path, "onError"), EVENT_NAMES)
+    yield from _transitions(tree, guess, node, invoke.on_done, (*path, "onDone"), EVENT_NAMES)
+    yield from _transitions(tree, guess, node, invoke.on_error, (*path, "onError"), EVENT_NAMES)
 
 
 def _retry(tree: Tree, node: Node, state: State) -> Iterator[Diagnostic]:
@@ -82,21 +77,22 @@ def _retry(tree: Tree, node: Node, state: State) -> Iterator[Diagnostic]:
 
 
 def _transitions(
-    tree: Tree, node: Node, listed: tuple[Transition, ...], path: Path, names: tuple[str, ...]
+    tree: Tree, guess: Guess, node: Node, listed: tuple[Transition, ...], path: Path, names: tuple[str, ...]
 ) -> Iterator[Diagnostic]:
     for i, transition in enumerate(listed):
         here = (*path, i) if len(listed) > 1 else path
         if transition.target is not None:
-            yield from _target(tree, node, transition.target, here)
+            yield from _target(tree, guess, node, transition.target, here)
         if transition.guard is not None:
             yield from _names(tree, transition.guard, (*here, "guard"), names)
         yield from _actions(tree, transition.actions, (*here, "actions"), names)
 
 
-def _target(tree: Tree, node: Node, name: str, path: Path) -> Iterator[Diagnostic]:
+def _target(tree: Tree, guess: Guess, node: Node, name: str, path: Path) -> Iterator[Diagnostic]:
     if tree.find(name, node) is None:
-        hidden = [full for full in tree.nodes if full.endswith(f".{name}")]
-        hint = f"did you mean {hidden[0]}?" if hidden else closest(name, tree.nodes)
+        inner = f".{name}"
+        hidden = next((full for full in tree.nodes if full.endswith(inner)), None)
+        hint = f"did you mean {hidden}?" if hidden else guess(name, tree.nodes)
         yield _diagnostic(tree, "unknown-target", f"there is no state {name}", path, hint)
 
 
@@ -114,5 +110,6 @@ def _names(tree: Tree, expression: Expression, path: Path, known: tuple[str, ...
             if name == "event":
                 hint: str | None = "always has no event; keep what you need in the context"
             else:
-                hint = closest(name, known) or f"text stands in quotes: '{name}'; known are {', '.join(known)}"
+                usual = f"text stands in quotes: '{name}'; known are {', '.join(known)}"
+                hint = known_otherwise(name, known) or closest(name, known) or usual
             yield _diagnostic(tree, "unknown-name", f"{name} means nothing here", path, hint)

@@ -5,33 +5,33 @@ All is told at once, in document order. What this lets pass, `steps` can compile
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from statewf.compiler.check import closest
+from statewf.compiler.advice import Advice, listed, never_both
 from statewf.compiler.plan import Path, Plan, Planned, in_turn
-from statewf.compiler.settling import Settling, apart, lineage
+from statewf.compiler.settling import Settling, apart
 from statewf.compiler.table import person
 from statewf.definition.model import Quorum, path_text
 from statewf.errors import Diagnostic
 from statewf.expr import Expression
 
 NAMES = ("inputs", "results", "context", "completedSteps", "failedSteps")
-MOST_LISTED = 5  # names in a hint
+LISTS = ("completedSteps", "failedSteps")
 MOST_TOLD = 20  # steps of a cycle; of a longer one its beginning and its end
 
 
 def check_steps(plan: Plan) -> list[Diagnostic]:
     """What must be mended before the workflow can be compiled, in document order."""
-    settling = Settling(plan)
+    advice = Advice(Settling(plan))
     cycles = _cycles(plan)
     found: list[Diagnostic] = []
     for node in sorted((*plan.nodes.values(), *plan.doubles), key=lambda node: node.number):
         found += _id(plan, node)
-        found += _dependencies(plan, settling, node)
+        found += _dependencies(plan, advice, node)
         found += (_cycle(plan, cycle) for cycle in cycles.get(node.number, ()))
-        found += _own(plan, node)
+        found += _own(plan, advice, node)
         for path, expression, names in _expressions(node):
-            found += _reads(plan, settling, node, expression, (*node.path, *path), names)
+            found += _reads(plan, advice, node, expression, (*node.path, *path), names)
     return sorted(
         found, key=lambda diagnostic: diagnostic.line or 0
     )  # which keeps the order where no line is known
@@ -39,13 +39,6 @@ def check_steps(plan: Plan) -> list[Diagnostic]:
 
 def _diagnostic(plan: Plan, code: str, message: str, path: Path, hint: str | None) -> Diagnostic:
     return Diagnostic(code, message, path_text(path), plan.workflow.places.line(path), hint)
-
-
-def _listed(what: str, names: Iterable[str]) -> str | None:
-    """A hint with some names, if there are any."""
-    some = list(names)
-    more = ", ..." if len(some) > MOST_LISTED else ""
-    return f"{what} {', '.join(some[:MOST_LISTED])}{more}" if some else None
 
 
 # --- ids and what they are used for
@@ -60,40 +53,24 @@ def _id(plan: Plan, node: Planned) -> Iterator[Diagnostic]:
         yield _diagnostic(plan, "duplicate-step", message, path, hint)
 
 
-def _dependencies(plan: Plan, settling: Settling, node: Planned) -> Iterator[Diagnostic]:
+def _dependencies(plan: Plan, advice: Advice, node: Planned) -> Iterator[Diagnostic]:
     known = {other.id for other in node.after}  # what leads nowhere is not among these
     for i, name in enumerate(node.step.depends_on or ()):
         path = (*node.path, "dependsOn", i)
         if name in known:
             continue
         if name not in plan.nodes:
-            others = [
-                sibling.id
-                for sibling in (node.parent.inner if node.parent else plan.roots)
-                if sibling.id != node.id
-            ]
-            hint = closest(name, others) or _listed("in the same list there are", others) or "remove it"
+            hint = advice.sibling(node, name)
             yield _diagnostic(plan, "unknown-step", f"there is no step {name}", path, hint)
         else:
+            other = plan.nodes[name]
             message = f"{name} is no sibling of {node.id}: dependsOn names steps of the same list"
-            yield _diagnostic(plan, "foreign-dependency", message, path, _instead(settling, node, plan.nodes[name]))
+            if choice := never_both(node, other):
+                message = f"{choice[1]}, so {node.id} cannot wait for {name}"
+            yield _diagnostic(plan, "foreign-dependency", message, path, advice.instead(node, other))
 
 
-def _instead(settling: Settling, node: Planned, other: Planned) -> str:
-    """How to wait for a step that stands elsewhere."""
-    mine, theirs = apart(node, other)
-    if mine is None or theirs is None:
-        around = "steps within a block begin when it does" if other in lineage(node) else "it lies within this step"
-        return f"{around}; remove it"
-    if settling.certain(theirs, mine):
-        return f"{theirs.id} waits for {mine.id}, so it comes later"
-    if settling.certain(mine, theirs):
-        return f"{mine.id} waits for {theirs.id} already; remove it"
-    told = theirs.id if theirs is other else f"{theirs.id}, in which it lies"
-    return f"let {mine.id} depend on {told}"
-
-
-def _own(plan: Plan, node: Planned) -> Iterator[Diagnostic]:
+def _own(plan: Plan, advice: Advice, node: Planned) -> Iterator[Diagnostic]:
     strategy, branches = node.step.strategy, len(node.step.steps)
     if isinstance(strategy, Quorum) and strategy.quorum > branches:
         message = f"{strategy.quorum} successes of {branches} branches can never be"
@@ -102,7 +79,7 @@ def _own(plan: Plan, node: Planned) -> Iterator[Diagnostic]:
     for i, action in enumerate(node.step.compensation.steps if node.step.compensation else ()):
         if action.step_id is not None and action.step_id not in plan.nodes:
             path = (*node.path, "compensation", "steps", i, "stepId")
-            hint = closest(action.step_id, plan.nodes) or f"to undo this step, say {node.id}"
+            hint = advice.step(action.step_id) or f"to undo this step, say {node.id}"
             yield _diagnostic(plan, "unknown-step", f"there is no step {action.step_id}", path, hint)
 
 
@@ -186,38 +163,40 @@ def _expressions(node: Planned) -> Iterator[tuple[Path, Expression, tuple[str, .
 
 
 def _reads(
-    plan: Plan, settling: Settling, node: Planned, expression: Expression, path: Path, names: Sequence[str]
+    plan: Plan, advice: Advice, node: Planned, expression: Expression, path: Path, names: Sequence[str]
 ) -> Iterator[Diagnostic]:
     for name in dict.fromkeys(str(read[0]) for read in expression.reads):
         if name not in names:
-            yield _diagnostic(plan, "unknown-name", f"{name} means nothing here", path, _meant(plan, name, names))
-    for name in dict.fromkeys(str(read[1]) for read in expression.reads if read[0] == "results" and len(read) > 1):
+            yield _diagnostic(plan, "unknown-name", f"{name} means nothing here", path, advice.name(name, names))
+    for name in _steps_read(plan, expression):
         other = plan.nodes.get(name)
         if other is None:
-            hint = closest(name, plan.nodes) or _listed("the steps are", plan.nodes)
+            hint = advice.step(name) or listed("the steps are", plan.nodes)
             yield _diagnostic(plan, "unknown-step", f"there is no step {name} to read from", path, hint)
-        elif not settling.certain(node, other):
-            yield _unsettled(plan, settling, node, other, path)
+        elif not advice.settling.certain(node, other):
+            yield _unsettled(plan, advice, node, other, path)
 
 
-def _meant(plan: Plan, name: str, names: Sequence[str]) -> str:
-    if name in plan.nodes:
-        return f"what a step found is results[{name!r}]"
-    if name == "event":
-        return "only the match of an event step sees the event"
-    return closest(name, names) or f"text stands in quotes: '{name}'; known are {', '.join(names)}"
+def _steps_read(plan: Plan, expression: Expression) -> dict[str, None]:
+    """The ids of which it reads something, each once: `results.a`, and what may be picked by a text in it."""
+    found = {str(read[1]): None for read in expression.reads if read[0] == "results" and len(read) > 1}
+    if any(read == ("results",) or read[0] in LISTS for read in expression.reads):
+        found |= {text: None for text in expression.texts if text in plan.nodes}
+    return found
 
 
-def _unsettled(plan: Plan, settling: Settling, node: Planned, other: Planned, path: Path) -> Diagnostic:
+def _unsettled(plan: Plan, advice: Advice, node: Planned, other: Planned, path: Path) -> Diagnostic:
     mine, theirs = apart(node, other)
     message = f"{other.id} is not certain to have settled when {node.id} begins"
     if other is node:
         message, hint = f"{node.id} reads its own result, which it does not have yet", "read what came before"
+    elif choice := never_both(node, other):
+        message, hint = f"{choice[1]}, so {node.id} cannot read {other.id}", f"read what came before {choice[0].id}"
     elif mine is None or theirs is None:
         message, hint = f"{other.id} is not over while {node.id} is at work", "read what came before"
-    elif settling.certain(node, theirs):
+    elif advice.settling.certain(node, theirs):
         message = f"{other.id} may still be ending when {theirs.id} is over"
         hint = f"read results[{theirs.id!r}], or let every branch end"
     else:
-        hint = _instead(settling, node, other)
+        hint = advice.instead(node, other, reading=True)
     return _diagnostic(plan, "unsettled-read", message, path, hint)

@@ -14,6 +14,7 @@ from statewf.compiler.steps import regions
 from statewf.compiler.tree import BACKOFF, Node, Tree, grow
 from statewf.compiler.workflow import workflow_region
 from statewf.definition.model import Definition, StateMachine, Workflow, path_text
+from statewf.definition.words import wrong_type
 from statewf.definition.write import to_document
 from statewf.errors import CompileError
 from statewf.machine.fsm import SEMANTICS, Machine, Region
@@ -47,6 +48,8 @@ def compile_definition(definition: Definition) -> Machine:
             return _state_machine(definition)
         case Workflow():
             return _workflow(definition)
+        case _:
+            raise wrong_type("a StateMachine or a Workflow", definition, "read one with wf.load or wf.loads")
 
 
 def _state_machine(definition: StateMachine) -> Machine:

@@ -49,6 +49,11 @@ class Planned:
         return any(node.step.on_error == "rollback" or node.rolls_back_within for node in self.inner)
 
     @property
+    def chooses(self) -> bool:
+        """Whether only one of the steps within it runs, so that none of them can wait for another."""
+        return self.step.type == "condition"
+
+    @property
     def pool(self) -> str | None:
         """The block whose places it needs, if they are limited."""
         limited = self.parent is not None and self.parent.step.max_concurrency is not None
@@ -83,7 +88,8 @@ def plan(workflow: Workflow) -> Plan:
                 doubles.append(node)
             siblings.append(node)
             node.inner.extend(plant([((*path, *inner), found) for inner, found in step.inner()], node))
-        _link(siblings, in_turn=parent is None)
+        for waiting in [[branch] for branch in siblings] if parent and parent.chooses else [siblings]:
+            _link(waiting, in_turn=parent is None)
         return siblings
 
     roots = plant([(("steps", i), step) for i, step in enumerate(workflow.steps)], None)

@@ -62,7 +62,7 @@ class _Table:
             yield LocalState(leaf.name, terminal=state.outcome or "success")
             return
         yield self.local_state(leaf, leaf.name, None)
-        if state.retry is not None and waits(state.retry):
+        if state.retry is not None and state.retry.waits:
             yield self.local_state(leaf, leaf.name + BACKOFF, state.retry)
 
     def local_state(self, leaf: Node, name: str, backoff: model.Retry | None) -> LocalState:
@@ -122,7 +122,7 @@ class _Table:
         """Put the way to the next attempt before whatever else the event does at the last one."""
         for event in retry.on:
             trigger = ERROR + leaf.name if event == model.ERROR else event
-            if waits(retry):
+            if retry.waits:
                 timer = Arm(RETRY + leaf.name, _retry_delay(retry))
                 chosen = Transition(
                     trigger,
@@ -196,14 +196,8 @@ def _release(node: Node) -> Iterable[Op]:
         yield Close(node.name)
 
 
-def waits(retry: model.Retry) -> bool:
-    """Whether a waiting state lies between two attempts."""
-    return retry.backoff is not None or retry.base_delay is not None
-
-
 def _retry_delay(retry: model.Retry) -> Delay:
-    base = 1_000 if retry.base_delay is None else retry.base_delay
-    return Delay(base, retry.backoff or "exponential", retry.max_delay, retry.jitter == "full")
+    return Delay(retry.first_delay, retry.backoff or "exponential", retry.max_delay, retry.jitter == "full")
 
 
 def _do(step: str, handler: str, slot: str, params: Object, policy: RetryPolicy | None) -> Do:

@@ -44,8 +44,9 @@ from statewf.definition.model import (
     WorkflowErrors,
 )
 from statewf.definition.places import MOST_TOLD, Mistake, mistakes_of
+from statewf.definition.policy import BASE_DELAY, MAX_DELAY, delay_misfit
 from statewf.definition.shape import DEAF, NOWHERE, STEP_FITTING, misfits, said, step_misfits
-from statewf.definition.words import EventName, camel, expression, flag, one_of, wrong, wrong_type
+from statewf.definition.words import EventName, camel, duration, expression, flag, one_of, wrong, wrong_type
 from statewf.errors import InputError
 from statewf.expr import Expression
 from statewf.values.frozen import kind_of
@@ -55,7 +56,7 @@ Hook: TypeAlias = Callable[[Any, Any], Any]
 _TELLING = {"function": "handler", "emit": "event", "assign": "set"}  # the key that tells what was meant
 
 _PLAIN = (
-    *(RetryPolicy, Retry, ErrorHandling, Function, Emit, Assign, StateMachine),
+    *(ErrorHandling, Function, Emit, Assign, StateMachine),
     *(Compensation, CompensationAction, EscalationPolicy, Quorum, Review, WorkflowErrors, Workflow),
 )
 
@@ -92,6 +93,8 @@ def converter() -> Converter:
     made.register_structure_hook_func(lambda type: type == Strategy, partial(_strategy, made))
     for cls in _PLAIN:
         made.register_structure_hook(cls, _record(cls, made))
+    for policy in (RetryPolicy, Retry):
+        made.register_structure_hook(policy, partial(_policy, _record(policy, made)))
     made.register_structure_hook(Step, partial(_step, _record(Step, made)))
     made.register_structure_hook(Transition, partial(_transition, _record(Transition, made)))
     made.register_structure_hook(Invoke, partial(_invoke, _record(Invoke, made)))
@@ -260,6 +263,30 @@ def _state(record: Hook, value: Any, type: Any) -> State:
     return made
 
 
+def _policy(record: Hook, value: Any, type: Any) -> RetryPolicy | Retry:
+    """A policy also answers for its delays, whatever else is wrong."""
+    try:
+        made: RetryPolicy | Retry = record(value, type)
+    except ClassValidationError as error:
+        told = list(islice(mistakes_in(error), MOST_TOLD))
+        # those with a mere tail are the policy's own words for the same breach
+        named = [mistake for mistake in told if mistake.path or not mistake.tail]
+        raise Wrong([*_delay_breaches(value, type), *named]) from None
+    return made
+
+
+def _delay_breaches(value: Mapping[str, Any], type: Any) -> Iterator[Mistake]:
+    """A first delay longer than the longest, as it is written."""
+    if type is Retry and not {"backoff", "baseDelay"} & set(value):
+        return  # it does not wait
+    try:
+        base, longest = duration(value.get("baseDelay", BASE_DELAY)), duration(value.get("maxDelay", MAX_DELAY))
+    except InputError:
+        return  # that is told elsewhere
+    if wrong := delay_misfit(base, longest):
+        yield Mistake(wrong.code, wrong.message, (wrong.key,), wrong.hint)
+
+
 def _strategy(made: Converter, value: Any, _: Any) -> Any:
     match value:
         case dict():
@@ -298,7 +325,7 @@ def _of_its_type(value: Mapping[str, Any], mistake: Mistake) -> Mistake:
     fitting = STEP_FITTING.get(str(value.get("type", "function")))
     if fitting is None or mistake.code != "unknown-key" or len(mistake.path) > 1:
         return mistake
-    return unknown(str(mistake.path[0]), fitting)
+    return unknown(str(mistake.path[0]), fitting, value)
 
 
 def _step_breaches(value: Mapping[str, Any]) -> Iterator[Mistake]:

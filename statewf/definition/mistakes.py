@@ -7,7 +7,7 @@ Below: `model`, `words`, cattrs. Above: `converter`, `read`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -24,23 +24,27 @@ ACTIONS: dict[str, type[Function | Emit | Assign]] = {"function": Function, "emi
 # What people write who come from elsewhere, where it is not near enough to our word to be guessed.
 # Of several words the first that is known at the place is meant.
 _ELSEWHERE = {
+    "action": ("handler",),
     "after": ("dependsOn", "timeout"),
     "assignee": ("assignTo",),
     "attempts": ("maxAttempts",),
     "branches": ("steps",),
+    "call": ("handler",),
     "concurrency": ("maxConcurrency",),
     "cond": ("guard", "condition"),
     "condition": ("guard",),
     "delay": ("baseDelay", "duration"),
+    "do": ("handler",),
     "entry": ("onEntry",),
     "events": ("on", "event"),
     "exit": ("onExit",),
     "final": ("terminal",),
     "goto": ("target",),
     "guard": ("when",),
-    "if": ("guard", "when"),
+    "if": ("guard", "condition", "when"),
     "needs": ("dependsOn",),
     "otherwise": ("else",),
+    "retries": ("retryPolicy", "retry", "maxAttempts"),
     "retry": ("retryPolicy",),
     "run": ("handler",),
     "seconds": ("duration",),
@@ -104,9 +108,10 @@ def _of_attribute(error: Exception, key: str) -> Iterator[Mistake]:
         yield from (mistake.under((key,)) for mistake in mistakes_in(error))
 
 
-def unknown(key: str, known: tuple[str, ...]) -> Mistake:
-    """The mistake of a key that is none of those known."""
-    meant = next((word for word in _ELSEWHERE.get(key, ()) if word in known), None) or nearest(key, known)
+def unknown(key: str, known: tuple[str, ...], said: Collection[str] = ()) -> Mistake:
+    """The mistake of a key that is none of those known; one that is `said` already is less likely meant."""
+    words = [word for word in _ELSEWHERE.get(key, ()) if word in known]
+    meant = min(words, key=lambda word: word in said, default=None) or nearest(key, known)
     hint = f"did you mean {meant}?" if meant else f"known here: {', '.join(known)}"
     return Mistake("unknown-key", f"the key {shown(key)} is not known here", (key,), hint)
 

@@ -12,13 +12,24 @@ The types `Name`, `Milliseconds`, ... carry their converter, so that `read` and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import attrs
 from attrs.converters import optional
 
+from statewf.definition.parts import by_name, check_depth, each_by_name, part, part_if_any, several
 from statewf.definition.places import Places, path_text
-from statewf.definition.policy import BACKOFF, JITTER, Backoff, Jitter, RetryPolicy
+from statewf.definition.policy import (
+    BACKOFF,
+    BASE_DELAY,
+    JITTER,
+    MAX_DELAY,
+    Backoff,
+    Jitter,
+    RetryPolicy,
+    check_delays,
+)
 from statewf.definition.shape import DEAF, NOWHERE, Misfit, misfits, said
 from statewf.definition.words import (
     ERROR,
@@ -37,6 +48,7 @@ from statewf.definition.words import (
     expression,
     flag,
     identifier,
+    one_or_many,
     params,
     plain_text,
     wrong,
@@ -96,7 +108,7 @@ _OUTCOME = choice("success", "failure")
 
 
 def _assignments(value: Mapping[str, Any]) -> dict[str, Expression]:
-    return {identifier(key): expression(item) for key, item in value.items()}
+    return {identifier(key): expression(item) for key, item in by_name("set", value).items()}
 
 
 @attrs.frozen
@@ -105,7 +117,7 @@ class Function:
 
     handler: Name = attrs.field(converter=identifier)
     params: Params = attrs.field(default=EMPTY, converter=params)
-    retry_policy: RetryPolicy | None = None
+    retry_policy: RetryPolicy | None = attrs.field(default=None, validator=part_if_any(RetryPolicy))
 
 
 @attrs.frozen
@@ -129,7 +141,7 @@ Action: TypeAlias = Function | Emit | Assign
 def _actions(value: Action | Iterable[Action] | None) -> tuple[Action, ...]:
     if value is None:
         return ()
-    return (value,) if isinstance(value, Function | Emit | Assign) else tuple(value)
+    return several("actions", value, Function, Emit, Assign)
 
 
 @attrs.frozen
@@ -150,18 +162,17 @@ def _transitions(value: Written | None) -> tuple[Transition, ...]:
             return ()
         case str():
             return (Transition(value),)
-        case Transition():
-            return (value,)
         case _:
-            return tuple(Transition(item) if isinstance(item, str) else item for item in value)
+            listed: tuple[str | Transition, ...] = several("transitions", value, str, Transition)
+            return tuple(Transition(item) if isinstance(item, str) else item for item in listed)
 
 
 def _transitions_by_event(value: Mapping[str, Written]) -> dict[str, tuple[Transition, ...]]:
-    return {identifier(event): _transitions(written) for event, written in value.items()}
+    return {identifier(event): _transitions(written) for event, written in by_name("on", value).items()}
 
 
 def _events(value: str | Iterable[str]) -> tuple[str, ...]:
-    listed = (value,) if isinstance(value, str) else tuple(value)
+    listed = tuple(one_or_many(value, "the name of an event"))
     if not listed:
         raise wrong("bad-retry", "retry.on names no event")
     return tuple(event_name(event) for event in listed)
@@ -179,8 +190,22 @@ class Retry:
     on: tuple[EventName, ...] = attrs.field(converter=_events)
     backoff: Backoff | None = attrs.field(default=None, validator=BACKOFF)
     base_delay: Milliseconds | None = attrs.field(default=None, converter=optional(duration))
-    max_delay: Milliseconds = attrs.field(default=30_000, converter=duration)
+    max_delay: Milliseconds = attrs.field(default=MAX_DELAY, converter=duration)
     jitter: Jitter = attrs.field(default="none", validator=JITTER)
+
+    def __attrs_post_init__(self) -> None:
+        if self.waits:
+            check_delays(self.first_delay, self.max_delay)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a waiting state lies between the attempts."""
+        return self.backoff is not None or self.base_delay is not None
+
+    @property
+    def first_delay(self) -> int:
+        """The delay after the first attempt, if it waits."""
+        return BASE_DELAY if self.base_delay is None else self.base_delay
 
 
 @attrs.frozen
@@ -198,7 +223,7 @@ def _invoke(value: str | Invoke | None) -> Invoke | None:
 
 
 def _states(value: Mapping[str, State]) -> dict[str, State]:
-    return {identifier(key): state for key, state in value.items()}
+    return {identifier(key): state for key, state in each_by_name("states", value, State).items()}
 
 
 @attrs.frozen
@@ -209,12 +234,14 @@ class State:
     always: tuple[Transition, ...] = attrs.field(default=(), converter=_transitions, kw_only=True)
     timeout: Milliseconds | None = attrs.field(default=None, converter=optional(duration), kw_only=True)
     timeout_transition: Name | None = attrs.field(default=None, converter=optional(identifier), kw_only=True)
-    retry: Retry | None = attrs.field(default=None, kw_only=True)
+    retry: Retry | None = attrs.field(default=None, validator=part_if_any(Retry), kw_only=True)
     terminal: bool = attrs.field(default=False, converter=flag, kw_only=True)
     outcome: Outcome | None = attrs.field(default=None, validator=_OUTCOME, kw_only=True)
     on_entry: tuple[Action, ...] = attrs.field(default=(), converter=_actions, kw_only=True)
     on_exit: tuple[Action, ...] = attrs.field(default=(), converter=_actions, kw_only=True)
-    invoke: Invoke | None = attrs.field(default=None, converter=_invoke, kw_only=True)
+    invoke: Invoke | None = attrs.field(
+        default=None, converter=_invoke, validator=part_if_any(Invoke), kw_only=True
+    )
     unexpected: Unexpected | None = attrs.field(default=None, validator=_UNEXPECTED, kw_only=True)
     states: Mapping[Name, State] = attrs.field(factory=dict, converter=_states, kw_only=True)
     initial: Name | None = attrs.field(default=None, converter=optional(identifier), kw_only=True)
@@ -222,12 +249,18 @@ class State:
 
     def __attrs_post_init__(self) -> None:
         """What does not go together is refused here too, for states made in Python."""
+        check_depth(self.levels, "states")
         has = {camel(field.name) for field in attrs.fields(State) if said(getattr(self, field.name))}
         found = [_diagnostic(misfit) for misfit in misfits(has)]
         found += [_diagnostic(NOWHERE, f"[{i}]") for i, way in enumerate(self.always) if leads_nowhere(way)]
         found += [_diagnostic(DEAF, f".{event}") for event, ways in self.on.items() if not ways]
         if found:
             raise DefinitionError(found)
+
+    @cached_property
+    def levels(self) -> int:
+        """How many states lie within each other, itself included. Those within know already: no recursion."""
+        return 1 + max((state.levels for state in self.states.values()), default=0)
 
 
 def leads_nowhere(way: Transition) -> bool:
@@ -240,16 +273,17 @@ def _diagnostic(misfit: Misfit, where: str = "") -> Diagnostic:
 
 
 def _some_states(value: Mapping[str, State]) -> dict[str, State]:
-    if not value:
+    states = _states(value)
+    if not states:
         raise wrong("no-states", "a state machine needs at least one state")
-    return _states(value)
+    return states
 
 
 @attrs.frozen
 class ErrorHandling:
     """What holds for every function action that says nothing else."""
 
-    default_retry_policy: RetryPolicy | None = None
+    default_retry_policy: RetryPolicy | None = attrs.field(default=None, validator=part_if_any(RetryPolicy))
 
 
 @attrs.frozen
@@ -263,7 +297,7 @@ class StateMachine:
     initial_state: Name = attrs.field(converter=identifier)
     states: Mapping[Name, State] = attrs.field(converter=_some_states)
     unexpected: Unexpected = attrs.field(default="reject", validator=_UNEXPECTED, kw_only=True)
-    error_handling: ErrorHandling = attrs.field(factory=ErrorHandling, kw_only=True)
+    error_handling: ErrorHandling = attrs.field(factory=ErrorHandling, validator=part(ErrorHandling), kw_only=True)
     description: Text | None = attrs.field(default=None, converter=optional(plain_text), kw_only=True)
     pricing: Data = attrs.field(default=None, converter=freeze, kw_only=True)
     billing: Data = attrs.field(default=None, converter=freeze, kw_only=True)

@@ -8,9 +8,11 @@ one, the way out; it never guesses: `"yes"` is not true, and `"3"` is not 3.
 from __future__ import annotations
 
 import difflib
+import heapq
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import cache
+from itertools import pairwise
 from typing import Annotated, Any, TypeAlias
 
 import attrs
@@ -24,6 +26,7 @@ from statewf.values.frozen import Object, freeze, freeze_object
 ERROR = "$error"  # what `retry.on` calls a failed `invoke`
 LONGEST_NAME = 200
 MOST = 1_000_000  # attempts: more is a slip, or an attack
+MOST_COMPARED = 50  # words that are compared letter by letter with one that is not known
 
 
 def wrong(code: str, message: str, hint: str | None = None) -> DefinitionError:
@@ -42,7 +45,9 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """What somebody may have meant by a word that is not known."""
     if len(word) > LONGEST_NAME:
         return None  # comparing is slow, and nobody means such a word
-    close = difflib.get_close_matches(word, list(known), n=1)
+    pairs = set(pairwise(word))
+    alike = heapq.nlargest(MOST_COMPARED, known, key=lambda other: len(pairs.intersection(pairwise(other))))
+    close = difflib.get_close_matches(word, alike, n=1)
     return close[0] if close else None
 
 
@@ -131,12 +136,21 @@ def plain_text(value: str) -> str:
 
 def identifiers(value: str | Iterable[str]) -> tuple[str, ...]:
     """Ids, of which one may stand by itself."""
-    return tuple(identifier(item) for item in ((value,) if isinstance(value, str) else value))
+    return tuple(identifier(item) for item in one_or_many(value, "a name"))
 
 
 def texts(value: str | Iterable[str]) -> tuple[str, ...]:
     """Texts, of which one may stand by itself."""
-    return tuple(plain_text(item) for item in ((value,) if isinstance(value, str) else value))
+    return tuple(plain_text(item) for item in one_or_many(value, "text"))
+
+
+def one_or_many(value: str | Iterable[str], what: str) -> Iterable[str]:
+    """What is to be a list of texts, of which one may stand by itself."""
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, Mapping) or not isinstance(value, Iterable):
+        raise wrong_type(f"{what} or a list", value)
+    return value
 
 
 def flag(value: bool) -> bool:

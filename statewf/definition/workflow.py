@@ -9,12 +9,13 @@ Below: `words`, `shape`, `policy`, `places`. Above: `model`, which joins both ki
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, cached_property
 from typing import Annotated, Any, Literal, TypeAlias
 
 import attrs
 from attrs.converters import optional
 
+from statewf.definition.parts import check_depth, part, part_if_any, several
 from statewf.definition.places import Places
 from statewf.definition.policy import RetryPolicy
 from statewf.definition.shape import said, step_misfits
@@ -96,7 +97,7 @@ class CompensationAction:
 
 
 def _undoing(value: CompensationAction | Iterable[CompensationAction]) -> tuple[CompensationAction, ...]:
-    listed = (value,) if isinstance(value, CompensationAction) else tuple(value)
+    listed = several("steps", value, CompensationAction)
     if not listed:
         raise wrong("no-steps", "a compensation needs at least one action", "name a handler, as in action: refund")
     return listed
@@ -126,7 +127,11 @@ class EscalationPolicy:
 
 
 def _steps(value: Step | Iterable[Step]) -> tuple[Step, ...]:
-    return (value,) if isinstance(value, Step) else tuple(value)
+    return several("steps", value, Step)
+
+
+def _branch(instance: Step, attribute: attrs.Attribute[Any], value: object) -> None:
+    part_if_any(Step)(instance, attribute, value)
 
 
 def _some_steps(value: Step | Iterable[Step]) -> tuple[Step, ...]:
@@ -152,9 +157,9 @@ class Step:
     timeout: Milliseconds | None = attrs.field(default=None, converter=optional(as_duration), kw_only=True)
     handler: Name | None = attrs.field(default=None, converter=optional(identifier), kw_only=True)
     params: Params = attrs.field(default=EMPTY, converter=as_params, kw_only=True)
-    retry_policy: RetryPolicy | None = attrs.field(default=None, kw_only=True)
+    retry_policy: RetryPolicy | None = attrs.field(default=None, validator=part_if_any(RetryPolicy), kw_only=True)
     on_error: OnError | None = attrs.field(default=None, validator=_ON_ERROR, kw_only=True)
-    review: Review | None = attrs.field(default=None, kw_only=True)
+    review: Review | None = attrs.field(default=None, validator=part_if_any(Review), kw_only=True)
     strategy: Strategy = attrs.field(default="all", validator=_strategy_word, kw_only=True)
     max_concurrency: Count | None = attrs.field(default=None, converter=optional(count), kw_only=True)
     condition: Expression | None = attrs.field(default=None, converter=optional(expression), kw_only=True)
@@ -163,16 +168,19 @@ class Step:
     match: Expression | None = attrs.field(default=None, converter=optional(expression), kw_only=True)
     assign_to: Text | None = attrs.field(default=None, converter=optional(plain_text), kw_only=True)
     details: Params = attrs.field(default=EMPTY, converter=as_params, kw_only=True)
-    escalation_policy: EscalationPolicy | None = attrs.field(default=None, kw_only=True)
+    escalation_policy: EscalationPolicy | None = attrs.field(
+        default=None, validator=part_if_any(EscalationPolicy), kw_only=True
+    )
     on_reject: OnReject = attrs.field(default="fail", validator=_ON_REJECT, kw_only=True)
-    compensation: Compensation | None = attrs.field(default=None, kw_only=True)
+    compensation: Compensation | None = attrs.field(default=None, validator=part_if_any(Compensation), kw_only=True)
     description: Text | None = attrs.field(default=None, converter=optional(plain_text), kw_only=True)
     steps: tuple[Step, ...] = attrs.field(default=(), converter=_steps, kw_only=True)
-    then: Step | None = attrs.field(default=None, kw_only=True)
-    else_: Step | None = attrs.field(default=None, kw_only=True)
+    then: Step | None = attrs.field(default=None, validator=_branch, kw_only=True)
+    else_: Step | None = attrs.field(default=None, validator=_branch, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         """What does not go together is refused here too, for steps made in Python."""
+        check_depth(self.levels, "steps")
         has = {key for name, key in _keys() if said(getattr(self, name))}
         if self.strategy == "all":
             has.discard("strategy")
@@ -184,6 +192,11 @@ class Step:
         ]
         if found:
             raise DefinitionError(found)
+
+    @cached_property
+    def levels(self) -> int:
+        """How many steps lie within each other, itself included. Those within know already: no recursion."""
+        return 1 + max((inner.levels for _, inner in self.inner()), default=0)
 
     def inner(self) -> Iterator[tuple[tuple[str | int, ...], Step]]:
         """The steps right within this one, each with its place as seen from here."""
@@ -204,7 +217,7 @@ def _keys() -> tuple[tuple[str, str], ...]:
 class WorkflowErrors:
     """What holds for every step that says nothing else, and what becomes of a workflow that fails."""
 
-    default_retry_policy: RetryPolicy | None = None
+    default_retry_policy: RetryPolicy | None = attrs.field(default=None, validator=part_if_any(RetryPolicy))
     compensation_strategy: CompensationStrategy = attrs.field(default="reverse-order", validator=_COMPENSATION)
     notify_on_failure: bool = attrs.field(default=False, converter=flag)
 
@@ -221,7 +234,9 @@ class Workflow:
     steps: tuple[Step, ...] = attrs.field(converter=_some_steps)
     timeout: Milliseconds | None = attrs.field(default=None, converter=optional(as_duration), kw_only=True)
     cancel_grace: Milliseconds = attrs.field(default=GRACE, converter=as_duration, kw_only=True)
-    error_handling: WorkflowErrors = attrs.field(factory=WorkflowErrors, kw_only=True)
+    error_handling: WorkflowErrors = attrs.field(
+        factory=WorkflowErrors, validator=part(WorkflowErrors), kw_only=True
+    )
     description: Text | None = attrs.field(default=None, converter=optional(plain_text), kw_only=True)
     pricing: Data = attrs.field(default=None, converter=freeze, kw_only=True)
     billing: Data = attrs.field(default=None, converter=freeze, kw_only=True)

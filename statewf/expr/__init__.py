@@ -18,7 +18,7 @@ from statewf.errors import Diagnostic, ExpressionError
 from statewf.expr.evaluate import Closure, compiled
 from statewf.expr.grammar import LENGTH, parsed
 from statewf.expr.operators import Fault, kind, settled, truthy
-from statewf.expr.reads import Path, reads
+from statewf.expr.reads import Path, reads, texts
 from statewf.expr.syntax import UNDEFINED, Literal, Node, Undefined, literal_text
 
 __all__ = ["UNDEFINED", "Expression", "Fault", "Undefined", "literal", "parse"]
@@ -35,6 +35,11 @@ class Expression:
     def reads(self) -> tuple[Path, ...]:
         """The variables it reads, as static member paths: `a.b[0]` is `("a", "b", 0)`."""
         return reads(self.node)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts written in it: `has(a, "b")` has `b`, while `a.b` and `a["b"]` have none."""
+        return texts(self.node)
 
     @property
     def constant(self) -> bool:

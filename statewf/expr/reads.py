@@ -1,6 +1,8 @@
-"""Which variables a condition reads, so that the compiler can refuse one that reads what is not there yet.
+"""Which variables a condition reads, and which texts stand in it, by which it may pick from them.
 
-Below: `syntax`. Above: `Expression.reads`.
+So the compiler can refuse one that reads what is not there yet.
+
+Below: `syntax`. Above: `Expression`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,15 @@ def reads(node: Node) -> tuple[Path, ...]:
     found: dict[Path, None] = {}
     _collect(node, found)
     return tuple(found)
+
+
+def texts(node: Node) -> tuple[str, ...]:
+    """The texts written in it, in order of appearance; names of members are not among them."""
+    match node:
+        case Literal(str(text)):
+            return (text,)
+        case _:
+            return tuple(text for child in children(node) for text in texts(child))
 
 
 def _collect(node: Node, found: dict[Path, None]) -> None:

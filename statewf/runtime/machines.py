@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from statewf.compiler import compile_definition
+from statewf.definition.document import document, refusal
 from statewf.definition.read import read
 from statewf.definition.write import to_json
-from statewf.errors import InputError, StoreError, UnknownMachine
+from statewf.errors import DefinitionError, Diagnostic, InputError, StoreError, UnknownMachine
 from statewf.history import MachineRecord, Store
 from statewf.machine.fsm import SEMANTICS, Machine
 
@@ -18,8 +19,9 @@ class Machines:
         self._compiled: dict[str, Machine] = {}
 
     def deploy(self, machine: Machine) -> None:
-        """Keep a machine, and make it the one of its name."""
+        """Keep a machine, and make it the one of its name. Raises DefinitionError if it could not be read again."""
         text = to_json(machine.notes.definition)
+        _check_readable(text, machine.name)
         self._store.deploy(MachineRecord(machine.digest, machine.name, machine.semantics, text))
         self._compiled[machine.digest] = machine
 
@@ -46,3 +48,15 @@ class Machines:
             raise StoreError(f"the definition of {record.name} is damaged: {error}") from error
         self._compiled[digest] = machine
         return machine
+
+
+def _check_readable(text: str, name: str) -> None:
+    """What was made in Python may be larger, or deeper, than any text may be that is read."""
+    try:
+        found = document(text, format="json")
+        if found.mistakes:
+            raise refusal(found.mistakes, found.places)
+    except DefinitionError as error:
+        kept = f"{name} is kept as JSON, and could not be read again"
+        told = [Diagnostic(one.code, f"{kept}: {one.message}", hint=one.hint) for one in error.diagnostics]
+        raise DefinitionError(told) from None

@@ -20,6 +20,7 @@ TERMINAL = State(terminal=True)
 
 anywhere = st.sampled_from((*NAMES, *INNER))
 durations = st.sampled_from((1, 5, 10, 50))
+delays = st.sampled_from((None, 1, 5, 10, 20))
 
 
 def transitions(
@@ -36,7 +37,7 @@ def transitions(
 def retries(*events: str) -> st.SearchStrategy[Retry]:
     """A retry on one or two of these."""
     on = st.sampled_from([*events, *permutations(events, 2)])
-    return st.builds(Retry, st.integers(1, 4), on, base_delay=st.none() | durations, max_delay=st.just(20))
+    return st.builds(Retry, st.integers(1, 4), on, base_delay=delays, max_delay=st.just(20))
 
 
 def sometimes(value: st.SearchStrategy[Any], otherwise: Any = None) -> st.SearchStrategy[Any]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from statewf.compiler import compile_definition
 from statewf.compiler.check_steps import MOST_TOLD, check_steps
+from statewf.compiler.guess import MOST_GUESSED
 from statewf.compiler.plan import plan
 from statewf.definition.workflow import Step, Workflow
 from statewf.errors import CompileError, Diagnostic
@@ -122,6 +125,26 @@ MISTAKES = {
             "it lies within this step; remove it",
         ),
     ),
+    "one branch of a condition on the other": (
+        "[{id: c, type: condition, condition: inputs.x, then: {id: t, dependsOn: [e]}, else: {id: e}}]",
+        ("foreign-dependency", "of t and e only one is taken, so t cannot wait for e", "remove it"),
+    ),
+    "into the other branch of a condition": (
+        f"[{{id: c, type: condition, condition: inputs.x, then: {BLOCK}, else: {{id: e, dependsOn: x}}}}]",
+        ("foreign-dependency", "of p and e only one is taken, so e cannot wait for x", "remove it"),
+    ),
+    "the branch of a condition on itself": (
+        "[{id: c, type: condition, condition: inputs.x, then: {id: t, dependsOn: [t]}}]",
+        ("cyclic-dependency", "t waits for itself", "remove it"),
+    ),
+    "a dependency of a branch misspelt": (
+        "[{id: c, type: condition, condition: inputs.x, then: {id: then, dependsOn: [elze]}, else: {id: else}}]",
+        ("unknown-step", "there is no step elze", "remove it"),
+    ),
+    "the result of the other branch of a condition": (
+        "[{id: c, type: condition, condition: inputs.x, then: {id: t, when: results.e.ok}, else: {id: e}}]",
+        ("unsettled-read", "of t and e only one is taken, so t cannot read e", "read what came before c"),
+    ),
     "an id given twice": (
         f"[{BLOCK}, {{id: x}}]",
         (
@@ -182,6 +205,30 @@ MISTAKES = {
         "[{id: a, when: event.data.ok}]",
         ("unknown-name", "event means nothing here", "only the match of an event step sees the event"),
     ),
+    "the data of the event by itself": (
+        "[{id: a, type: event, event: E, match: data.n > 1}]",
+        ("unknown-name", "data means nothing here", "the event's data is event.data"),
+    ),
+    "the name of the event by itself": (
+        "[{id: a, type: event, event: E, match: name == 'E'}]",
+        ("unknown-name", "name means nothing here", "the event's name is event.name"),
+    ),
+    "the data where no event is": (
+        "[{id: a, when: data}]",
+        (
+            "unknown-name",
+            "data means nothing here",
+            "text stands in quotes: 'data'; known are inputs, results, context, completedSteps, failedSteps",
+        ),
+    ),
+    "the attempt": (
+        "[{id: a, type: event, event: E, match: attempt > 1}]",
+        (
+            "unknown-name",
+            "attempt means nothing here",
+            "a workflow's conditions know no attempt; handlers see it as call.attempt",
+        ),
+    ),
     "the result of no step": (
         "[{id: check-id}, {id: b, when: 'results[\"chekc-id\"].ok'}]",
         ("unknown-step", "there is no step chekc-id to read from", "did you mean check-id?"),
@@ -212,6 +259,22 @@ MISTAKES = {
             "unsettled-read",
             "x may still be ending when p is over",
             "read results['p'], or let every branch end",
+        ),
+    ),
+    "a branch that may have lost, in a block that nobody waits for": (
+        "[{id: p, type: parallel, strategy: any, steps: [{id: x}]}, {id: b, dependsOn: [], when: results.x.ok}]",
+        (
+            "unsettled-read",
+            "x is not certain to have settled when b begins",
+            "let b depend on p and read results['p']; x may still be ending then",
+        ),
+    ),
+    "a dependency on a branch that may have lost": (
+        "[{id: p, type: parallel, strategy: any, steps: [{id: x}]}, {id: b, dependsOn: [x]}]",
+        (
+            "foreign-dependency",
+            "x is no sibling of b: dependsOn names steps of the same list",
+            "let b depend on p, in which it lies",
         ),
     ),
     "a branch that may be late": (
@@ -256,6 +319,23 @@ def test_a_mistake_is_told_with_its_reason_and_what_to_do(steps: str, expected: 
     assert found[0].line == 3
 
 
+@pytest.mark.parametrize(
+    "when",
+    [
+        "has(results, 'slow')",
+        "includes(completedSteps, 'slow')",
+        "!includes(failedSteps, 'slow')",
+        "completedSteps[0] === 'slow'",
+        "results[inputs.quick ? 'a' : 'slow'].ok",
+        "(results ?? context)['slow'] && len(results) > 1 && results.slow.ok && inputs.kind === 'slow'",
+    ],
+)
+def test_what_is_picked_by_a_text_is_read(when: str) -> None:
+    (found,) = told(f"steps: [{{id: slow}}, {{id: a, dependsOn: []}}, {{id: b, dependsOn: a, when: {when!r}}}]")
+    expected = ("unsettled-read", "slow is not certain to have settled when b begins", "let b depend on slow")
+    assert (found.code, found.message, found.hint) == expected
+
+
 FINE = {
     "what came before": "[{id: a}, {id: m}, {id: b, when: results.a.ok}]",
     "what came before the block around": "[{id: a}, {id: p, type: parallel, steps: [{id: x, when: results.a.ok}]}]",
@@ -271,6 +351,12 @@ FINE = {
     ),
     "all that may be read": (
         "[{id: a, when: 'has(context, inputs.k) || len(completedSteps) > len(failedSteps) || results[inputs.k]'}]"
+    ),
+    "what is picked by a text, and was before": (
+        '[{id: a}, {id: b, when: \'includes(completedSteps, "a") && has(results, "a") && !includes(failedSteps, "z")\'}]'
+    ),
+    "a text that is the id of a step, where nothing is picked": (
+        '[{id: a}, {id: b, dependsOn: [], when: \'inputs.kind === "a" && inputs["a"]\'}]'
     ),
     "the event, where it is": "[{id: a, type: event, event: E, match: event.data.x == event.name}]",
     "a plain name that reads like one": "[{id: a, type: human-task, assignTo: ann.smith}]",
@@ -303,3 +389,21 @@ def test_a_very_long_cycle_is_cut_short_and_found_soon() -> None:
     assert found.message.count(" waits for ") == MOST_TOLD
     assert f"({size - MOST_TOLD:,} more)" in found.message
     assert found.message.endswith(f"s{size - 1} waits for s0")
+
+
+def test_the_names_in_a_hint_are_told_once_each() -> None:
+    found = told("steps: [{id: a}, {id: p}, {id: a}, {id: x, dependsOn: [zzz]}]")
+    assert [one.hint for one in found if one.code == "unknown-step"] == ["in the same list there are a, p"]
+
+
+def test_thousands_of_mistyped_names_are_told_soon_the_first_with_what_was_meant() -> None:
+    size = 2_000
+    steps = [Step(f"order-{n}", depends_on=[f"ordr-{n - 1}"], when=f"results['oder-{n}']") for n in range(size)]
+    began = time.process_time()
+    found = check_steps(plan(Workflow("w", steps)))
+    assert time.process_time() - began < 10  # all with all takes minutes
+    assert len(found) == 2 * size
+    assert found[2].hint == "did you mean order-0?"
+    assert [one.hint for one in found[:MOST_GUESSED]].count(None) == 0
+    assert found[-2].hint == "in the same list there are order-0, order-1, order-2, order-3, order-4, ..."
+    assert found[-1].hint == "the steps are order-0, order-1, order-2, order-3, order-4, ..."

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import attrs
 import pytest
 
 from statewf.compiler import compile_definition
-from statewf.definition.model import Retry, State, StateMachine
+from statewf.compiler.check import check
+from statewf.compiler.tree import grow
+from statewf.definition.model import Retry, State, StateMachine, Transition
 from statewf.errors import CompileError
 from statewf.files import loads
 from statewf.machine.fsm import CANCEL, CANCELLED
@@ -114,3 +118,20 @@ states:
   b: {terminal: true, onEntry: {type: function, handler: f}}
 """
     assert compile_definition(loads(text)).handlers() == ("f", "g", "h")
+
+
+def test_thousands_of_mistyped_targets_are_told_soon_the_first_with_what_was_meant() -> None:
+    size = 2_000
+    states = {f"order-{n}": State({"GO": f"ordr-{n}"}) for n in range(size)}
+    began = time.process_time()
+    found = check(grow(StateMachine("m", "order-0", states)))
+    assert time.process_time() - began < 10  # all with all takes minutes
+    assert len(found) == size
+    assert found[3].hint == "did you mean order-3?"
+    assert found[-1].hint is None
+
+
+def test_the_data_of_an_event_by_itself_is_told_where_it_is() -> None:
+    guarded = Transition("b", guard="data.n > 1 && attempt < 2")
+    (found,) = check(grow(StateMachine("m", "a", {"a": State({"GO": guarded}), "b": State()})))
+    assert (found.code, found.hint) == ("unknown-name", "the event's data is event.data")

@@ -33,6 +33,7 @@ from statewf.definition.model import (
 from statewf.definition.words import expression
 from statewf.definition.workflow import StepType
 from statewf.expr import Expression
+from statewf.values.duration import milliseconds
 
 T = TypeVar("T")
 
@@ -121,7 +122,14 @@ def some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 def made(cls: Any, *required: st.SearchStrategy[Any], **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """A class with its required fields, and some of the others."""
-    return st.builds(lambda given, rest: cls(*given, **rest), st.tuples(*required), some(**fields))
+    rest = some(**fields).map(ordered) if "max_delay" in fields else some(**fields)
+    return st.builds(lambda given, rest: cls(*given, **rest), st.tuples(*required), rest)
+
+
+def ordered(given: dict[str, Any]) -> dict[str, Any]:
+    """The same fields of a policy, but no first delay longer than the longest."""
+    least = milliseconds(given.get("base_delay", 1_000))
+    return given if least <= milliseconds(given.get("max_delay", 30_000)) else {**given, "max_delay": least}
 
 
 policies = made(

@@ -11,9 +11,11 @@ from typing import Any
 import attrs
 import pytest
 
+from statewf.compiler import compile_definition
 from statewf.definition.model import (
     Assign,
     Emit,
+    ErrorHandling,
     Function,
     Invoke,
     Retry,
@@ -72,6 +74,8 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: State(unexpected="no"), "bad-choice"),  # type: ignore[arg-type]
     (lambda: Retry(0, "E"), "out-of-range"),
     (lambda: Retry(1, []), "bad-retry"),
+    (lambda: Retry(2, "E", base_delay="5m"), "base-above-max"),
+    (lambda: Retry(2, "E", backoff="linear", max_delay=0), "base-above-max"),
     (lambda: RetryPolicy(True), "wrong-type"),
     (lambda: RetryPolicy(1, "slow"), "bad-choice"),  # type: ignore[arg-type]
     (lambda: StateMachine("m", "a", {}), "no-states"),
@@ -90,6 +94,51 @@ def test_what_no_file_may_say_python_may_not_either(make: Callable[[], Any], cod
     with pytest.raises((DefinitionError, DataError, ExpressionError)) as caught:
         make()
     assert caught.value.diagnostics[0].code == code
+
+
+PARTS: list[tuple[Callable[[], Any], str]] = [
+    (lambda: State(retry={"maxAttempts": 2}), "retry must be a Retry, found an object"),  # type: ignore[arg-type]
+    (lambda: State(invoke=5), "invoke must be an Invoke, found 5"),  # type: ignore[arg-type]
+    (lambda: State(on=["E"]), "on must be a dict, found a list"),  # type: ignore[arg-type]
+    (lambda: State(on={"E": 5}), "transitions must be a str or Transition, found 5"),  # type: ignore[dict-item]
+    (lambda: State(on={"E": ["a", 5]}), "transitions[1] must be a str or Transition, found 5"),  # type: ignore[list-item]
+    (lambda: State(always={"target": "a"}), "transitions must be a str or Transition, found an object"),
+    (lambda: State(on_entry="mail"), 'actions must be a Function, Emit or Assign, found "mail"'),  # type: ignore[arg-type]
+    (lambda: State(on_exit=[None]), "actions[0] must be a Function, Emit or Assign, found null"),  # type: ignore[list-item]
+    (lambda: State(states={"b": "c"}, initial="b"), 'states["b"] must be a State, found "c"'),  # type: ignore[dict-item]
+    (lambda: Function("f", retry_policy=3), "retry_policy must be a RetryPolicy, found 3"),  # type: ignore[arg-type]
+    (lambda: Assign("a"), 'set must be a dict, found "a"'),  # type: ignore[arg-type]
+    (lambda: Retry(2, 5), "expected the name of an event or a list, found 5"),  # type: ignore[arg-type]
+    (lambda: ErrorHandling({}), "default_retry_policy must be a RetryPolicy, found an object"),  # type: ignore[arg-type]
+    (lambda: StateMachine("m", "a", None), "states must be a dict, found null"),  # type: ignore[arg-type]
+    (lambda: StateMachine("m", "a", {"a": {}}), 'states["a"] must be a State, found an object'),  # type: ignore[dict-item]
+    (
+        lambda: StateMachine("m", "a", {"a": State()}, error_handling=RetryPolicy(2)),  # type: ignore[arg-type]
+        "error_handling must be an ErrorHandling, found a Python RetryPolicy",
+    ),
+    (lambda: compile_definition({}), "expected a StateMachine or a Workflow, found an object"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize(("make", "message"), PARTS, ids=[row[1] for row in PARTS])
+def test_a_part_of_another_class_is_refused_where_it_is_given(make: Callable[[], Any], message: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        make()
+    assert [(one.code, one.message) for one in caught.value.diagnostics] == [("wrong-type", message)]
+
+
+def test_states_are_nested_a_hundred_deep_and_no_deeper() -> None:
+    state = State()
+    for _ in range(99):
+        state = State(states={"s": state}, initial="s")
+    assert compile_definition(StateMachine("m", "s", {"s": state})).name == "m"
+    with pytest.raises(DefinitionError, match="states nested deeper than 100 levels"):
+        State(states={"s": state}, initial="s")
+
+
+def test_the_first_delay_may_be_as_long_as_the_longest() -> None:
+    assert RetryPolicy(2, base_delay=30_000).base_delay == RetryPolicy(2).max_delay
+    assert not Retry(2, "E", max_delay=0).waits  # there is no delay that could be cut
 
 
 def test_a_state_tells_all_that_does_not_go_together() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
+from statewf.compiler import compile_definition
 from statewf.definition.model import (
     Compensation,
     CompensationAction,
@@ -107,10 +108,14 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: Step("a", strategy="any"), "step-conflict"),
     (lambda: Step("a", on_reject="continue"), "step-conflict"),
     (lambda: Step("a", steps=[Step("b")]), "step-conflict"),
+    (lambda: Step("a", depends_on=5), "wrong-type"),  # type: ignore[arg-type]
+    (lambda: Step("a", depends_on={"b": 1}), "wrong-type"),
     (lambda: Quorum(0), "out-of-range"),
     (lambda: Quorum(2.0), "wrong-type"),  # type: ignore[arg-type]
     (lambda: Quorum(10**6 + 1), "out-of-range"),
     (lambda: RetryPolicy(3, base_delay="soon"), "bad-duration"),
+    (lambda: RetryPolicy(3, base_delay="5m"), "base-above-max"),
+    (lambda: RetryPolicy(3, max_delay=500), "base-above-max"),
     (lambda: RetryPolicy(3, jitter="some"), "bad-choice"),  # type: ignore[arg-type]
     (lambda: RetryPolicy(3, non_retryable=[5]), "wrong-type"),  # type: ignore[list-item]
     (lambda: Compensation([]), "no-steps"),
@@ -132,6 +137,65 @@ def test_what_no_file_may_say_python_may_not_either(make: Callable[[], Any], cod
     with pytest.raises((DefinitionError, DataError, ExpressionError)) as caught:
         make()
     assert [diagnostic.code for diagnostic in caught.value.diagnostics] == [code]
+
+
+PARTS: list[tuple[Callable[[], Any], str]] = [
+    (lambda: Step("a", retry_policy={"maxAttempts": 2}), "retry_policy must be a RetryPolicy, found an object"),  # type: ignore[arg-type]
+    (lambda: Step("a", compensation="undo"), 'compensation must be a Compensation, found "undo"'),  # type: ignore[arg-type]
+    (lambda: Step("a", on_error="human-review", review="ann"), 'review must be a Review, found "ann"'),  # type: ignore[arg-type]
+    (
+        lambda: Step("a", type="human-task", escalation_policy={"timeout": 5}),  # type: ignore[arg-type]
+        "escalation_policy must be an EscalationPolicy, found an object",
+    ),
+    (lambda: Step("a", type="parallel", steps=["x"]), 'steps[0] must be a Step, found "x"'),  # type: ignore[list-item]
+    (lambda: Step("a", type="parallel", steps="x"), 'steps must be a Step, found "x"'),  # type: ignore[arg-type]
+    (lambda: Step("a", type="parallel", steps={"x": Step("x")}), "steps must be a Step, found an object"),  # type: ignore[dict-item]
+    (lambda: Step("a", type="condition", condition="x", then="b"), 'then must be a Step, found "b"'),  # type: ignore[arg-type]
+    (
+        lambda: Step("a", type="condition", condition="x", then=Step("b"), else_=["c"]),  # type: ignore[arg-type]
+        "else_ must be a Step, found a list",
+    ),
+    (lambda: Compensation("refund"), 'steps must be a CompensationAction, found "refund"'),  # type: ignore[arg-type]
+    (lambda: Compensation([None]), "steps[0] must be a CompensationAction, found null"),  # type: ignore[list-item]
+    (lambda: Workflow("w", None), "steps must be a Step, found null"),  # type: ignore[arg-type]
+    (lambda: Workflow("w", [Step("a"), {"id": "b"}]), "steps[1] must be a Step, found an object"),  # type: ignore[list-item]
+    (lambda: Workflow("w", Step), "steps must be a Step, found a Python type"),  # type: ignore[arg-type]
+    (
+        lambda: Workflow("w", Step("a"), error_handling={}),  # type: ignore[arg-type]
+        "error_handling must be a WorkflowErrors, found an object",
+    ),
+    (
+        lambda: WorkflowErrors({"maxAttempts": 2}),  # type: ignore[arg-type]
+        "default_retry_policy must be a RetryPolicy, found an object",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), PARTS, ids=[row[1] for row in PARTS])
+def test_a_part_of_another_class_is_refused_where_it_is_given(make: Callable[[], Any], message: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        make()
+    (diagnostic,) = caught.value.diagnostics
+    assert (diagnostic.code, diagnostic.message) == ("wrong-type", message)
+    wanted = message.partition(",")[0].rpartition(" ")[2]
+    assert diagnostic.hint == f"make it with wf.{wanted}(...)"
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda n, step: Step(f"s{n}", type="parallel", steps=step),
+        lambda n, step: Step(f"s{n}", type="condition", condition=True, then=step),
+        lambda n, step: Step(f"s{n}", type="condition", condition=True, then=Step(f"t{n}"), else_=step),
+    ],
+)
+def test_steps_are_nested_a_hundred_deep_and_no_deeper(around: Callable[[int, Step], Step]) -> None:
+    step = Step("innermost")
+    for n in range(99):
+        step = around(n, step)
+    assert compile_definition(Workflow("w", step)).name == "w"
+    with pytest.raises(DefinitionError, match="steps nested deeper than 100 levels"):
+        around(100, step)
 
 
 def test_a_step_tells_all_that_does_not_go_together() -> None:

@@ -26,6 +26,13 @@ WRONG_STEPS = [
     ("needs: b", "unknown-key", ".needs", "did you mean dependsOn?"),
     ("after: b", "unknown-key", ".after", "did you mean dependsOn?"),
     ("if: x", "unknown-key", ".if", "did you mean when?"),
+    ("type: condition\n    condition: x\n    then: {id: b}\n    if: x", "unknown-key", ".if", "did you mean when?"),
+    ("depends_on: b", "unknown-key", ".depends_on", "did you mean dependsOn?"),
+    ("retries: 3", "unknown-key", ".retries", "did you mean retryPolicy?"),
+    ("do: x", "unknown-key", ".do", "did you mean handler?"),
+    ("call: x", "unknown-key", ".call", "did you mean handler?"),
+    ("action: x", "unknown-key", ".action", "did you mean handler?"),
+    ("on_error: rollback", "unknown-key", ".on_error", "did you mean onError?"),
     ("guard: x", "unknown-key", ".guard", "did you mean when?"),
     ("type: wait\n    duration: 5\n    delay: 5", "unknown-key", ".delay", "did you mean duration?"),
     ("uses: x", "unknown-key", ".uses", "did you mean handler?"),
@@ -51,6 +58,19 @@ WRONG_STEPS = [
     ("retryPolicy: {maxAttempts: 0}", "out-of-range", ".retryPolicy.maxAttempts", ""),
     ("retryPolicy: {maxAttempts: 2, backoff: expo}", "bad-choice", ".retryPolicy.backoff", "exponential"),
     ("retryPolicy: {maxAttempts: 2, nonRetryable: [5]}", "wrong-type", ".retryPolicy.nonRetryable[0]", ""),
+    ("retryPolicy: {maxAttempts: 2, baseDelay: 5m}", "base-above-max", ".retryPolicy.baseDelay", "maxDelay: 5m"),
+    (
+        "retryPolicy:\n      maxAttempts: 2\n      maxDelay: 2h\n      baseDelay: 1d",
+        "base-above-max",
+        ".retryPolicy.baseDelay",
+        "maxDelay: 1d",
+    ),
+    (
+        "retryPolicy:\n      maxAttempts: 2\n      maxDelay: 500",
+        "base-above-max",
+        ".retryPolicy.maxDelay",
+        "baseDelay: 500ms",
+    ),
     ("required: 'no'", "wrong-type", ".required", ""),
     ("when: a = b", "bad-expression", ".when", "==="),
     ("when: [1]", "wrong-type", ".when", "in quotes"),
@@ -131,6 +151,43 @@ def test_what_a_type_needs_is_told_at_the_step(step: str, needs: str, hint: str)
     assert (diagnostic.code, diagnostic.path, diagnostic.line) == ("missing-key", "$.steps[0]", 2)
     assert diagnostic.message == needs
     assert hint in (diagnostic.hint or "")
+
+
+def test_the_condition_of_a_condition_is_meant_by_if() -> None:
+    told = found(f"{HEAD}type: condition\n    then: {{id: b}}\n    if: inputs.x")
+    assert [(one.path, one.line, one.hint) for one in told if one.code == "unknown-key"] == [
+        ("$.steps[0].if", 5, "did you mean condition?")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("delays", "message", "hint"),
+    [
+        ("baseDelay: 5m", "baseDelay is 5m, but maxDelay 30s, as it is unless said otherwise", "maxDelay: 5m"),
+        ("baseDelay: 5m, maxDelay: 1m", "baseDelay is 5m, but maxDelay 1m", "maxDelay: 5m"),
+        ("baseDelay: 60001, maxDelay: 1m", "baseDelay is 60001ms, but maxDelay 1m", "maxDelay: 60001ms"),
+        ("maxDelay: 0", "maxDelay is 0ms, but baseDelay 1s, as it is unless said otherwise", "baseDelay: 0ms"),
+    ],
+)
+def test_delays_that_would_be_cut_are_told_with_what_holds_unless_said_otherwise(
+    delays: str, message: str, hint: str
+) -> None:
+    (diagnostic,) = found(f"{HEAD}retryPolicy: {{maxAttempts: 3, {delays}}}")
+    assert (diagnostic.code, diagnostic.message) == ("base-above-max", message)
+    assert (diagnostic.hint or "").endswith(hint)
+
+
+def test_delays_are_told_beside_all_else_that_is_wrong() -> None:
+    told = found(
+        "initialState: a\nstates:\n  a:\n    retry:\n      on: E\n      maxAttempts: 0\n      baseDelay: 5m\n"
+        "    onEntry: {type: function, handler: h, retryPolicy: {maxDelay: 1}}\n"
+    )
+    assert [(one.code, one.path, one.line) for one in told] == [
+        ("out-of-range", "$.states.a.retry.maxAttempts", 6),
+        ("base-above-max", "$.states.a.retry.baseDelay", 7),
+        ("base-above-max", "$.states.a.onEntry.retryPolicy.maxDelay", 8),
+        ("missing-key", "$.states.a.onEntry.retryPolicy", 8),
+    ]
 
 
 @pytest.mark.parametrize("name", ['""', '" "', "a/b", "/", "$a", '"a\\n"', '"\\u0007"', '"\\u2028"', "a" * 201])

@@ -36,3 +36,16 @@ def test_paths(text: str, paths: tuple[Path, ...]) -> None:
     expression = parse(text)
     assert expression.reads == paths
     assert expression.constant is (not paths)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a.b['c'].d + 1", ()),
+        ("'x'", ("x",)),
+        ("has(a, 'x') && !includes(b, 'y') || a[c ? 'z' : d] === 'x'", ("x", "y", "z", "x")),
+        ("[-1, ['u', null, true]][0]", ("u",)),
+    ],
+)
+def test_texts(text: str, found: tuple[str, ...]) -> None:
+    assert parse(text).texts == found

@@ -83,7 +83,7 @@ def test_cancelling_takes_the_running_action_with_it() -> None:
         states:
           a:
             onEntry:
-              - {type: function, handler: slow, retryPolicy: {maxAttempts: 9, baseDelay: 1h}}
+              - {type: function, handler: slow, retryPolicy: {maxAttempts: 9, baseDelay: 1h, maxDelay: 1h}}
               - {type: function, handler: next}
             onExit: {type: function, handler: leave}
         """,
