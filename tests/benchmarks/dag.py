@@ -2,7 +2,7 @@
 
 Beside it a bare anyio task group that runs the same graph with nothing but a counter a task: the least
 that anybody could do on this loop. Shapes: `wide`, all at once; `deep`, one after another; `layered`, in
-rows of a hundred, each step behind three of the row before. Ours keeps every step in a `Memory` store.
+rows of ten, each step behind three of the row before. Ours keeps every step in a `Memory` store.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.benchmarks.measure import Result
 
 SIZES = {100: 15, 1_000: 7, 10_000: 3, 50_000: 1}  # and how many rounds of each
 HEADLINE = 10_000
-ROW, BEHIND = 100, 3
+ROW, BEHIND = 10, 3
 
 Graph = list[list[int]]  # for each task those it waits for
 
