@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-NAMES = ("dag", "step")
+NAMES = ("dag", "durable", "step")
 
 
 def main() -> None:
