@@ -316,8 +316,7 @@ async def _look(owner: Executor) -> None:
 
     while True:
         await anyio.sleep(LOOK)
-        for instance in owner.store.busy():
-            owner.refresh(instance)
+        owner.look()
 
 
 async def _until_stopped() -> None:

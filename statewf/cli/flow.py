@@ -144,7 +144,7 @@ class Flow:
         """Take notice of what other processes do to the instance: somebody may `complete` its tasks there."""
         while True:
             await anyio.sleep(LOOK)
-            owner.refresh(instance.id)
+            owner.look(instance.id)
             self._catch_up(instance)
 
     async def _draw(self, instance: Instance) -> None:

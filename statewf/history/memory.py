@@ -33,7 +33,7 @@ class Memory:
         self._outbox: dict[str, list[Emitted]] = {}
         self._cursors: dict[str, dict[str, int]] = {}  # event -> subscriber -> number
         self._tasks: dict[str, Task] = {}
-        self._emitted = 0
+        self._emitted = self._written = 0
 
     def close(self) -> None:
         """Nothing to close: whoever holds this store may open it again."""
@@ -63,6 +63,7 @@ class Memory:
                 if (request in self._requests or request in requests) and not entry.restart:
                     raise StoreConflict(card.id, f"the request id {card.request_id} is taken")
                 requests.add(request)
+        self._written += 1
         for entry in entries:
             self._keep(entry)
 
@@ -92,6 +93,9 @@ class Memory:
         self._emitted += 1
         told = Emitted(self._emitted, stable, instance, event, data, at)
         self._outbox.setdefault(event, []).append(told)
+
+    def version(self) -> int:
+        return self._written
 
     def card(self, instance: str) -> Card | None:
         return self._cards.get(instance)

@@ -112,6 +112,9 @@ class Store(Protocol):
     def append(self, entries: Sequence[Entry]) -> None:
         """Keep steps, in order, all or nothing."""
 
+    def version(self) -> int:
+        """A number that changes when somebody else has written, and perhaps when this one has."""
+
     def card(self, instance: str) -> Card | None: ...
 
     def request(self, name: str, request_id: str) -> Card | None:

@@ -287,6 +287,10 @@ class Sqlite:
 
     # --- instances
 
+    def version(self) -> int:
+        with self._told():
+            return self._number("data_version")
+
     def card(self, instance: str) -> Card | None:
         found = self._one(_SELECT + " WHERE id = ?", instance)
         with self._decoding(instance):

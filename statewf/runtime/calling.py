@@ -7,6 +7,7 @@ worker threads are waited for on asyncio, for ever).
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import math
 import threading
@@ -113,4 +114,9 @@ class Calling:
         if isinstance(error, anyio.get_cancelled_exc_class()):
             return anyio.current_effective_deadline() == -math.inf
         in_thread = self.thread is not None and self.thread.error is error
-        return isinstance(error, KeyboardInterrupt) and not in_thread
+        return isinstance(error, KeyboardInterrupt) and not in_thread and _interrupts_any_task()
+
+
+def _interrupts_any_task() -> bool:
+    """Whether Ctrl-C is raised wherever the program is. On asyncio it cancels the main task instead."""
+    return anyio.get_cancelled_exc_class() is not asyncio.CancelledError

@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from os import PathLike, fspath
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import anyio
 import attrs
@@ -33,7 +33,7 @@ from statewf.errors import (
 )
 from statewf.history import Card, Sqlite, Store
 from statewf.machine.effects import Call, Emit, Recall, SetTimer, Task
-from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Returned
+from statewf.machine.events import AnyEvent, Cancel, Decided, Event
 from statewf.machine.fsm import Machine
 from statewf.machine.record import Receipt, event_name, receipt, status
 from statewf.machine.snapshot import Rejected, Snapshot, Step, region_state
@@ -46,13 +46,16 @@ from statewf.runtime.live import Live, Lives
 from statewf.runtime.machines import Machines
 from statewf.runtime.outbox import Listener, sweep
 from statewf.runtime.perform import Performer, Tally, performing
+from statewf.runtime.replies import Replies
 from statewf.runtime.timers import Timers
 from statewf.values.canonical import digest
-from statewf.values.frozen import freeze, freeze_object, plain_text
+from statewf.values.frozen import Object, freeze, freeze_object, plain_text
 
 log = logging.getLogger("statewf.executor")
 
-REPLY_PAUSE = 1.0  # seconds until a reply that could not be kept is tried again
+T = TypeVar("T")
+
+TRIES = 5  # of a step that another process was quicker with
 
 
 def wall_clock() -> int:
@@ -65,7 +68,8 @@ class Executor:
 
     An async context manager, on asyncio and trio. Without `handlers` it only keeps: calls stay open
     until somebody opens the store who has them. `threads` bounds how many plain functions run at once;
-    `observe` is told every step after it was kept.
+    `observe` is told every step after it was kept. Without `resume`, calls that were open before are made only
+    when the method of that name says so: somebody else may be at them.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class Executor:
         clock: Callable[[], int] = wall_clock,
         threads: int = 40,
         observe: Callable[[Machine, Step], None] | None = None,
+        resume: bool = True,
     ) -> None:
         self._path = fspath(store) if isinstance(store, str | PathLike) else None
         self._given = None if isinstance(store, str | PathLike) else store
@@ -83,6 +88,7 @@ class Executor:
         self._clock = clock
         self._threads = threads
         self._observe = observe
+        self._resume = resume
         self._audience = Audience()
         self._stack: AsyncExitStack | None = None
 
@@ -101,14 +107,19 @@ class Executor:
             self._timers = Timers(self.store, self._clock, self._fire)
             self._group: TaskGroup = await stack.enter_async_context(anyio.create_task_group())
             self._performer: Performer | None = None
+            self._replies: Replies | None = None
             if self._handlers is not None:
-                tools = (self._handlers, self._clock, self._threads, self._answer)
-                self._performer = Performer(self._group, *tools)
-                self._recover(self._performer)
+                busy = Tally()
+                self._replies = Replies(self._group, self._lives, self._ledger, busy)
+                tools = (self._handlers, self._clock, self._threads, self._replies.take)
+                self._performer = Performer(self._group, *tools, busy)
             self._group.start_soon(self._ledger.run)
             self._group.start_soon(self._timers.run)
             self._group.start_soon(sweep, self.store, self._clock)
             self._audience.open(self._group, self.store)
+            self._seen, self._alone = self.store.version(), set[str]()  # what was looked at; what is damaged
+            if self._resume and self._performer is not None:
+                self._recover()
             self._stack = stack.pop_all()
         return self
 
@@ -121,8 +132,9 @@ class Executor:
         as it is, not in a group.
         """
         assert self._stack is not None
-        stack, self._stack = self._stack, None
+        self._performer = None  # nothing more is begun
         self._ledger.close()
+        stack, self._stack = self._stack, None
         self._group.cancel_scope.cancel()  # before who waits is woken: of our own tasks none is to complain
         self._lives.close()
         self._audience.close()
@@ -132,16 +144,14 @@ class Executor:
             if error is None or group.exceptions != (error,):
                 raise
 
-    def _recover(self, performer: Performer) -> None:
+    def _recover(self) -> None:
         """Offer again every call that was open when the last owner went away."""
         for instance in self.store.busy():
             try:
-                live = self._lives.get(instance)
+                self._make_calls(instance)
             except StoreError as error:
+                self._alone.add(instance)
                 log.error("%s is left alone: %s", instance, error)  # one damaged instance must not stop the rest
-                continue
-            for call in live.kept.flight.calls.values():
-                performer.call(live.kept, call)
 
     def _opened(self) -> Lives:
         if self._stack is None:
@@ -174,11 +184,15 @@ class Executor:
         a successor of one that ended in failure. Raises UnknownMachine, RequestConflict when the inputs differ,
         DataError when they are no JSON object.
         """
-        lives = self._opened()
         frozen = freeze_object(inputs, "the inputs")
-        known: Card | None = None
         if request_id is not None:
             plain_text(request_id, "the request id")
+        return await _insisting(lambda: self._start(name, frozen, request_id, restart))
+
+    async def _start(self, name: str, frozen: Object, request_id: str | None, restart: bool) -> Instance:
+        lives = self._opened()
+        known: Card | None = None
+        if request_id is not None:
             while running := self._ledger.requested(name, request_id):
                 await running.kept()
             known = self.store.request(name, request_id)
@@ -231,6 +245,10 @@ class Executor:
         """
         sent = Event(event, data, 0, key)
         used_for = digest([event, sent.data])
+        return await _insisting(lambda: self._send(instance, sent, used_for))
+
+    async def _send(self, instance: str, sent: Event, used_for: str) -> Receipt:
+        key = sent.key
         while True:
             with self._opened().using(instance) as live:
                 if told := await self._again(instance, key, used_for):
@@ -256,6 +274,9 @@ class Executor:
 
     async def cancel(self, instance: str, *, now: bool = False) -> Receipt:
         """End an instance, at once: this does not wait for an action. Raises EventRejected when it has ended."""
+        return await _insisting(lambda: self._cancel(instance, now))
+
+    async def _cancel(self, instance: str, now: bool) -> Receipt:
         with self._opened().using(instance) as live:
             at = self._clock()
             self._ledger.catch_up(live, at)
@@ -283,13 +304,16 @@ class Executor:
         """
         decided = Decided(task, decision, by, comments, result)
         try:
-            with self._opened().using(task.partition("/")[0]) as live:
-                _made_once(live, task)
-                at = self._clock()
-                self._ledger.catch_up(live, at)
-                return await self._told(live, self._ledger.take(live, decided._replace(at=at)))
+            return await _insisting(lambda: self._decide(decided))
         except UnknownInstance:
             raise UnknownTask(f"there is no task {task}") from None
+
+    async def _decide(self, decided: Decided) -> Receipt:
+        with self._opened().using(decided.task.partition("/")[0]) as live:
+            _made_once(live, decided.task)
+            at = self._clock()
+            self._ledger.catch_up(live, at)
+            return await self._told(live, self._ledger.take(live, decided._replace(at=at)))
 
     async def _in_turn(self, live: Live, event: Event, used_for: str) -> Pending | Rejected | None:
         """Wait for the running action and take the event; None if the instance has to be loaded again."""
@@ -320,49 +344,10 @@ class Executor:
         queue = snapshot.flight.queue
         return bool(queue) and self._performer is not None and self._performer.knows(queue[0].op.handler)
 
-    def _answer(self, instance: str, reply: Returned | Failed) -> None:
-        """Take the reply of a handler."""
-        try:
-            live = self._lives.get(instance)
-            if live.snapshot is live.kept or reply.call in live.snapshot.flight.calls:
-                self._ledger.catch_up(live, reply.at)
-                taken = self._ledger.take(live, reply)
-                if isinstance(taken, Rejected):
-                    log.info("%s: a late reply is ignored: %s", instance, taken.message)
-                return
-        except StatewfError as error:
-            log.info("%s: a reply has to wait: %s", instance, error)
-        self._lost(instance, reply)
-
     def _lost(self, instance: str, event: AnyEvent) -> None:
-        """A step could not be kept. Senders are told; the work of a handler is done, and its reply is given again."""
-        if isinstance(event, Returned | Failed) and self._performer is not None:
-            self._performer.busy.up()
-            self._group.start_soon(self._answer_again, instance, event, self._performer.busy)
-
-    async def _answer_again(self, instance: str, reply: Returned | Failed, busy: Tally) -> None:
-        try:
-            await self._answer_at_last(instance, reply)
-        finally:
-            busy.down()
-
-    async def _answer_at_last(self, instance: str, reply: Returned | Failed) -> None:
-        """Give a reply until it is kept."""
-        while True:
-            try:
-                with self._lives.using(instance) as live:
-                    self._ledger.catch_up(live, reply.at)
-                    taken = self._ledger.take(live, reply)
-                    await self._told(live, taken)
-            except EventRejected as stale:
-                log.info("%s: a late reply is ignored: %s", instance, stale)
-            except StoreError as error:
-                log.error("%s: a reply waits for the store: %s", instance, error)
-                await anyio.sleep(REPLY_PAUSE)
-                continue
-            except StatewfError as closing:
-                log.info("%s: a reply comes too late, and the call is offered again: %s", instance, closing)
-            return
+        """A step could not be kept, and nobody waits to be told."""
+        if self._replies is not None:
+            self._replies.lost(instance, event)
 
     def _fire(self, instance: str, now: int) -> Live:
         """Fire the timers of an instance that are due now or before."""
@@ -370,22 +355,53 @@ class Executor:
         self._ledger.catch_up(live, now, including=True)
         return live
 
-    def refresh(self, instance: str) -> None:
-        """Take notice of what another process did to an instance, if it did anything. Raises UnknownInstance.
+    # --- other processes
 
-        What that left open is performed here, and what it recalled is recalled.
+    def look(self, instance: str | None = None) -> None:
+        """Take notice of what other processes did since the last look, to one instance or to all that are open.
+
+        What they left open is performed here, and what they recalled is recalled.
         """
-        live = self._opened().get(instance)
+        lives = self._opened()
+        version = self.store.version()
+        if version == self._seen:
+            return
+        self._seen = version
+        for one in [instance] if instance is not None else dict.fromkeys([*self.store.busy(), *lives.active()]):
+            try:
+                self._refresh(one)
+            except StatewfError as error:
+                if one not in self._alone:
+                    log.error("%s is left alone: %s", one, error)  # one damaged instance must not stop the rest
+                self._alone.add(one)
+        if (coming := self.store.next_due(self._clock())) is not None:
+            self._timers.set(coming)
+
+    def _refresh(self, instance: str) -> None:
+        lives = self._opened()
+        if instance not in lives:
+            self.resume(instance)
+            return
+        live = lives.get(instance)
         card = self.store.card(instance)
         if live.snapshot is not live.kept or card is None or card.seq <= live.kept.seq:
             return  # if steps of ours are on their way, their commit will tell
         live.void(StoreConflict(instance, f"{instance} was changed by another process"))
-        again = self._lives.get(instance)
-        if card.due is not None:
-            self._timers.set(card.due)
+        again = lives.get(instance)
         if self._performer is not None:
             self._performer.reconcile(live.kept, again.kept)
         self._audience.moved(again)
+
+    def resume(self, instance: str) -> None:
+        """Make the open calls of an instance, but for those that run here. Raises UnknownInstance, StoreError."""
+        self._opened()
+        self._make_calls(instance)
+
+    def _make_calls(self, instance: str) -> None:
+        live = self._lives.get(instance)
+        if self._performer is not None:
+            for call in live.kept.flight.calls.values():
+                self._performer.call(live.kept, call)
 
     # --- waiting
 
@@ -456,8 +472,8 @@ class Executor:
                 log.exception("the observer failed at step %d of %s", made.after.seq, instance)
 
     def _is_wanted(self, live: Live, call: Call) -> bool:
-        """Whether a call is to be made: it may be over before it began, or the executor is closing."""
-        return self._stack is not None and call.id in live.kept.flight.calls
+        """Whether a call is to be made: it may be over before it began."""
+        return call.id in live.kept.flight.calls
 
     def on(self, event: str, listener: Listener | None = None, *, subscriber: str) -> Any:
         """Subscribe to an emitted event, as a call or a decorator.
@@ -471,6 +487,14 @@ class Executor:
             return chosen
 
         return subscribe if listener is None else subscribe(listener)
+
+
+async def _insisting(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try again when another process was quicker: nothing was kept."""
+    for _ in range(TRIES - 1):
+        with suppress(StoreConflict):
+            return await attempt()
+    return await attempt()
 
 
 def _made_once(live: Live, task: str) -> None:

@@ -132,8 +132,9 @@ class Performer:
         clock: Callable[[], int],
         threads: int,
         answer: Callable[[str, Reply], None],
+        busy: Tally,
     ) -> None:
-        self.busy = Tally()
+        self.busy = busy
         self._group = group
         self._handlers = handlers
         self._clock = clock

@@ -30,7 +30,7 @@ async def test_what_another_process_left_open_is_performed_by_who_looks_again(pl
     async with executor(place(), {"ship": ship}) as owner:
         await owner.deploy(REVIEW)
         review = await owner.start("review")
-        owner.refresh(review.id)
+        owner.look(review.id)
         (task,) = review.tasks()
         async with executor(place()) as other:
             await other.complete(task.id, "approved", by="ann")
@@ -39,7 +39,7 @@ async def test_what_another_process_left_open_is_performed_by_who_looks_again(pl
         async with anyio.create_task_group() as group:
 
             async def look() -> None:
-                owner.refresh(review.id)
+                owner.look(review.id)
 
             group.start_soon(look)
             outcome = await review.wait()
@@ -62,7 +62,7 @@ async def test_what_another_process_cancelled_is_recalled(place: Place) -> None:
         async with executor(place()) as other:
             receipt = await other.cancel(review.id)
         assert (receipt.state, stopped) == ("cancelling", [])
-        owner.refresh(review.id)
+        owner.look(review.id)
         assert (await review.wait()).state == "cancelled"
         assert stopped == [True]
 

@@ -328,7 +328,7 @@ async def test_the_deepest_result_in_the_deepest_block_is_still_there_for_the_ne
 ) -> None:
     deepest: Any = 1
     for _ in range(NESTING):
-        deepest = {"a": deepest}
+        deepest = [deepest]  # no object: that would be spread at every level
 
     async def leaf(_: Work) -> Any:
         return deepest
