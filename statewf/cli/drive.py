@@ -80,6 +80,7 @@ def run_verb(
             instance = await owner.start(machine.name, given, request_id=request_id)
             deployed = owner.machine_of(instance.id)  # that of an earlier request may be an earlier one
             equip(deployed, handlers)
+            owner.resume(instance.id)
             return await session.drive(owner, instance, deployed)
 
     try:
@@ -136,6 +137,7 @@ def start_verb(
         async with executor(db, handlers) as owner:
             await owner.deploy(machine)
             instance = await owner.start(machine.name, given, request_id=request_id, restart=restart)
+            owner.resume(instance.id)
             await _rest(owner, instance, handlers)
             document = {"instance": instance.id, "state": instance.state, "allowed": list(instance.allowed)}
             return document, _whereabouts(instance)
@@ -203,10 +205,11 @@ def serve_verb(handlers: str | None, until_idle: bool, db: str) -> None:
     from statewf.cli.session import all_steps
 
     async def own() -> None:
-        async with executor(db, handlers, partial(all_steps, db)) as owner, anyio.create_task_group() as group:
+        opened = executor(db, handlers, partial(all_steps, db), resume=True)
+        async with opened as owner, anyio.create_task_group() as group:
             count = len(owner.store.busy())
-            opened = f"{count} instance{'s' if count != 1 else ''} with open calls"
-            click.echo(f"serving {db}: {opened}; Ctrl-C ends it", err=True)
+            waiting = f"{count} instance{'s' if count != 1 else ''} with open calls"
+            click.echo(f"serving {db}: {waiting}; Ctrl-C ends it", err=True)
             group.start_soon(_look, owner)
             if until_idle:
                 await owner.idle()
@@ -260,6 +263,7 @@ async def _answer(
     machine = owner.machine_of(handle.id)
     if handlers is not None:
         equip(machine, handlers)
+        owner.resume(handle.id)
     try:
         receipt = await give(handle)
     except EventRejected as error:

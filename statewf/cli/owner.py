@@ -25,12 +25,20 @@ T = TypeVar("T")
 
 @asynccontextmanager
 async def executor(
-    db: str, handlers: str | None, observe: Callable[[Machine, Step], None] | None = None
+    db: str,
+    handlers: str | None,
+    observe: Callable[[Machine, Step], None] | None = None,
+    *,
+    resume: bool = False,
 ) -> AsyncIterator[Executor]:
-    """An executor on `db` with the handlers of that module. None for `handlers`: it only keeps."""
+    """An executor on `db` with the handlers of that module. None for `handlers`: it only keeps.
+
+    It leaves open calls alone, unless it is to `resume` all: another process may be at them.
+    """
     from statewf.runtime import Executor
 
-    async with Executor(db, None if handlers is None else found(handlers), observe=observe) as owner:
+    known = None if handlers is None else found(handlers)
+    async with Executor(db, known, observe=observe, resume=resume) as owner:
         yield owner
 
 

@@ -374,7 +374,7 @@ class Executor:
                 if one not in self._alone:
                     log.error("%s is left alone: %s", one, error)  # one damaged instance must not stop the rest
                 self._alone.add(one)
-        if (coming := self.store.next_due(self._clock())) is not None:
+        if (coming := self.store.next_due(-1)) is not None:  # the earliest of all, be it over
             self._timers.set(coming)
 
     def _refresh(self, instance: str) -> None:

@@ -70,6 +70,21 @@ async def test_whatever_is_raised_is_a_failed_call(place: Place, error: BaseExce
         assert (await job.wait()).state == "failed"
 
 
+async def test_an_async_handler_that_raises_ctrl_c_has_failed_where_it_cannot_be_a_real_one(
+    place: Place, anyio_backend_name: str
+) -> None:
+    async def raising(_: Work) -> None:
+        raise KeyboardInterrupt
+
+    if anyio_backend_name == "trio":
+        pytest.skip("trio raises Ctrl-C wherever the program is")
+    async with executor(place(), {"work": raising}) as owner:
+        await owner.deploy(JOB)
+        job = await owner.start("job")
+        await job.send("GO")
+        assert (await job.wait()).state == "failed"
+
+
 async def test_ctrl_c_in_a_thread_is_its_own_affair(place: Place) -> None:
     def raising(_: Work) -> None:
         raise KeyboardInterrupt

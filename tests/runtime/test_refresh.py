@@ -10,6 +10,7 @@ import pytest
 from statewf.errors import EventRejected, UnknownTask
 from statewf.history import Store
 from statewf.machine.work import Work
+from statewf.runtime import Executor
 from tests.runtime.support import executor, machine
 
 pytestmark = pytest.mark.anyio
@@ -65,6 +66,42 @@ async def test_what_another_process_cancelled_is_recalled(place: Place) -> None:
         owner.look(review.id)
         assert (await review.wait()).state == "cancelled"
         assert stopped == [True]
+
+
+async def test_calls_that_were_open_are_made_by_who_is_told_to(place: Place) -> None:
+    made: list[str] = []
+
+    async def ship(call: Work) -> None:
+        made.append(call.instance)
+
+    async with executor(place()) as owner:
+        await owner.deploy(REVIEW)
+        mine, theirs = await owner.start("review"), await owner.start("review")
+        for review in (mine, theirs):
+            await review.complete(review.tasks()[0].id, "approved")
+    async with executor(place(), {"ship": ship}, resume=False) as owner:
+        owner.resume(mine.id)
+        await (await owner.get(mine.id)).wait()
+        await anyio.sleep(10)
+        assert made == [mine.id]
+
+
+async def test_two_that_ask_for_the_same_get_the_same(place: Place) -> None:
+    async with executor(place()) as one, executor(place()) as other:
+        for owner in (one, other):
+            await owner.deploy(REVIEW)
+        started: list[str] = []
+
+        async def ask(owner: Executor) -> None:
+            started.append((await owner.start("review", request_id="R-1")).id)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask, one)
+            group.start_soon(ask, other)
+        assert started[0] == started[1]
+        (task,) = other.tasks(instance=started[0])
+        await other.complete(task.id, "approved")
+        assert (await one.cancel(started[0])).state == "cancelling", "although it was in memory as it was before"
 
 
 async def test_a_task_that_never_was_is_not_one_that_was_decided(place: Place) -> None:
