@@ -5,6 +5,7 @@ Above: `people`, which lists and decides them, and all that tells of them: runs,
 
 from __future__ import annotations
 
+import difflib
 import getpass
 import shlex
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from statewf.values.frozen import Json
 
 WORDS = "approved, rejected or any other word"
+MEANT = ("approved", "rejected", "retry")  # the words that mean something to a machine
 
 
 def listed(task: Task) -> dict[str, Any]:
@@ -88,6 +90,12 @@ def asked(tasks: Iterable[Task], db: str) -> Sequence[str]:
     ]
 
 
+def slip(decision: str) -> str | None:
+    """The word that was meant, if this one looks like a slip: what is decided stays so."""
+    alike = difflib.get_close_matches(decision.lower(), MEANT, n=1, cutoff=0.75)
+    return alike[0] if alike and decision not in MEANT else None
+
+
 def decided(machine: Machine, given: Sequence[str]) -> dict[str, list[str]]:
     """What `--decide STEP=DECISION` says, by step. Raises DataError with every mistake."""
     asking = machine.asking()
@@ -102,6 +110,10 @@ def decided(machine: Machine, given: Sequence[str]) -> dict[str, list[str]]:
             alike = nearest(step, asking)
             hint = f"did you mean {alike}?" if alike else known
             mistakes.append(Diagnostic("unknown-step", f"no step {step} has tasks", hint=hint))
+        elif meant := slip(decision):
+            mistakes.append(
+                Diagnostic("bad-decision", f"{decision} looks like a slip", hint=f"did you mean {meant}?")
+            )
         else:
             decisions.setdefault(step, []).append(decision)
     if mistakes:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import click
 
-from statewf.cli.asking import asked, user
+from statewf.cli.asking import MEANT, asked, slip, user
 from statewf.cli.common import read_object
 from statewf.cli.owner import advice, busy, ready, waits_for
 from statewf.cli.picture import WHOLE, Lines, Nothing, Screen, Steps, View, draws, what_failed
@@ -133,6 +133,7 @@ class Flow:
                 if isinstance(self._view, Screen):
                     group.start_soon(self._draw, instance)
                 await self._through(instance, machine, group)
+                await self._hand_in(instance, machine)
                 group.cancel_scope.cancel()
             self._view.start()
             self._view.draw(instance.snapshot)
@@ -268,6 +269,10 @@ class Flow:
             else:
                 click.echo(f"say STEP DECISION, such as {next(iter(tasks))} approved", err=True)
                 return
+            meant = slip(first) or next((word for word in (rest[0].split() if rest else ()) if word in MEANT), None)
+            if meant is not None and first not in MEANT:
+                click.echo(f"did you mean {task.step} {meant}?", err=True)
+                return
             await self._decide(instance, task, first, rest[0] if rest else None)
             return
         try:
@@ -290,6 +295,14 @@ class Flow:
             await instance.send(event, data)
         except EventRejected as error:
             self._refused(event, rejection(error, advice(machine, error)))
+
+    async def _hand_in(self, instance: Instance, machine: Machine) -> None:
+        """What is left of what was given on the command line: nothing is dropped silently."""
+        while instance.done and self._script:
+            await self._send(instance, machine, self._script.popleft(), None)
+        for step, left in self._decisions.items():
+            for decision in left:
+                click.echo(f"--decide {step}={decision} was not used: it was not asked that often", err=True)
 
     def _refused(self, what: str, told: str) -> None:
         self._rejected.append(what)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, redirect_stdout
 from pathlib import Path
@@ -107,10 +108,11 @@ def resting(snapshot: Snapshot) -> bool:
 
 
 def waits_for(snapshot: Snapshot) -> list[str]:
-    """The calls and queued actions that an instance waits for, by handler."""
+    """The handlers whose calls and queued actions an instance waits for, each once."""
     queued = [waiting.op.handler for waiting in snapshot.flight.queue if waiting.call is None]
     calls = snapshot.flight.calls
-    return [*(calls[number].handler for number in sorted(calls)), *queued]
+    waiting = Counter([*(calls[number].handler for number in sorted(calls)), *queued])
+    return [f"{handler} ({count} calls)" if count > 1 else handler for handler, count in waiting.items()]
 
 
 def ready(instance: Instance, event: str) -> bool:

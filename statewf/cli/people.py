@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from statewf.cli.asking import WORDS, details, due_in, listed, user, who
+from statewf.cli.asking import WORDS, details, due_in, listed, slip, user, who
 from statewf.cli.common import db_option, handlers_option, json_option, print_json, read_value
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def complete_verb(
 
     if not decision.strip():
         raise click.BadParameter(f"it says nothing: give {WORDS}.", param_hint="--decision")
+    if meant := slip(decision):
+        raise click.BadParameter(f"{decision} looks like a slip: did you mean {meant}?", param_hint="--decision")
     given = read_value(result, "--result")
     person = by if by is not None else user()
     instance = task.partition("/")[0]

@@ -358,12 +358,10 @@ class Sqlite:
         return found
 
     def tasks(self, *, instance: str | None = None, assigned_to: Json = None, limit: int = 1_000) -> list[Task]:
-        query = (
-            "SELECT body FROM task WHERE (? IS NULL OR instance = ?) AND (? IS NULL OR assigned = ?)"
-            " ORDER BY number LIMIT ?"
-        )
-        person = None if assigned_to is None else compact(assigned_to)
-        found = self._all(query, instance, instance, person, person, limit)
+        wanted = {"instance": instance, "assigned": None if assigned_to is None else compact(assigned_to)}
+        given = {column: value for column, value in wanted.items() if value is not None}
+        where = f" WHERE {' AND '.join(f'{column} = ?' for column in given)}" if given else ""
+        found = self._all(f"SELECT body FROM task{where} ORDER BY number LIMIT ?", *given.values(), limit)  # noqa: S608  # our columns
         with self._decoding("the tasks"):
             return [decode_task(json.loads(body)) for (body,) in found]
 
@@ -390,8 +388,8 @@ class Sqlite:
 
     def tell(self, instance: str, event: str, data: Json, at: int) -> None:
         with self._transaction() as db:
-            (number,) = db.execute("SELECT coalesce(max(number), 0) + 1 FROM outbox").fetchone()
-            db.execute(_EMIT, (f"{instance}/told/{number}", instance, event, compact(data), at))
+            number = db.execute(_EMIT, ("", instance, event, compact(data), at)).lastrowid
+            db.execute("UPDATE outbox SET id = ? WHERE number = ?", (f"{instance}/told/{number}", number))
 
     def delivered(self, subscriber: str, event: str, number: int) -> None:
         with self._transaction() as db:

@@ -176,5 +176,6 @@ def _decide(machine: Machine, before: Snapshot, event: Decided) -> Step | Reject
     run = Macrostep(machine, before, event, event.at)
     told = {"decision": event.decision, "by": event.by, "comments": event.comments, "result": event.result}
     if not run.pull(machine.numbers[task.step], DECIDED, Object({**told, "at": run.at})):
-        return run.refuse("guard", f"{event.decision} is no decision that this task can have")
+        known = task.details.get("decisions", ())
+        return run.refuse("guard", f"{event.decision} is none of what can be decided: {', '.join(known)}")
     return run.settle()

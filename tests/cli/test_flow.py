@@ -149,6 +149,7 @@ def test_a_step_that_is_asked_about_again_takes_the_next_decision(cli: Cli, hand
         ("xyz=approved", "unknown-step", "there are approve"),
         ("approve", "bad-decision", "such as approve=approved"),
         ("approve=", "bad-decision", "such as approve=approved"),
+        ("approve=aproved", "bad-decision", "did you mean approved?"),
     ],
 )
 def test_a_decision_of_nothing_is_a_mistake(
@@ -157,6 +158,13 @@ def test_a_decision_of_nothing_is_a_mistake(
     said = cli("run", *claim, "--decide", decision, "--json")
     assert (said.code, said.err, said.codes) == (2, "", [code])
     assert said.json["errors"][0]["hint"] == hint
+
+
+def test_what_was_given_and_never_wanted_is_told(cli: Cli, claim: list[str]) -> None:
+    decisions = ["--decide", "approve=approved", "--decide", "approve=rejected"]
+    said = cli("run", *claim, *decisions, "--events", "PAID,PAID", "--json")
+    assert said.json["rejected"] == ["PAID"]
+    assert "--decide approve=rejected was not used" in said.err
 
 
 def test_a_state_machine_asks_nobody_anything(cli: Cli) -> None:

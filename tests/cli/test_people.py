@@ -143,6 +143,15 @@ def test_deciding_twice_is_refused(cli: Cli, claim: str) -> None:
     assert (said.code, said.err, said.json["reason"], said.json["hint"]) == (1, "", "stale", None)
 
 
+@pytest.mark.parametrize("slip", ["aproved", "Rejected", "APPROVED", "reject"])
+def test_what_looks_like_a_slip_decides_nothing(slip: str, cli: Cli, claim: str) -> None:
+    task = f"{claim}/approve/1"
+    said = cli("complete", task, "--decision", slip, "--json")
+    assert (said.code, said.err) == (2, "")
+    assert "looks like a slip: did you mean" in said.json["errors"][0]["message"]
+    assert [found["id"] for found in cli("tasks", "--json").json] == [task]
+
+
 def test_a_decision_that_a_review_cannot_have_is_refused(cli: Cli, handlers: Write) -> None:
     Path("r.yaml").write_text("name: r\nsteps: [{id: a, onError: human-review, review: {assignTo: ann}}]\n")
     module = handlers("def a(call): raise ValueError('no')")
@@ -151,6 +160,7 @@ def test_a_decision_that_a_review_cannot_have_is_refused(cli: Cli, handlers: Wri
     assert [found["id"] for found in cli("tasks", "--json").json] == [task]
     said = cli("complete", task, "--decision", "perhaps", "--json")
     assert (said.code, said.json["reason"]) == (1, "guard")
+    assert "perhaps is none of what can be decided: approved, rejected, retry" in said.json["message"]
     said = cli("complete", task, "--decision", "approved", "--result", '{"by": "hand"}', "--json")
     assert (said.code, said.json["state"]) == (0, "completed")
     assert cli("show", review, "--json").json["results"] == {"a": {"by": "hand"}}

@@ -93,6 +93,35 @@ def test_a_read_only_file(tmp_path: Path) -> None:
     one_line(error)
 
 
+def test_no_two_deliveries_have_the_same_id_although_the_outbox_was_empty_between(tmp_path: Path) -> None:
+    seen = []
+    for _ in range(3):
+        opened = Sqlite(str(tmp_path / "s.db"))
+        opened.subscribe("me", "Told")
+        opened.tell("a", "Told", None, 0)
+        (emitted,) = opened.undelivered("me", "Told", 10)
+        seen.append(emitted.id)
+        opened.delivered("me", "Told", emitted.number)
+        assert opened.purge(0) == 1
+        opened.close()
+    assert len(set(seen)) == 3
+
+
+def test_tasks_are_found_by_an_index(tmp_path: Path) -> None:
+    opened = Sqlite(str(tmp_path / "s.db"))
+    asked: list[str] = []
+    opened._db.set_trace_callback(asked.append)
+    opened.tasks(instance="a")
+    opened.tasks(assigned_to="ann")
+    opened.tasks(instance="a", assigned_to="ann")
+    opened._db.set_trace_callback(None)
+    for query in asked:
+        ((*_, plan), *_) = opened._all(f"EXPLAIN QUERY PLAN {query}")
+        assert "USING INDEX task_" in plan, query
+    assert len(asked) == 3
+    opened.close()
+
+
 def test_a_full_disk_keeps_nothing_of_the_batch_and_all_before_it(tmp_path: Path) -> None:
     """SQLite's page limit is the same error as a full file system, and needs none."""
     opened = Sqlite(str(tmp_path / "s.db"))
