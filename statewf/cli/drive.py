@@ -80,6 +80,9 @@ def run_verb(
             instance = await owner.start(machine.name, given, request_id=request_id)
             deployed = owner.machine_of(instance.id)  # that of an earlier request may be an earlier one
             equip(deployed, handlers)
+            if deployed.digest != machine.digest:
+                told = f"{instance.id} was started with an earlier {machine.name}, and goes on with that"
+                click.echo(told, err=True)
             owner.resume(instance.id)
             return await session.drive(owner, instance, deployed)
 

@@ -139,6 +139,7 @@ def _book(book: Book) -> dict[str, Any]:
         "ranks": book.ranks,
         "lines": {block: [*line, *_in_line(book, block)] for block, line in book.lines.items()},
         "tasks": [encode_task(book.tasks[region]) for region in sorted(book.tasks)],
+        "awaiting": sorted(book.awaiting),
     }
 
 
@@ -169,6 +170,7 @@ def _decode_book(document: Mapping[str, Any]) -> Book:
         Map(lines),
         Map(waiting),
         Map({task.step: task for task in tasks}),
+        Map(dict.fromkeys(document["awaiting"])),
     )
 
 

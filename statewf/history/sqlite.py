@@ -32,7 +32,7 @@ from statewf.values.canonical import compact
 from statewf.values.frozen import Json, Object, restored
 
 APPLICATION = 0x53_57_46_31  # "SWF1" in the file's header: this is one of ours
-VERSION = 2
+VERSION = 3
 LEAST = 4_096  # bytes of rows below which a snapshot is not worth writing
 
 SCHEMA = """
@@ -84,7 +84,7 @@ CREATE INDEX task_assigned ON task (assigned);
 """
 # What each version of the schema has that the one before it had not. Snapshots of an earlier shape go: every
 # instance can be told from its history.
-ADDED = {2: TASKS}
+ADDED = {2: TASKS, 3: "DELETE FROM snapshot"}
 
 T = TypeVar("T")
 

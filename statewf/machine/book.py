@@ -32,7 +32,8 @@ class Book(NamedTuple):
 
     `completed` and `failed` list steps by number, `undone` what was done to undo them, `path` which branches
     were taken. `ranks` says of each name of the context how late in the document the step stands that set it.
-    `waiting` is who stands in line: (block, number) -> region. `tasks` are open ones, by region.
+    `waiting` is who stands in line: (block, number) -> region. `tasks` are open ones, by region. `awaiting` are the
+    numbers of the regions that accept some event where they are: an event must not cost a look at all of them.
     """
 
     results: Map[str, Json]
@@ -46,6 +47,7 @@ class Book(NamedTuple):
     lines: Map[str, Line]
     waiting: Map[tuple[str, int], str]
     tasks: Map[str, Task]
+    awaiting: Map[int, None]
 
 
 _NONE: Map[Any, Any] = Map()
@@ -71,13 +73,14 @@ class Draft:
             self.lines,
             self.waiting,
             self.tasks,
+            self.awaiting,
         ) = before
 
     def book(self) -> Book:
         """The book as it is now; the very one from before, if nothing was changed."""
         now = (
             *(self.results, self.errors, self.counters, self.completed, self.failed, self.undone, self.path),
-            *(self.ranks, self.lines, self.waiting, self.tasks),
+            *(self.ranks, self.lines, self.waiting, self.tasks, self.awaiting),
         )
         return _new(Book, now) if any(map(is_not, self.before, now)) else self.before
 
@@ -86,6 +89,13 @@ class Draft:
         self.results = self.results.set(region, result)
         if region in self.errors:
             self.errors = self.errors.delete(region)
+
+    def hear(self, number: int, *, accepts: bool) -> None:
+        """A region came to where it accepts events, or does not."""
+        if accepts:
+            self.awaiting = self.awaiting.set(number, None)
+        elif number in self.awaiting:
+            self.awaiting = self.awaiting.delete(number)
 
     def forget(self, region: str) -> None:
         """What became of a region does not count any more: it tries again."""

@@ -360,6 +360,11 @@ class LocalState:
     def _events(self) -> tuple[str, ...]:
         return tuple(trigger for trigger in self.on if not trigger.startswith("$"))
 
+    @cached_property
+    def accepts(self) -> bool:
+        """Whether some event leads on from here; guards may still say no."""
+        return any(self.on[event] for event in self.events)
+
     def transitions(self) -> tuple[Transition, ...]:
         """All that leave or stay in this state, in document order."""
         return (*(t for listed in self.on.values() for t in listed), *self.always)
@@ -471,6 +476,11 @@ class Machine:
     def listening(self) -> tuple[int, ...]:
         """The regions that know some event at some time."""
         return tuple(sorted({number for numbers in self.listeners.values() for number in numbers}))
+
+    @cached_property
+    def hearing(self) -> frozenset[int]:
+        """The same, of a machine with several regions: there the book knows which of them accept something now."""
+        return frozenset(self.listening if len(self.regions) > 1 else ())
 
     def handlers(self) -> tuple[str, ...]:
         """The names of all handlers the machine may call, in document order."""

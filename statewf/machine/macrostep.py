@@ -145,7 +145,12 @@ class Macrostep:
     def offer(self, event: Event) -> bool:
         """Give a named event to the regions that know it; whether one took it."""
         taken = False
-        for number in self.machine.listeners.get(event.name, ()):
+        listeners: Sequence[int] = self.machine.listeners.get(event.name, ())
+        if self.machine.hearing:
+            awaiting = self.before.book.awaiting if self._draft is None else self._draft.awaiting
+            if len(awaiting) < len(listeners):
+                listeners = sorted(awaiting)
+        for number in listeners:
             here = self.here(number)
             candidates = self.machine.regions[number].states[here[0]].on.get(event.name)
             if candidates and (chosen := self.choose(candidates, here, event.name, event.data)):
@@ -234,6 +239,8 @@ class Macrostep:
         attempt = 1 if transition.attempt == "reset" else attempt + (transition.attempt == "bump")
         there = (target, attempt, visit + transition.anew)
         self.moved[number] = there
+        if number in self.machine.hearing:
+            self.book.hear(number, accepts=region.states[target].accepts)
         self.path += region.name, source, target, attempt
         for op in transition.entry:
             self.perform(op, region.name, there, transition.trigger, data)

@@ -156,6 +156,7 @@ def fits(machine: Machine, snapshot: Snapshot) -> bool:
         and all(type(at) is int for at in (snapshot.at, snapshot.seq, *flight.deadlines.values()))
         and all(call.region in machine.numbers for call in flight.calls.values())
         and all(queued.region in machine.numbers for queued in flight.queue)
+        and all(number in machine.hearing for number in snapshot.book.awaiting)
     )
 
 
@@ -190,7 +191,7 @@ def allowed(machine: Machine, snapshot: Snapshot) -> tuple[str, ...]:
     if snapshot.ended or not snapshot.seq:
         return ()
     found: dict[str, None] = {}
-    for number in machine.listening:
+    for number in sorted(snapshot.book.awaiting) if machine.hearing else machine.listening:
         name, attempt, _ = region_state(snapshot.regions, number)
         state = machine.regions[number].states[name]
         found |= dict.fromkeys(event for event in state.events if any(t.may(attempt) for t in state.on[event]))

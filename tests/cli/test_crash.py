@@ -156,6 +156,19 @@ def test_a_timeout_catches_a_handler_that_hangs_and_the_process_ends(handlers: W
     assert "$timeout:working  working → failed" in said.out
 
 
+def test_a_run_that_goes_on_says_that_its_definition_is_an_earlier_one(
+    cli: Cli, handlers: Write, folder: Path
+) -> None:
+    module = handlers(WORK)
+    killed(module)
+    text = (folder / "job.yaml").read_text()
+    (folder / "job.yaml").write_text(text.replace("{STOP: failed}", "{STOP: failed, HALT: failed}"))
+    (folder / "go").touch()
+    said = cli("run", "job.yaml", "--handlers", module, "--request-id", "J-1", "--events", "")
+    assert said.code == 0
+    assert "was started with an earlier job, and goes on with that" in said.err
+
+
 def test_a_run_that_nobody_reads_any_more_goes_on_to_its_end(cli: Cli, handlers: Write) -> None:
     run = process("run", "job.yaml", "--handlers", handlers(WORK), "--events", "GO")
     until(called)

@@ -16,7 +16,7 @@ from statewf.definition.model import Step
 from statewf.machine.effects import Call
 from statewf.machine.events import Cancel, Event
 from statewf.machine.fsm import Machine
-from statewf.machine.snapshot import Move, Snapshot, region_state
+from statewf.machine.snapshot import Move, Snapshot, active, allowed, region_state
 from statewf.machine.snapshot import Step as Made
 from statewf.machine.step import step
 from statewf.simulator import simulate
@@ -182,6 +182,18 @@ def test_undone_is_what_succeeded_and_can_be_undone_in_reverse_order(run: Run) -
     if strategy == "parallel":
         expected, compensations = sorted(expected), sorted(compensations)
     assert compensations == expected
+
+
+@given(runs())
+def test_what_is_kept_of_who_awaits_something_is_what_a_look_at_all_would_find(run: Run) -> None:
+    regions = run.machine.regions
+    for made in run.made:
+        states = [region.states[state] for region, state in zip(regions, active(made.after), strict=True)]
+        accepted = [tuple(event for event in state.events if state.on[event]) for state in states]
+        assert set(made.after.book.awaiting) == {number for number, events in enumerate(accepted) if events}
+        assert allowed(run.machine, made.after) == (
+            () if made.after.ended else tuple(dict.fromkeys(event for events in accepted for event in events))
+        )
 
 
 @given(runs())
