@@ -378,16 +378,16 @@ class Executor:
             self._timers.set(coming)
 
     def _refresh(self, instance: str) -> None:
-        lives = self._opened()
-        if instance not in lives:
-            self.resume(instance)
+        live = self._lives.get(instance)
+        if live.snapshot is not live.kept:  # steps of ours are on their way: their commit tells who was quicker
+            self._seen = -1
             return
-        live = lives.get(instance)
         card = self.store.card(instance)
-        if live.snapshot is not live.kept or card is None or card.seq <= live.kept.seq:
-            return  # if steps of ours are on their way, their commit will tell
+        if card is None or card.seq <= live.kept.seq:  # it was loaded just now
+            self._make_calls(instance)
+            return
         live.void(StoreConflict(instance, f"{instance} was changed by another process"))
-        again = lives.get(instance)
+        again = self._lives.get(instance)
         if self._performer is not None:
             self._performer.reconcile(live.kept, again.kept)
         self._audience.moved(again)

@@ -160,10 +160,6 @@ class Lives:
             live.users -= 1
             self._let_go()
 
-    def __contains__(self, instance: str) -> bool:
-        live = self._lives.get(instance)
-        return live is not None and live.error is None
-
     def active(self) -> list[str]:
         """The instances that somebody uses, or whose calls are open."""
         return [name for name, live in self._lives.items() if live.users or live.kept.flight.calls]
