@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import yaml
 
 from statewf.definition.places import Mistake
+from statewf.values.frozen import NESTING
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _FORBIDDEN_TOLD = 100  # a text with more is none
@@ -59,6 +60,8 @@ def syntax_mistake(error: Exception, text: str) -> Mistake:
     last = text.rstrip("\n").count("\n") + 1  # at the end, the parser counts on
     line = min(mark.line + 1, last) if mark else None
     problem = error.problem or "this is not YAML"
+    if "nesting depth" in problem:  # libyaml has a limit of its own since 0.2.6, and looks that far ahead
+        return Mistake("too-deep", f"nested deeper than {NESTING} levels", line=line)
     message = problem if error.context is None else f"{problem} {error.context}"
     begun = error.context_mark
     if begun is not None and line is not None and begun.line + 1 < line:
