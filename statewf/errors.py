@@ -76,13 +76,14 @@ class HandlersError(InputError):
 
 
 class EventRejected(StatewfError):
-    """An event was refused, and nothing changed. `reason` is one of the codes in `machine.step`."""
+    """An event was refused, and nothing changed. `reason` is one of the codes in `machine.step`, `plain` says it in words."""
 
     def __init__(
         self, event: str, reason: str, message: str, allowed: Sequence[str] = (), faults: Sequence[str] = ()
     ) -> None:
         self.event = event
         self.reason = reason
+        self.plain = message
         self.message = message
         self.allowed = tuple(allowed)
         self.faults = tuple(faults)
@@ -97,6 +98,21 @@ class RequestConflict(StatewfError):
 
 class KeyConflict(StatewfError):
     """An event key that was used before with another event or other data."""
+
+
+class Archived(StatewfError):
+    """The run of this `request_id` has ended and was archived: what it found is not in the store any more."""
+
+
+class Unknown(StatewfError):
+    """Nobody knows whether the owner of the store took this, or will: the store cannot be reached.
+
+    Ask again with the same `key` (of an event) or `request_id` (of a start): that is never done twice.
+    """
+
+    def __init__(self, key: str | None, message: str) -> None:
+        self.key = key
+        super().__init__(message)
 
 
 class UnknownTask(StatewfError):
@@ -115,8 +131,16 @@ class StoreError(StatewfError):
     """The store cannot be opened, read or written; what was acknowledged before stands."""
 
 
+class StoreBusy(StoreError):
+    """Another process is writing to the store just now; nothing was kept, and it may be tried again."""
+
+
+class OwnerLost(StoreError):
+    """Somebody else owns the store by now: this process was stopped, or hung, for longer than a lease. Nothing was kept."""
+
+
 class StoreConflict(StoreError):
-    """Somebody else changed this instance, or took its request id: one step cannot be kept, others may."""
+    """One step cannot be kept, others may: the instance is elsewhere by now, or whoever asked for it has withdrawn."""
 
     def __init__(self, instance: str, message: str) -> None:
         self.instance = instance

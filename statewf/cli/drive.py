@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 INPUT = "The inputs: JSON, or @file."
 
-LOOK = 0.5  # seconds between two looks at what other processes did
+LOOK = 0.2  # seconds between two looks at who owns the store
 
 Answer = tuple[int, dict[str, Any], str]  # exit code, for programs, for people
 
@@ -65,7 +65,8 @@ def run_verb(
     Without --events they are read from standard input, one a line: EVENT [JSON]. A workflow asks for events and
     decisions only at a terminal; elsewhere the run ends when only people can go on.
     """
-    from statewf.cli.owner import equip, executor, owned
+    from statewf.cli.owner import equip, executor, owned, tell_who_performs
+    from statewf.history import Card
 
     machine = compiled(file)
     given = read_object(inputs, "--input")
@@ -75,8 +76,10 @@ def run_verb(
 
     async def drive() -> int:
         equip(machine, handlers)
-        async with executor(db, handlers or "", session.observe) as owner:
+        async with executor(db, handlers or "") as owner:
             await owner.deploy(machine)
+            found = None if request_id is None else owner.store.request(machine.name, request_id)
+            known = found if isinstance(found, Card) else None
             instance = await owner.start(machine.name, given, request_id=request_id)
             deployed = owner.machine_of(instance.id)  # that of an earlier request may be an earlier one
             equip(deployed, handlers)
@@ -84,7 +87,8 @@ def run_verb(
                 told = f"{instance.id} was started with an earlier {machine.name}, and goes on with that"
                 click.echo(told, err=True)
             owner.resume(instance.id)
-            return await session.drive(owner, instance, deployed)
+            tell_who_performs(owner)
+            return await session.drive(instance, deployed, known)
 
     try:
         code = owned(drive, quiet=as_json)
@@ -210,10 +214,7 @@ def serve_verb(handlers: str | None, until_idle: bool, db: str) -> None:
     async def own() -> None:
         opened = executor(db, handlers, partial(all_steps, db), resume=True)
         async with opened as owner, anyio.create_task_group() as group:
-            count = len(owner.store.busy())
-            waiting = f"{count} instance{'s' if count != 1 else ''} with open calls"
-            click.echo(f"serving {db}: {waiting}; Ctrl-C ends it", err=True)
-            group.start_soon(_look, owner)
+            group.start_soon(_say_who_serves, owner, db)
             if until_idle:
                 await owner.idle()
             else:
@@ -317,13 +318,23 @@ def _whereabouts(handle: Instance) -> str:
     return f"{handle.id} is in {handle.state}{waiting}.{accepts}{decides}{serves}"
 
 
-async def _look(owner: Executor) -> None:
-    """Take notice of what other processes leave open, again and again: `start`, `send` and `complete` may."""
+MOST_COUNTED = 1_000
+
+
+async def _say_who_serves(owner: Executor, db: str) -> None:
+    """Say what there is to do, or that another process does it, whenever that changes."""
     import anyio
 
     while True:
-        await anyio.sleep(LOOK)
-        owner.look()
+        if owner.owns:
+            count = len(owner.store.busy(limit=MOST_COUNTED))
+            waiting = f"{count:,}{'+' if count == MOST_COUNTED else ''} instance{'s' if count != 1 else ''}"
+            click.echo(f"serving {db}: {waiting} with open calls; Ctrl-C ends it", err=True)
+        else:
+            click.echo(f"{owner.owner} serves {db}; waiting to take over; Ctrl-C ends it", err=True)
+        owned = owner.owns
+        while owner.owns == owned:
+            await anyio.sleep(LOOK)
 
 
 async def _until_stopped() -> None:

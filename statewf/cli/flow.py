@@ -23,7 +23,7 @@ from statewf.cli.tables import clock, cut, some
 from statewf.cli.tell import lines, rejection, wrapped
 from statewf.errors import DataError, EventRejected
 from statewf.machine.book import in_order
-from statewf.machine.record import row, state_of, tasks_of
+from statewf.machine.record import state_of, tasks_of
 from statewf.machine.snapshot import due
 from statewf.runtime.calling import in_thread
 
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+    from statewf.history import Card
     from statewf.machine.effects import Task
     from statewf.machine.fsm import Machine
-    from statewf.machine.snapshot import Snapshot, Step
-    from statewf.runtime import Executor, Instance
+    from statewf.machine.snapshot import Snapshot
+    from statewf.runtime import Instance
 
 PATIENCE = 1.0  # seconds before somebody is told what is being waited for
 FRAME = 0.1  # seconds between two drawings
 SHARE = 10  # times as long as a drawing took, until the next
-LOOK = 0.5  # seconds between two looks at what other processes do to the instance
 FEW = 10  # failed steps that are named at the end
 LONGEST_END = 1_000  # characters of the last line
 SOON = 60_000  # ms: a deadline that is farther off is not waited for where people could go on, and none is here
@@ -69,30 +69,16 @@ class Flow:
         self._quiet = quiet
         self._person = not quiet and sys.stdin is not None and sys.stdin.isatty()
         self._instance: Instance | None = None
-        self._early: list[Step] = []  # kept before the start told which instance is ours
         self._view: View = Nothing()
         self._rejected: list[str] = []
         self._seq = 0  # of the last step that was shown
         self._typed: MemoryObjectReceiveStream[str] | None = None  # what a person typed, once one was asked
-
-    def observe(self, _: Machine, made: Step) -> None:
-        """Show a step of our instance that was kept; whatever else lies in the store goes on unseen."""
-        if self._instance is None:
-            self._early.append(made)
-        elif made.after.instance == self._instance.id and not self._quiet:
-            self._show(self._instance, made)
 
     def left(self) -> str:
         """What to tell somebody who interrupted."""
         return f"; {self._instance.id} is kept, and {self._resume} goes on with it" if self._instance else ""
 
     # --- showing
-
-    def _show(self, instance: Instance, made: Step) -> None:
-        if made.after.seq == self._seq + 1:
-            self._tell(instance, (row(made),))
-        else:  # what another process did comes first
-            self._catch_up(instance)
 
     def _catch_up(self, instance: Instance) -> None:
         if not self._quiet and instance.snapshot.seq > self._seq:
@@ -104,48 +90,45 @@ class Flow:
             with output():
                 self._view.show(told, instance.snapshot)
 
-    def _begin(self, instance: Instance, machine: Machine) -> None:
-        """Say whether this is a new instance or an old one, and what it did until now."""
-        early = next((made for made in self._early if made.after.instance == instance.id), None)
-        before = early.before if early is not None else instance.snapshot
+    def _begin(self, instance: Instance, machine: Machine, known: Card | None) -> None:
+        """Say whether this is a new instance or an old one, which was where `known` says, and what it did until now."""
         self._instance = instance
-        self._early.clear()
         if self._quiet:
             return
         steps = Steps(machine)
         past = instance.history()
         for told in past:
-            if told["seq"] <= before.seq:
+            if known is not None and told["seq"] <= known.seq:
                 steps.follow(told)
         with output():
-            click.echo(f"{instance.id}  {f'goes on from {state_of(before)}' if before.seq else 'started'}")
+            click.echo(f"{instance.id}  {f'goes on from {known.state}' if known is not None else 'started'}")
         self._view = Screen(steps, instance.id) if draws() else Lines(steps)
         self._tell(instance, past)
 
     # --- driving
 
-    async def drive(self, owner: Executor, instance: Instance, machine: Machine) -> int:
+    async def drive(self, instance: Instance, machine: Machine, known: Card | None) -> int:
         """Go on until the instance ends or nothing but people can move it; the exit code."""
-        self._begin(instance, machine)
+        self._begin(instance, machine, known)
         try:
             async with anyio.create_task_group() as group:
-                group.start_soon(self._look, owner, instance)
+                group.start_soon(self._follow, instance)
                 if isinstance(self._view, Screen):
                     group.start_soon(self._draw, instance)
                 await self._through(instance, machine, group)
                 await self._hand_in(instance, machine)
                 group.cancel_scope.cancel()
+            self._catch_up(instance)
             self._view.start()
             self._view.draw(instance.snapshot)
         finally:
             self._view.stop()
         return self._finish(instance)
 
-    async def _look(self, owner: Executor, instance: Instance) -> None:
-        """Take notice of what other processes do to the instance: somebody may `complete` its tasks there."""
-        while True:
-            await anyio.sleep(LOOK)
-            owner.look(instance.id)
+    async def _follow(self, instance: Instance) -> None:
+        """Tell what happens as it happens, whoever does it: somebody may `complete` its tasks elsewhere."""
+        while not self._quiet:
+            await instance.until(lambda: instance.snapshot.seq > self._seq)
             self._catch_up(instance)
 
     async def _draw(self, instance: Instance) -> None:
@@ -216,6 +199,7 @@ class Flow:
     async def _ask(self, instance: Instance, machine: Machine, group: TaskGroup) -> None:
         """Ask whoever sits there, until that is answered or something else happens."""
         self._view.stop()
+        self._catch_up(instance)
         self._prompt(instance)
         if self._typed is None:
             sender, self._typed = anyio.create_memory_object_stream[str]()
@@ -306,6 +290,8 @@ class Flow:
 
     def _refused(self, what: str, told: str) -> None:
         self._rejected.append(what)
+        if self._instance is not None:
+            self._catch_up(self._instance)
         if not self._quiet:
             click.echo(told, err=True)
 

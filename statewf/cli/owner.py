@@ -13,6 +13,8 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager, redirect_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import click
+
 from statewf.errors import Diagnostic, EventRejected, HandlersError, StatewfError
 
 if TYPE_CHECKING:
@@ -41,6 +43,12 @@ async def executor(
     known = None if handlers is None else found(handlers)
     async with Executor(db, known, observe=observe, resume=resume) as owner:
         yield owner
+
+
+def tell_who_performs(executor: Executor) -> None:
+    """Say so, where handlers were given and are not used: another process owns the store."""
+    if not executor.owns:
+        click.echo(f"{executor.owner} owns the store, and performs", err=True)
 
 
 def found(handlers: str) -> dict[str, Handler]:

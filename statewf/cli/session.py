@@ -22,13 +22,14 @@ from statewf.cli.tell import lines, rejection
 from statewf.errors import DataError, Diagnostic, EventRejected
 from statewf.machine.effects import OpenTask
 from statewf.machine.record import row, state_of
-from statewf.machine.snapshot import allowed, due
+from statewf.machine.snapshot import due
 from statewf.runtime.calling import in_thread
 
 if TYPE_CHECKING:
+    from statewf.history import Card
     from statewf.machine.fsm import Machine
     from statewf.machine.snapshot import Snapshot, Step
-    from statewf.runtime import Executor, Instance
+    from statewf.runtime import Instance
 
 PATIENCE = 1.0  # seconds before somebody is told what is being waited for
 LEAST, MOST, USUAL = 9, 24, 20  # characters of the column of events: at least `$returned` has to fit
@@ -72,56 +73,63 @@ class Session:
         self._quiet = quiet
         self._person = not quiet and sys.stdin is not None and sys.stdin.isatty()
         self._asking = False
-        self._instance: str | None = None
+        self._instance: Instance | None = None
         self._events = USUAL  # characters of the column of events
-        self._early: list[tuple[Machine, Step]] = []  # kept before the start told which instance is ours
+        self._seq = 0  # of the last step that was shown
         self._rejected: list[str] = []
 
     # --- showing
 
-    def observe(self, machine: Machine, made: Step) -> None:
-        """Show a step of our instance that was kept; whatever else lies in the store goes on unseen."""
-        if self._instance is None:
-            self._early.append((machine, made))
-        elif made.after.instance == self._instance:
-            self._show(machine, made)
-
-    def _show(self, machine: Machine, made: Step) -> None:
-        if self._quiet:
+    def _catch_up(self) -> None:
+        """Show what happened to our instance since the last look, whoever did it."""
+        instance = self._instance
+        if self._quiet or instance is None or instance.snapshot.seq <= self._seq:
             return
         if self._asking:
             click.echo(err=True)  # away from the prompt, which comes again below
         with output():
-            step(row(made), self._events)
-        if self._asking and not made.after.ended:
-            _prompt(made.after, allowed(machine, made.after))
+            for told in instance.history(after=self._seq):
+                self._seq = told["seq"]
+                step(told, self._events)
+        if self._asking and not instance.done:
+            _prompt(instance.snapshot, instance.allowed)
 
-    def _begin(self, instance: Instance, machine: Machine) -> None:
-        """Say whether this is a new instance or an old one, then what it did so far."""
-        self._instance = instance.id
+    async def _follow(self, instance: Instance) -> None:
+        """Show what happens, as it happens."""
+        while True:
+            await instance.until(lambda: instance.snapshot.seq > self._seq)
+            self._catch_up()
+            if self._quiet:
+                return
+
+    def _begin(self, instance: Instance, machine: Machine, known: Card | None) -> None:
+        """Say whether this is a new instance or an old one, which was where `known` says, then what it did since."""
+        self._instance = instance
         self._events = _widest(machine)
-        early = [(of, made) for of, made in self._early if made.after.instance == instance.id]
-        before = early[0][1].before if early else instance.snapshot
-        self._say(f"{instance.id}  {f'goes on from {state_of(before)}' if before.seq else 'started'}")
-        for of, made in early:
-            self._show(of, made)
+        self._seq = known.seq if known is not None else 0
+        self._say(f"{instance.id}  {f'goes on from {known.state}' if known is not None else 'started'}")
+        self._catch_up()
 
     def left(self) -> str:
         """What to tell somebody who interrupted."""
-        return f"; {self._instance} is kept, and {self._resume} goes on with it" if self._instance else ""
+        return f"; {self._instance.id} is kept, and {self._resume} goes on with it" if self._instance else ""
 
     # --- driving
 
-    async def drive(self, _: Executor, instance: Instance, machine: Machine) -> int:
+    async def drive(self, instance: Instance, machine: Machine, known: Card | None) -> int:
         """Send what the script or the person says until the instance ends or nothing can happen; the exit code."""
-        self._begin(instance, machine)
-        if self._script is None:
-            await self._ask(instance, machine)
-        else:
-            for event in self._script:
-                await self._wait(instance, partial(ready, instance, event))
-                await self._send(instance, machine, event, None)
-        await self._wait(instance, lambda: resting(instance.snapshot))
+        self._begin(instance, machine, known)
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._follow, instance)
+            if self._script is None:
+                await self._ask(instance, machine)
+            else:
+                for event in self._script:
+                    await self._wait(instance, partial(ready, instance, event))
+                    await self._send(instance, machine, event, None)
+            await self._wait(instance, lambda: resting(instance.snapshot))
+            group.cancel_scope.cancel()
+        self._catch_up()
         return self._finish(instance)
 
     async def _ask(self, instance: Instance, machine: Machine) -> None:
@@ -129,6 +137,7 @@ class Session:
             await self._wait(instance, lambda: instance.done or not busy(instance.snapshot))
             if instance.done:
                 return
+            self._catch_up()
             line = await self._line(instance)
             if line is None:
                 return
@@ -171,6 +180,7 @@ class Session:
             await instance.send(event, data)
         except EventRejected as error:
             self._rejected.append(event)
+            self._catch_up()
             if not self._quiet:
                 click.echo(rejection(error, advice(machine, error)), err=True)
 

@@ -10,8 +10,21 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from statewf.errors import StoreConflict
-from statewf.history.port import KEPT, Card, Emitted, Entry, KeyRecord, Loaded, MachineRecord
+from statewf.errors import OwnerLost, StoreConflict
+from statewf.history.port import (
+    ANSWERS_KEPT,
+    KEPT,
+    MOST_ASKED,
+    Answer,
+    Card,
+    Emitted,
+    Entry,
+    Grave,
+    KeyRecord,
+    Lease,
+    Loaded,
+    MachineRecord,
+)
 from statewf.machine.effects import CloseTask, Emit, OpenTask, Task
 from statewf.machine.events import AnyEvent
 from statewf.machine.record import Trace, row_of, trace
@@ -21,6 +34,8 @@ from statewf.values.frozen import Json
 
 class Memory:
     """The store in memory."""
+
+    shared = False
 
     def __init__(self) -> None:
         self._machines: dict[str, MachineRecord] = {}
@@ -33,10 +48,70 @@ class Memory:
         self._outbox: dict[str, list[Emitted]] = {}
         self._cursors: dict[str, dict[str, int]] = {}  # event -> subscriber -> number
         self._tasks: dict[str, Task] = {}
-        self._emitted = self._written = 0
+        self._inbox: dict[int, tuple[Json, Json, int]] = {}  # request, answer, when it was asked
+        self._lease = Lease(0, "", 0, 0, wanted=False)
+        self._emitted = self._written = self._asked = self._numbers = 0
 
     def close(self) -> None:
         """Nothing to close: whoever holds this store may open it again."""
+
+    # --- who owns it
+
+    def lease(self) -> Lease:
+        return self._lease
+
+    def claim(self, holder: str, epoch: int) -> int | None:
+        if self._lease.epoch != epoch:
+            return None
+        self._lease = Lease(epoch + 1, holder, self._lease.beat + 1, 0, wanted=False)
+        return epoch + 1
+
+    def renew(self, epoch: int) -> None:
+        if self._lease.epoch != epoch or not self._lease.holder:
+            raise OwnerLost("somebody else owns the store now")
+        self._lease = self._lease._replace(beat=self._lease.beat + 1)
+
+    def release(self, epoch: int) -> None:
+        if self._lease.epoch == epoch:
+            self._lease = self._lease._replace(holder="", wanted=False)
+
+    def question(self, epoch: int, *, wanted: bool) -> None:
+        lease = self._lease
+        if lease.epoch == epoch:
+            self._written += 1
+            self._lease = lease._replace(asked=lease.asked + 1, wanted=wanted or lease.wanted)
+
+    # --- what others ask of the owner
+
+    def ask(self, request: Json, at: int) -> int | None:
+        if sum(answer is None for _, answer, _ in self._inbox.values()) >= MOST_ASKED:
+            return None
+        self._asked += 1
+        self._written += 1
+        self._inbox[self._asked] = (request, None, at)
+        return self._asked
+
+    def asked(self, after: int, limit: int) -> list[tuple[int, Json]]:
+        waiting = ((n, request) for n, (request, answer, _) in self._inbox.items() if answer is None and n > after)
+        return list(islice(waiting, limit))
+
+    def answer(self, epoch: int, answer: Answer) -> None:
+        self.renew(epoch)
+        self._tell(answer)
+
+    def _tell(self, answer: Answer) -> None:
+        if answer.number in self._inbox:
+            request, _, at = self._inbox[answer.number]
+            self._inbox[answer.number] = (request, answer.told, at)
+            self._written += 1
+
+    def answered(self, number: int) -> Json:
+        return self._inbox[number][1] if number in self._inbox else None
+
+    def withdraw(self, number: int) -> bool:
+        return number in self._inbox and self._inbox[number][1] is None and self._inbox.pop(number) is not None
+
+    # --- machines
 
     def deploy(self, record: MachineRecord) -> None:
         self._machines[record.digest] = record
@@ -49,7 +124,14 @@ class Memory:
         digest = self._current.get(name)
         return None if digest is None else self._machines[digest]
 
-    def append(self, entries: Sequence[Entry]) -> None:
+    # --- steps
+
+    def number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def append(self, entries: Sequence[Entry], epoch: int) -> None:
+        self.renew(epoch)
         seqs: dict[str, int] = {}
         requests: set[tuple[str, str]] = set()
         for entry in entries:
@@ -63,6 +145,8 @@ class Memory:
                 if (request in self._requests or request in requests) and not entry.restart:
                     raise StoreConflict(card.id, f"the request id {card.request_id} is taken")
                 requests.add(request)
+            if entry.answer is not None and self._inbox.get(entry.answer.number, (None, True))[1] is not None:
+                raise StoreConflict(card.id, f"whoever asked for a step of {card.id} has withdrawn")
         self._written += 1
         for entry in entries:
             self._keep(entry)
@@ -76,6 +160,8 @@ class Memory:
             self._requests[card.name, card.request_id] = card.id
         if entry.key is not None:
             self._keys[card.id, entry.key.key] = entry.key
+        if entry.answer is not None:
+            self._tell(entry.answer)
         emitted = 0
         for effect in step.effects:
             match effect:
@@ -100,7 +186,9 @@ class Memory:
     def card(self, instance: str) -> Card | None:
         return self._cards.get(instance)
 
-    def request(self, name: str, request_id: str) -> Card | None:
+    # --- instances
+
+    def request(self, name: str, request_id: str) -> Card | Grave | None:
         known = self._requests.get((name, request_id))
         return None if known is None else self._cards[known]
 
@@ -123,8 +211,8 @@ class Memory:
         return [card for card, _ in zip(wanted, range(limit), strict=False)]
 
     def due(self, at: int, limit: int) -> list[str]:
-        late = [(card.due, card.id) for card in self._cards.values() if card.due is not None and card.due <= at]
-        return [instance for _, instance in sorted(late)[:limit]]
+        cards = (card for card in self._cards.values() if card.due is not None and card.due <= at)
+        return [card.id for card in sorted(cards, key=lambda card: (card.due, card.number))[:limit]]
 
     def next_due(self, after: int) -> int | None:
         dues = (card.due for card in self._cards.values() if card.due is not None and card.due > after)
@@ -135,8 +223,11 @@ class Memory:
         wanted = (task for task in of if assigned_to is None or task.assigned_to == assigned_to)
         return list(islice(wanted, limit))
 
-    def busy(self) -> list[str]:
-        return [card.id for card in self._cards.values() if card.busy]
+    def busy(self, after: int = 0, limit: int = 1_000) -> list[tuple[int, str]]:
+        busy = ((card.number, card.id) for card in self._cards.values() if card.busy and card.number > after)
+        return list(islice(busy, limit))
+
+    # --- emitted events
 
     def subscribe(self, subscriber: str, event: str) -> None:
         self._cursors.setdefault(event, {}).setdefault(subscriber, 0)
@@ -149,14 +240,19 @@ class Memory:
         self._emit(f"{instance}/told/{self._emitted + 1}", instance, event, data, at)
 
     def delivered(self, subscriber: str, event: str, number: int) -> None:
-        self._cursors[event][subscriber] = number
+        cursors = self._cursors[event]
+        cursors[subscriber] = max(cursors[subscriber], number)
 
-    def purge(self, at: int) -> int:
-        before = sum(map(len, self._outbox.values()))
+    def purge(self, at: int, limit: int) -> int:
+        before = sum(map(len, self._outbox.values())) + len(self._inbox)
         for event, kept in self._outbox.items():
             cursors = self._cursors.get(event)
             told = min(cursors.values()) if cursors else 0
-            self._outbox[event] = [
-                emitted for emitted in kept if emitted.number > told and (cursors or emitted.at > at - KEPT)
+            gone = [
+                emitted for emitted in kept if emitted.number <= told or (not cursors and emitted.at <= at - KEPT)
             ]
-        return before - sum(map(len, self._outbox.values()))
+            self._outbox[event] = kept[len(gone[:limit]) :]  # they are the oldest
+        for number, (_, answer, asked) in list(self._inbox.items())[:limit]:
+            if answer is not None and asked <= at - ANSWERS_KEPT:
+                del self._inbox[number]
+        return before - sum(map(len, self._outbox.values())) - len(self._inbox)

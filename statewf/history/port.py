@@ -1,9 +1,13 @@
 """What a store promises, whichever it is.
 
 - `append` is atomic and durable: when it returns, all of it is kept, also through a crash; when it
-  raises StoreError, none of it is. An entry whose instance is not at the seq before it raises
-  StoreConflict: somebody else wrote.
-- Reading what is damaged raises StoreError, as everything does that goes wrong.
+  raises StoreError, none of it is. A step that does not follow what is kept raises StoreConflict, which
+  names its instance.
+- One owner at a time: a lease has an epoch, and only who names the present one may append. Whoever claims
+  the lease makes a new epoch; the one before is told OwnerLost by whatever it wants to write next.
+- Others ask the owner through the inbox. The answer is kept in the commit of the step that it tells of.
+- Reading what is damaged raises StoreError, as everything does that goes wrong; StoreBusy when another
+  process is writing just now.
 - What was appended is what is loaded, in order. A store keeps events and snapshots, never tables.
 - Every method is synchronous and short; a store is used by one thread at a time.
 """
@@ -22,6 +26,8 @@ from statewf.machine.snapshot import Snapshot, Step
 from statewf.values.frozen import Json, Object
 
 KEPT = 30 * 86_400_000  # ms that an emitted event waits for a first subscriber
+ANSWERS_KEPT = 3_600_000  # ms that an answer in the inbox can be read
+MOST_ASKED = 10_000  # requests without an answer: whoever has more to ask waits
 
 
 @attrs.frozen
@@ -37,9 +43,11 @@ class MachineRecord:
 class Card(NamedTuple):
     """What is known of an instance without loading it. Times are milliseconds since the epoch.
 
-    `due` is its next deadline; `busy` says that calls are open, which a new owner must offer again.
+    `number` is the store's own name for it. `due` is its next deadline; `busy` says that calls are open, which a
+    new owner must offer again.
     """
 
+    number: int
     id: str
     machine: str
     name: str
@@ -63,16 +71,48 @@ class KeyRecord:
     receipt: Receipt
 
 
+class Answer(NamedTuple):
+    """What is told whoever asked through the inbox, and under which number."""
+
+    number: int
+    told: Json
+
+
 class Entry(NamedTuple):
     """One step to be kept, with the card after it, and the key of its event if it had one.
 
-    `restart`: the first step of an instance that takes over the request id of an earlier one.
+    `restart`: the first step of an instance that takes over the request id of an earlier one. `answer` goes to
+    whoever asked for the step; it is a conflict if they have withdrawn.
     """
 
     card: Card
     step: Step
     key: KeyRecord | None = None
     restart: bool = False
+    answer: Answer | None = None
+
+
+class Lease(NamedTuple):
+    """Who owns the store; `holder` is empty if nobody does.
+
+    `beat` changes with everything that the owner writes. `asked` counts the questions of others whether it lives;
+    one of them can perform, and would have it, if `wanted`.
+    """
+
+    epoch: int
+    holder: str
+    beat: int
+    asked: int
+    wanted: bool
+
+
+class Grave(NamedTuple):
+    """What is remembered of a request whose instance was archived."""
+
+    instance: str
+    state: str
+    ended: str
+    at: int
 
 
 @attrs.frozen
@@ -97,9 +137,47 @@ class Emitted:
 
 
 class Store(Protocol):
-    """The port. Every method may raise StoreError."""
+    """The port. Every method may raise StoreError. `shared`: other processes may write to it."""
+
+    shared: bool
 
     def close(self) -> None: ...
+
+    # --- who owns it
+
+    def lease(self) -> Lease:
+        """Who owns the store now."""
+
+    def claim(self, holder: str, epoch: int) -> int | None:
+        """Make `holder` the owner, if that is still the epoch; the new epoch, or None if somebody was quicker."""
+
+    def renew(self, epoch: int) -> None:
+        """Say that the owner lives. Raises OwnerLost."""
+
+    def release(self, epoch: int) -> None:
+        """Nobody owns the store from now on, if that is still the epoch."""
+
+    def question(self, epoch: int, *, wanted: bool) -> None:
+        """Ask the owner of that epoch whether it lives, and to make room for who can perform, should it not."""
+
+    # --- what others ask of the owner
+
+    def ask(self, request: Json, at: int) -> int | None:
+        """Put a request into the inbox; its number, or None if there are too many already."""
+
+    def asked(self, after: int, limit: int) -> list[tuple[int, Json]]:
+        """The requests without an answer that have a greater number, the oldest first."""
+
+    def answer(self, epoch: int, answer: Answer) -> None:
+        """Answer a request of which no step came. Raises OwnerLost."""
+
+    def answered(self, number: int) -> Json:
+        """What the request of that number was answered; None if it was not yet."""
+
+    def withdraw(self, number: int) -> bool:
+        """Take a request back; whether it was not answered before."""
+
+    # --- machines
 
     def deploy(self, record: MachineRecord) -> None:
         """Keep a machine and make it the current one of its name."""
@@ -109,16 +187,23 @@ class Store(Protocol):
     def current(self, name: str) -> MachineRecord | None:
         """The machine last deployed under that name."""
 
-    def append(self, entries: Sequence[Entry]) -> None:
-        """Keep steps, in order, all or nothing."""
+    # --- steps
+
+    def number(self) -> int:
+        """A number that no instance has, for the next one. Only the owner asks."""
+
+    def append(self, entries: Sequence[Entry], epoch: int) -> None:
+        """Keep steps, in order, all or nothing. Raises StoreConflict, OwnerLost, StoreBusy."""
 
     def version(self) -> int:
         """A number that changes when somebody else has written, and perhaps when this one has."""
 
+    # --- instances
+
     def card(self, instance: str) -> Card | None: ...
 
-    def request(self, name: str, request_id: str) -> Card | None:
-        """The instance that was started last with that request id."""
+    def request(self, name: str, request_id: str) -> Card | Grave | None:
+        """The instance that was started last with that request id, or what is remembered of it."""
 
     def load(self, instance: str) -> Loaded | None:
         """What it takes to go on with an instance."""
@@ -134,6 +219,8 @@ class Store(Protocol):
     def cards(self, *, name: str | None = None, state: str | None = None, limit: int = 1_000) -> list[Card]:
         """Instances, the newest first."""
 
+    # --- what a new owner has to do
+
     def due(self, at: int, limit: int) -> list[str]:
         """Running instances with a deadline at or before `at`, the earliest first."""
 
@@ -143,8 +230,10 @@ class Store(Protocol):
     def tasks(self, *, instance: str | None = None, assigned_to: Json = None, limit: int = 1_000) -> list[Task]:
         """The open tasks, the oldest first; without `assigned_to` those of everybody."""
 
-    def busy(self) -> list[str]:
-        """Instances with open calls, the oldest first."""
+    def busy(self, after: int = 0, limit: int = 1_000) -> list[tuple[int, str]]:
+        """Instances with open calls, as (number, id), those with a greater number, the oldest first."""
+
+    # --- emitted events
 
     def subscribe(self, subscriber: str, event: str) -> None:
         """From now on keep that event until this subscriber was told; it starts with what is still kept."""
@@ -157,5 +246,8 @@ class Store(Protocol):
     def delivered(self, subscriber: str, event: str, number: int) -> None:
         """The subscriber was told everything up to that number."""
 
-    def purge(self, at: int) -> int:
-        """Forget emitted events that everybody was told, or nobody asked for in time; how many."""
+    def purge(self, at: int, limit: int) -> int:
+        """Forget what nobody waits for any more, that many at most of a kind; how many.
+
+        That is emitted events that everybody was told, or nobody asked for in time, and old answers.
+        """

@@ -1,8 +1,7 @@
-"""The store in a SQLite file: WAL, `synchronous=FULL`, one transaction an `append`.
+"""The store in a SQLite file: one transaction an `append`.
 
-A history row is written once and never touched again. A snapshot is written when the rows since the
-last one outweigh it, so that loading an instance is short and the total written stays linear. What a
-new owner has to find (deadlines, open calls) lies in partial indexes: a parked instance costs no memory.
+A snapshot is written when the rows since the last one outweigh it, so that loading an instance is short and
+the total written stays linear. Below: `database`, the file; `batch`, what a commit writes; `codec`.
 """
 
 from __future__ import annotations
@@ -10,93 +9,67 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from statewf.errors import StoreConflict, StoreError
-from statewf.history.codec import (
-    decode_event,
-    decode_snapshot,
-    decode_task,
-    encode_snapshot,
-    encode_step,
-    encode_task,
-    shown,
+import attrs
+
+from statewf.errors import OwnerLost, StoreConflict
+from statewf.history.batch import Batch, Row
+from statewf.history.codec import decode_event, decode_snapshot, decode_task, encode_snapshot, shown
+from statewf.history.database import Database
+from statewf.history.port import (
+    ANSWERS_KEPT,
+    KEPT,
+    MOST_ASKED,
+    Answer,
+    Card,
+    Emitted,
+    Entry,
+    Grave,
+    KeyRecord,
+    Lease,
+    Loaded,
+    MachineRecord,
 )
-from statewf.history.port import KEPT, Card, Emitted, Entry, KeyRecord, Loaded, MachineRecord
-from statewf.machine.effects import CloseTask, Emit, OpenTask, Task
+from statewf.history.schema import LEAST
+from statewf.machine.effects import Task
 from statewf.machine.events import AnyEvent
 from statewf.machine.record import Receipt
-from statewf.machine.snapshot import Step
 from statewf.values.canonical import compact
 from statewf.values.frozen import Json, Object, restored
 
-APPLICATION = 0x53_57_46_31  # "SWF1" in the file's header: this is one of ours
-VERSION = 3
-LEAST = 4_096  # bytes of rows below which a snapshot is not worth writing
-
-SCHEMA = """
-CREATE TABLE machine (
-    digest TEXT PRIMARY KEY, name TEXT NOT NULL, semantics INTEGER NOT NULL, definition TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE deployment (name TEXT PRIMARY KEY, digest TEXT NOT NULL REFERENCES machine) WITHOUT ROWID;
-CREATE TABLE instance (
-    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, machine TEXT NOT NULL REFERENCES machine,
-    name TEXT NOT NULL, request_id TEXT, inputs TEXT NOT NULL, created INTEGER NOT NULL,
-    updated INTEGER NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL, ended TEXT NOT NULL,
-    due INTEGER, busy INTEGER NOT NULL, weight INTEGER NOT NULL
-);
-CREATE INDEX instance_due ON instance (due) WHERE due IS NOT NULL;
-CREATE INDEX instance_busy ON instance (number) WHERE busy;
-CREATE INDEX instance_state ON instance (state);
-CREATE TABLE request (
-    name TEXT NOT NULL, request_id TEXT NOT NULL, instance TEXT NOT NULL, PRIMARY KEY (name, request_id)
-) WITHOUT ROWID;
-CREATE TABLE history (
-    instance INTEGER NOT NULL REFERENCES instance, seq INTEGER NOT NULL, body TEXT NOT NULL,
-    PRIMARY KEY (instance, seq)
-) WITHOUT ROWID;
-CREATE TABLE snapshot (
-    instance INTEGER PRIMARY KEY REFERENCES instance, seq INTEGER NOT NULL, size INTEGER NOT NULL,
-    body TEXT NOT NULL
-);
-CREATE TABLE event_key (
-    instance INTEGER NOT NULL REFERENCES instance, key TEXT NOT NULL, digest TEXT NOT NULL,
-    receipt TEXT NOT NULL, PRIMARY KEY (instance, key)
-) WITHOUT ROWID;
-CREATE TABLE outbox (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, instance TEXT NOT NULL,
-    event TEXT NOT NULL, data TEXT NOT NULL, at INTEGER NOT NULL
-);
-CREATE INDEX outbox_event ON outbox (event, number);
-CREATE TABLE subscriber (
-    event TEXT NOT NULL, name TEXT NOT NULL, told INTEGER NOT NULL, PRIMARY KEY (event, name)
-) WITHOUT ROWID;
-"""
-TASKS = """
-DELETE FROM snapshot;
-CREATE TABLE task (
-    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, instance TEXT NOT NULL, assigned TEXT NOT NULL,
-    body TEXT NOT NULL
-);
-CREATE INDEX task_instance ON task (instance);
-CREATE INDEX task_assigned ON task (assigned);
-"""
-# What each version of the schema has that the one before it had not. Snapshots of an earlier shape go: every
-# instance can be told from its history.
-ADDED = {2: TASKS, 3: "DELETE FROM snapshot"}
-
 T = TypeVar("T")
 
-_CARD = "id, machine, name, request_id, inputs, created, updated, seq, state, ended, due, busy"
+_CARD = "number, id, machine, name, request_id, inputs, created, updated, seq, state, ended, due, busy"
 _SELECT = f"SELECT {_CARD} FROM instance"  # noqa: S608  # columns only, no input of anybody's
-_INSERT = f"INSERT INTO instance ({_CARD}, weight) VALUES ({'?, ' * 12}0)"  # noqa: S608  # likewise
-
+_BEGIN = f"INSERT INTO instance ({_CARD}, weight) VALUES ({'?, ' * 13}?) ON CONFLICT DO NOTHING"  # noqa: S608  # likewise
+_ADVANCE = (
+    "UPDATE instance SET updated = ?, seq = ?, state = ?, ended = ?, due = ?, busy = ?, weight = weight + ?"
+    " WHERE number = ? AND seq = ?"
+)
 _EMIT = "INSERT INTO outbox (id, instance, event, data, at) VALUES (?, ?, ?, ?, ?)"
 _TASK = (
     "INSERT INTO task (id, instance, assigned, body) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (id) DO UPDATE SET assigned = excluded.assigned, body = excluded.body"
 )
+_PURGE_TOLD = """
+DELETE FROM outbox WHERE number IN (
+    SELECT number FROM outbox o WHERE event = ? AND number <=
+        (SELECT min(told) FROM subscriber s WHERE s.event = o.event)
+    ORDER BY number LIMIT ?)
+"""
+# Later ones have greater numbers: the first that is young ends the search.
+_PURGE_UNWANTED = """
+DELETE FROM outbox WHERE number IN (
+    SELECT number FROM outbox o
+    WHERE number < coalesce((SELECT number FROM outbox WHERE at > ? ORDER BY number LIMIT 1), 1 << 62)
+        AND NOT EXISTS (SELECT 1 FROM subscriber s WHERE s.event = o.event)
+    ORDER BY number LIMIT ?)
+"""
+_PURGE_ANSWERS = """
+DELETE FROM inbox WHERE number IN (
+    SELECT number FROM inbox WHERE answer IS NOT NULL AND at <= ? ORDER BY number LIMIT ?)
+"""
 
 
 class Sqlite:
@@ -105,111 +78,76 @@ class Sqlite:
     Raises StoreError, one line, for a path that is a directory, read-only, foreign, damaged or full.
     """
 
+    shared = True
+
     def __init__(self, path: str, *, create: bool = True) -> None:
         self.path = path
-        with self._told():
-            self._db = _connect(path, create=create)
-        try:
-            with self._told():
-                self._prepare()
-        except BaseException:
-            self._db.close()
-            raise
-
-    def _prepare(self) -> None:
-        self._db.execute("PRAGMA busy_timeout = 5000")
-        if self._number("application_id") != APPLICATION:
-            self._make()
-        if (version := self._number("user_version")) > VERSION:
-            raise StoreError(f"{self.path} was written by a newer statewf (schema {version}, known is {VERSION})")
-        if version < VERSION:
-            self._upgrade()
-        self._to_wal()
-        self._db.execute("PRAGMA synchronous = FULL")
-
-    def _number(self, pragma: str) -> int:
-        (number,) = self._db.execute(f"PRAGMA {pragma}").fetchone()
-        return int(number)
-
-    def _make(self) -> None:
-        """Write the tables into an empty file. Several processes may open a new one at once: one makes it."""
-        with self._transaction() as db:
-            application = self._number("application_id")
-            (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            if application not in (0, APPLICATION) or (application == 0 and tables):
-                raise StoreError(f"{self.path} is a database of some other program")
-            if application == 0:
-                for statement in SCHEMA.split(";"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA application_id = {APPLICATION}")
-                db.execute("PRAGMA user_version = 1")
-
-    def _upgrade(self) -> None:
-        """Add what later versions of the schema have."""
-        with self._transaction() as db:
-            for version in range(self._number("user_version") + 1, VERSION + 1):
-                for statement in ADDED[version].split(";"):
-                    db.execute(statement)
-            db.execute(f"PRAGMA user_version = {VERSION}")
-
-    def _to_wal(self) -> None:
-        """Switch the file to WAL, once. That does not wait for others who do just the same; a transaction does."""
-        for _ in range(10):
-            with suppress(sqlite3.OperationalError):
-                self._db.execute("PRAGMA journal_mode = WAL")
-                return
-            with self._transaction():
-                pass
-        self._db.execute("PRAGMA journal_mode = WAL")
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Every database error as one clear line."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: {_reason(error)}") from error
-        except UnicodeEncodeError as error:
-            raise StoreError(f"{self.path}: text with a lone surrogate cannot be kept or looked up") from error
-
-    @contextmanager
-    def _decoding(self, what: str) -> Iterator[None]:
-        """Whatever damaged rows make fail, as one clear line."""
-        try:
-            yield
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise StoreError(f"{self.path}: what is kept of {what} is damaged ({reason})") from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._told():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-    def _all(self, query: str, *values: object) -> list[Any]:
-        with self._told():
-            return self._db.execute(query, values).fetchall()
-
-    def _one(self, query: str, *values: object) -> Any:
-        with self._told():
-            return self._db.execute(query, values).fetchone()
+        self.database = Database(path, create=create)
+        self._all, self._one, self._decoding = self.database.all, self.database.one, self.database.decoding
+        self._transaction = self.database.transaction
+        self._next = 0  # number of an instance; 0: to be looked up
 
     def close(self) -> None:
-        with self._told():
-            self._db.close()
+        self.database.close()
+
+    # --- who owns it
+
+    def lease(self) -> Lease:
+        epoch, holder, beat, asked, wanted = self._one("SELECT epoch, holder, beat, asked, wanted FROM lease")
+        return Lease(epoch, holder, beat, asked, bool(wanted))
+
+    def claim(self, holder: str, epoch: int) -> int | None:
+        self._next = 0
+        with self._transaction() as db:
+            claim = "UPDATE lease SET epoch = epoch + 1, holder = ?, beat = beat + 1, wanted = 0 WHERE epoch = ?"
+            return epoch + 1 if db.execute(claim, (holder, epoch)).rowcount else None
+
+    def renew(self, epoch: int) -> None:
+        with self._transaction() as db:
+            _fence(db, epoch)
+
+    def release(self, epoch: int) -> None:
+        with self._transaction() as db:
+            db.execute("UPDATE lease SET holder = '', wanted = 0 WHERE epoch = ?", (epoch,))
+
+    def question(self, epoch: int, *, wanted: bool) -> None:
+        with self._transaction() as db:
+            db.execute("UPDATE lease SET asked = asked + 1, wanted = wanted OR ? WHERE epoch = ?", (wanted, epoch))
+
+    # --- what others ask of the owner
+
+    def ask(self, request: Json, at: int) -> int | None:
+        with self._transaction() as db:
+            (waiting,) = db.execute("SELECT count(*) FROM inbox WHERE answer IS NULL").fetchone()
+            if waiting >= MOST_ASKED:
+                return None
+            return db.execute("INSERT INTO inbox (request, at) VALUES (?, ?)", (compact(request), at)).lastrowid
+
+    def asked(self, after: int, limit: int) -> list[tuple[int, Json]]:
+        query = "SELECT number, request FROM inbox WHERE answer IS NULL AND number > ? ORDER BY number LIMIT ?"
+        found = self._all(query, after, limit)
+        with self._decoding("the inbox"):
+            return [(number, restored(json.loads(request))) for number, request in found]
+
+    def answer(self, epoch: int, answer: Answer) -> None:
+        with self._transaction() as db:
+            _fence(db, epoch)
+            db.execute("UPDATE inbox SET answer = ? WHERE number = ?", (compact(answer.told), answer.number))
+
+    def answered(self, number: int) -> Json:
+        found = self._one("SELECT answer FROM inbox WHERE number = ?", number)
+        with self._decoding("the inbox"):
+            return None if found is None or found[0] is None else restored(json.loads(found[0]))
+
+    def withdraw(self, number: int) -> bool:
+        with self._transaction() as db:
+            return db.execute("DELETE FROM inbox WHERE number = ? AND answer IS NULL", (number,)).rowcount > 0
 
     # --- machines
 
     def deploy(self, record: MachineRecord) -> None:
         with self._transaction() as db:
-            db.execute("INSERT OR IGNORE INTO machine VALUES (?, ?, ?, ?)", attrs_tuple(record))
+            db.execute("INSERT OR IGNORE INTO machine VALUES (?, ?, ?, ?)", attrs.astuple(record))
             db.execute("INSERT OR REPLACE INTO deployment VALUES (?, ?)", (record.name, record.digest))
 
     def machine(self, digest: str) -> MachineRecord | None:
@@ -222,84 +160,43 @@ class Sqlite:
 
     # --- steps
 
-    def append(self, entries: Sequence[Entry]) -> None:
+    def number(self) -> int:
+        if not self._next:
+            self._next = self._one("SELECT coalesce(max(number), 0) + 1 FROM instance")[0]
+        self._next += 1
+        return self._next - 1
+
+    def append(self, entries: Sequence[Entry], epoch: int) -> None:
+        batch = Batch.of(entries)
         with self._transaction() as db:
-            for entry in entries:
-                self._keep(db, entry)
-
-    def _keep(self, db: sqlite3.Connection, entry: Entry) -> None:
-        card, step = entry.card, entry.step
-        body = compact(encode_step(step))
-        number, weight = self._begin(db, entry) if card.seq == 1 else self._advance(db, card)
-        db.execute("INSERT INTO history VALUES (?, ?, ?)", (number, card.seq, body))
-        self._weigh(db, number, weight + len(body), step)
-        if entry.key is not None:
-            told = compact(attrs_tuple(entry.key.receipt))
-            db.execute("INSERT INTO event_key VALUES (?, ?, ?, ?)", (number, entry.key.key, entry.key.digest, told))
-        emitted = 0
-        for effect in step.effects:
-            match effect:
-                case Emit(event, data):
-                    values = (f"{card.id}/{card.seq}/{emitted}", card.id, event, compact(data), step.after.at)
-                    db.execute(_EMIT, values)
-                    emitted += 1
-                case OpenTask(task):
-                    db.execute(_TASK, (task.id, card.id, compact(task.assigned_to), compact(encode_task(task))))
-                case CloseTask(closed):
-                    db.execute("DELETE FROM task WHERE id = ?", (closed,))
-                case _:
-                    pass
-
-    def _begin(self, db: sqlite3.Connection, entry: Entry) -> tuple[int, int]:
-        card = entry.card
-        before, after = card[:4], card[5:]
-        values = (*before, compact(card.inputs), *after)
-        try:
-            cursor = db.execute(_INSERT, values)
-            if card.request_id is not None:
-                verb = "INSERT OR REPLACE" if entry.restart else "INSERT"
-                db.execute(f"{verb} INTO request VALUES (?, ?, ?)", (card.name, card.request_id, card.id))
-        except sqlite3.IntegrityError:
-            raise StoreConflict(card.id, f"the instance {card.id} or its request id exists already") from None
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid, 0
-
-    def _advance(self, db: sqlite3.Connection, card: Card) -> tuple[int, int]:
-        found = db.execute(
-            "UPDATE instance SET updated = ?, seq = ?, state = ?, ended = ?, due = ?, busy = ?"
-            " WHERE id = ? AND seq = ? RETURNING number, weight",
-            (card.updated, card.seq, card.state, card.ended, card.due, card.busy, card.id, card.seq - 1),
-        ).fetchone()
-        if found is None:
-            raise StoreConflict(card.id, f"{card.id} was changed by another process, or is not in the store")
-        number, weight = found
-        return number, weight
-
-    def _weigh(self, db: sqlite3.Connection, number: int, weight: int, step: Step) -> None:
-        """Write a snapshot when the rows since the last one outweigh it."""
-        found = db.execute("SELECT size FROM snapshot WHERE instance = ?", (number,)).fetchone()
-        if weight > max(LEAST, found[0] if found else 0):
-            body = compact(encode_snapshot(step.after))
-            values = (number, step.after.seq, len(body), body)
-            db.execute("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)", values)
-            weight = 0
-        db.execute("UPDATE instance SET weight = ? WHERE number = ?", (weight, number))
-
-    # --- instances
+            _fence(db, epoch)
+            _begin(db, batch)
+            _advance(db, batch)
+            _answer(db, batch)
+            _many(db, "INSERT INTO history VALUES (?, ?, ?)", batch.history)
+            _many(db, "INSERT INTO event_key VALUES (?, ?, ?, ?)", batch.keys)
+            _many(db, _EMIT, batch.emitted)
+            _many(db, _TASK, batch.opened())
+            _many(db, "DELETE FROM task WHERE id = ?", batch.closed())
+            _outweighed(db, batch)
 
     def version(self) -> int:
-        with self._told():
-            return self._number("data_version")
+        with self.database.told():
+            return self.database.number("data_version")
+
+    # --- instances
 
     def card(self, instance: str) -> Card | None:
         found = self._one(_SELECT + " WHERE id = ?", instance)
         with self._decoding(instance):
             return _card(found)
 
-    def request(self, name: str, request_id: str) -> Card | None:
+    def request(self, name: str, request_id: str) -> Card | Grave | None:
         query = "SELECT instance FROM request WHERE name = ? AND request_id = ?"
-        found = self._one(query, name, request_id)
-        return self.card(found[0]) if found else None
+        if found := self._one(query, name, request_id):
+            return self.card(found[0])
+        query = "SELECT instance, state, ended, at FROM grave WHERE name = ? AND request_id = ?"
+        return Grave(*found) if (found := self._one(query, name, request_id)) else None
 
     def cards(self, *, name: str | None = None, state: str | None = None, limit: int = 1_000) -> list[Card]:
         query = _SELECT + " WHERE (? IS NULL OR name = ?) AND (? IS NULL OR state = ?) ORDER BY number DESC LIMIT ?"
@@ -311,25 +208,26 @@ class Sqlite:
         card = self.card(instance)
         if card is None:
             return None
-        kept = self._one(
-            "SELECT s.body, s.seq FROM snapshot s JOIN instance i ON i.number = s.instance WHERE i.id = ?", instance
-        )
+        kept = self._one("SELECT body, seq FROM snapshot WHERE instance = ?", card.number)
         with self._decoding(instance):
             snapshot = decode_snapshot(json.loads(kept[0]), instance, card.inputs) if kept else None
-        return Loaded(card, snapshot, tuple(self._rows(decode_event, instance, kept[1] if kept else 0)))
+        return Loaded(
+            card, snapshot, tuple(self._rows(decode_event, card.number, instance, kept[1] if kept else 0))
+        )
 
     def events(self, instance: str) -> Iterator[AnyEvent]:
-        return self._rows(decode_event, instance, 0)
+        return self._rows(decode_event, self._number_of(instance), instance, 0)
 
     def rows(self, instance: str, after: int = 0) -> Iterator[dict[str, Any]]:
-        return self._rows(shown, instance, after)
+        return self._rows(shown, self._number_of(instance), instance, after)
 
-    def _rows(self, decode: Callable[[dict[str, Any]], T], instance: str, after: int) -> Iterator[T]:
-        query = (
-            "SELECT h.body FROM history h JOIN instance i ON i.number = h.instance"
-            " WHERE i.id = ? AND h.seq > ? ORDER BY h.seq"
-        )
-        for (body,) in self._all(query, instance, after):
+    def _number_of(self, instance: str) -> int:
+        found = self._one("SELECT number FROM instance WHERE id = ?", instance)
+        return int(found[0]) if found else 0
+
+    def _rows(self, decode: Callable[[dict[str, Any]], T], number: int, instance: str, after: int) -> Iterator[T]:
+        query = "SELECT body FROM history WHERE instance = ? AND seq > ? ORDER BY seq"
+        for (body,) in self._all(query, number, after):
             with self._decoding(instance):
                 row = decode(json.loads(body))
             yield row
@@ -350,7 +248,7 @@ class Sqlite:
     # --- what a new owner has to do
 
     def due(self, at: int, limit: int) -> list[str]:
-        query = "SELECT id FROM instance WHERE due <= ? ORDER BY due, id LIMIT ?"
+        query = "SELECT id FROM instance WHERE due <= ? ORDER BY due, number LIMIT ?"
         return [instance for (instance,) in self._all(query, at, limit)]
 
     def next_due(self, after: int) -> int | None:
@@ -365,8 +263,10 @@ class Sqlite:
         with self._decoding("the tasks"):
             return [decode_task(json.loads(body)) for (body,) in found]
 
-    def busy(self) -> list[str]:
-        return [instance for (instance,) in self._all("SELECT id FROM instance WHERE busy ORDER BY number")]
+    def busy(self, after: int = 0, limit: int = 1_000) -> list[tuple[int, str]]:
+        return self._all(
+            "SELECT number, id FROM instance WHERE busy AND number > ? ORDER BY number LIMIT ?", after, limit
+        )
 
     # --- emitted events
 
@@ -394,51 +294,80 @@ class Sqlite:
     def delivered(self, subscriber: str, event: str, number: int) -> None:
         with self._transaction() as db:
             values = (number, event, subscriber)
-            db.execute("UPDATE subscriber SET told = ? WHERE event = ? AND name = ?", values)
+            db.execute("UPDATE subscriber SET told = max(told, ?) WHERE event = ? AND name = ?", values)
 
-    def purge(self, at: int) -> int:
+    def purge(self, at: int, limit: int) -> int:
         with self._transaction() as db:
-            return db.execute(
-                "DELETE FROM outbox WHERE number <= (SELECT min(told) FROM subscriber s WHERE s.event = outbox.event)"
-                " OR (at <= ? AND NOT EXISTS (SELECT 1 FROM subscriber s WHERE s.event = outbox.event))",
-                (at - KEPT,),
-            ).rowcount
+            events = db.execute("SELECT DISTINCT event FROM subscriber").fetchall()
+            gone = sum(db.execute(_PURGE_TOLD, (*event, limit)).rowcount for event in events)
+            gone += db.execute(_PURGE_UNWANTED, (at - KEPT, limit)).rowcount
+            return gone + db.execute(_PURGE_ANSWERS, (at - ANSWERS_KEPT, limit)).rowcount
 
 
-def _connect(path: str, *, create: bool) -> sqlite3.Connection:
-    if path == ":memory:":
-        return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    from urllib.parse import quote  # 10 ms that nobody but a file store pays
-
-    mode = "rwc" if create else "rw"
-    uri = f"file:{quote(path)}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+# --- one commit
 
 
-def _reason(error: sqlite3.Error) -> str:
-    """SQLite's own words, but plain ones where they would puzzle."""
-    text = str(error)
-    known = {
-        "file is not a database": "this is no statewf database",
-        "unable to open database file": "cannot be opened: no such place, a directory, or not allowed",
-        "attempt to write a readonly database": "is read-only",
-        "database is locked": "is in use by another process",
-        "database or disk is full": "the disk is full; nothing of this was kept, all before it was",
-        "database disk image is malformed": "is damaged; what was acknowledged may be in a backup",
-    }
-    return known.get(text, text)
+def _many(db: sqlite3.Connection, statement: str, rows: Sequence[Row]) -> int:
+    """Write these rows; how many were changed."""
+    return db.executemany(statement, rows).rowcount if rows else 0
+
+
+def _fence(db: sqlite3.Connection, epoch: int) -> None:
+    """Make sure that we still own the store, and show that we live."""
+    if not db.execute("UPDATE lease SET beat = beat + 1 WHERE epoch = ? AND holder != ''", (epoch,)).rowcount:
+        raise OwnerLost("another process owns the store now: this one did not move for longer than a lease")
+
+
+def _begin(db: sqlite3.Connection, batch: Batch) -> None:
+    begun = batch.begun()
+    if _many(db, _BEGIN, begun) < len(begun):
+        for number, instance, *_ in begun:
+            if db.execute("SELECT number FROM instance WHERE id = ?", (instance,)).fetchone() != (number,):
+                raise StoreConflict(instance, f"an instance {instance} exists already")
+    take = "INSERT INTO request VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+    if _many(db, take, batch.requests) < len(batch.requests):
+        query = "SELECT instance FROM request WHERE name = ? AND request_id = ?"
+        for name, request_id, instance in batch.requests:
+            if db.execute(query, (name, request_id)).fetchone() != (instance,):
+                raise StoreConflict(instance, f"the request id {request_id} is taken")
+    _many(db, "INSERT OR REPLACE INTO request VALUES (?, ?, ?)", batch.restarts)
+    _many(db, "DELETE FROM grave WHERE name = ? AND request_id = ?", [row[:2] for row in batch.restarts])
+
+
+def _advance(db: sqlite3.Connection, batch: Batch) -> None:
+    advanced = batch.advanced()
+    if _many(db, _ADVANCE, advanced) < len(advanced):
+        for change in batch.changes.values():
+            card = change.card
+            found = db.execute("SELECT seq FROM instance WHERE number = ?", (card.number,)).fetchone()
+            if found != (card.seq,):
+                raise StoreConflict(card.id, f"{card.id} was changed by somebody else, or is not in the store")
+
+
+def _answer(db: sqlite3.Connection, batch: Batch) -> None:
+    statement = "UPDATE inbox SET answer = ? WHERE number = ? AND answer IS NULL"
+    for instance, answers in batch.answers.items():
+        told = [(compact(answer.told), answer.number) for answer in answers]
+        if _many(db, statement, told) < len(told):
+            raise StoreConflict(instance, f"whoever asked for a step of {instance} has withdrawn")
+
+
+def _outweighed(db: sqlite3.Connection, batch: Batch) -> None:
+    """Write snapshots of those whose rows since the last one outweigh it."""
+    for (number,) in db.execute("SELECT number FROM instance WHERE weight > most").fetchall():
+        if (change := batch.changes.get(number)) is not None:
+            body = compact(encode_snapshot(change.after))
+            db.execute("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?)", (number, change.after.seq, body))
+            db.execute("UPDATE instance SET weight = 0, most = ? WHERE number = ?", (max(LEAST, len(body)), number))
+
+
+# --- rows
 
 
 def _card(found: Any) -> Card | None:
     if found is None:
         return None
-    instance, machine, name, request_id, inputs, created, updated, seq, state, ended, due, busy = found
+    *before, inputs, created, updated, seq, state, ended, due, busy = found
     frozen = restored(json.loads(inputs))
     assert isinstance(frozen, Object)
-    started = (instance, machine, name, request_id, frozen, created)
-    return Card(*started, updated, seq, state, ended, due, bool(busy))
-
-
-def attrs_tuple(value: Any) -> tuple[Any, ...]:
-    """The fields of an attrs value in order, one level deep."""
-    return tuple(getattr(value, field.name) for field in value.__attrs_attrs__)
+    return Card._make((*before, frozen, created, updated, seq, state, ended, due, bool(busy)))

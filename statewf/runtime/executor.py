@@ -1,13 +1,14 @@
 """The executor: deploys machines, starts instances, takes events, and keeps what it promises.
 
 Everything is kept before it is acknowledged, and acknowledged before its effects are performed. What
-was in flight when a process died is offered again by the next one that opens the store with handlers.
+was in flight when a process died is offered again by the next one that owns the store with handlers.
+
+One process owns a store at a time (`lease`). Here is what there is of an executor in either case; the verbs are
+done by an `owner`, or asked for by a `guest`.
 """
 
 from __future__ import annotations
 
-import logging
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -16,46 +17,48 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import anyio
-import attrs
-from anyio.abc import TaskGroup
+import anyio.lowlevel
+from anyio.abc import TaskGroup, TaskStatus
 
 from statewf.compiler import compile_definition
 from statewf.definition.model import Definition
 from statewf.errors import (
-    EventRejected,
-    KeyConflict,
-    RequestConflict,
+    OwnerLost,
     StatewfError,
+    StoreBusy,
     StoreConflict,
     StoreError,
     UnknownInstance,
     UnknownTask,
 )
 from statewf.history import Card, Sqlite, Store
-from statewf.machine.effects import Call, Emit, Recall, SetTimer, Task
-from statewf.machine.events import AnyEvent, Cancel, Decided, Event
+from statewf.machine.effects import Task
+from statewf.machine.events import Decided, Event
 from statewf.machine.fsm import Machine
-from statewf.machine.record import Receipt, event_name, receipt, status
-from statewf.machine.snapshot import Rejected, Snapshot, Step, region_state
-from statewf.machine.step import start
+from statewf.machine.record import Receipt
+from statewf.machine.snapshot import Snapshot
 from statewf.runtime.audience import Audience
+from statewf.runtime.bell import Bell
+from statewf.runtime.guest import Guest
 from statewf.runtime.handlers import Handlers, missing
 from statewf.runtime.instance import Instance, Outcome, outcome
-from statewf.runtime.ledger import Ledger, Pending
+from statewf.runtime.lease import ASKED, LOOK, Watch, described
 from statewf.runtime.live import Live, Lives
+from statewf.runtime.logs import Log
 from statewf.runtime.machines import Machines
-from statewf.runtime.outbox import Listener, sweep
-from statewf.runtime.perform import Performer, Tally, performing
-from statewf.runtime.replies import Replies
-from statewf.runtime.timers import Timers
-from statewf.values.canonical import digest
-from statewf.values.frozen import Object, freeze, freeze_object, plain_text
+from statewf.runtime.metrics import Metrics
+from statewf.runtime.outbox import Listener
+from statewf.runtime.owner import House, Observer, Owner
+from statewf.runtime.perform import Means
+from statewf.values.frozen import freeze, freeze_object, plain_text
 
-log = logging.getLogger("statewf.executor")
+log = Log("statewf.executor")
 
 T = TypeVar("T")
 
-TRIES = 5  # of a step that another process was quicker with
+TRIES = 5  # of a step that could not be kept for a reason that is gone
+PATIENCE = 30.0  # seconds that the owner of the store has for an answer
+PAUSE = 1.0  # seconds until a store that failed is tried again
 
 
 def wall_clock() -> int:
@@ -67,9 +70,12 @@ class Executor:
     """Runs machines on a store: a path (a SQLite file) or a store such as `Memory()`.
 
     An async context manager, on asyncio and trio. Without `handlers` it only keeps: calls stay open
-    until somebody opens the store who has them. `threads` bounds how many plain functions run at once;
-    `observe` is told every step after it was kept. Without `resume`, calls that were open before are made only
-    when the method of that name says so: somebody else may be at them.
+    until somebody opens the store who has them. While another process owns the store, this one asks it, and waits
+    `patience` seconds for its answer; it takes over when the other has gone.
+
+    `concurrency` bounds how many handlers run at once, `threads` how many of them in threads. `observe` is told every step
+    that was kept here; `metrics` what can be counted and measured. Without `resume`, calls that were open before are
+    made only when the method of that name says so.
     """
 
     def __init__(
@@ -78,17 +84,20 @@ class Executor:
         handlers: Handlers | None = None,
         *,
         clock: Callable[[], int] = wall_clock,
+        concurrency: int = 1_000,
         threads: int = 40,
-        observe: Callable[[Machine, Step], None] | None = None,
+        patience: float = PATIENCE,
+        observe: Observer | None = None,
+        metrics: Metrics | None = None,
         resume: bool = True,
     ) -> None:
         self._path = fspath(store) if isinstance(store, str | PathLike) else None
         self._given = None if isinstance(store, str | PathLike) else store
         self._handlers = handlers
         self._clock = clock
-        self._threads = threads
-        self._observe = observe
-        self._resume = resume
+        self._means = None if handlers is None else Means(handlers, clock, concurrency, threads, metrics)
+        self._patience = patience
+        self._watchers = (observe, metrics, resume)
         self._audience = Audience()
         self._stack: AsyncExitStack | None = None
 
@@ -100,26 +109,18 @@ class Executor:
         self.store: Store = self._given if self._given is not None else Sqlite(str(self._path))
         async with AsyncExitStack() as stack:
             stack.callback(self.store.close)
-            self.store.purge(self._clock())
+            self._bell = Bell()
+            stack.callback(self._bell.close)
             self._machines = Machines(self.store)
             self._lives = Lives(self.store, self._machines.get)
-            self._ledger = Ledger(self.store, self._perform, self._lost)
-            self._timers = Timers(self.store, self._clock, self._fire)
+            self._role: Owner | Guest = self._guest()
             self._group: TaskGroup = await stack.enter_async_context(anyio.create_task_group())
-            self._performer: Performer | None = None
-            self._replies: Replies | None = None
-            if self._handlers is not None:
-                busy = Tally()
-                self._replies = Replies(self._group, self._lives, self._ledger, busy)
-                tools = (self._handlers, self._clock, self._threads, self._replies.take)
-                self._performer = Performer(self._group, *tools, busy)
-            self._group.start_soon(self._ledger.run)
-            self._group.start_soon(self._timers.run)
-            self._group.start_soon(sweep, self.store, self._clock)
-            self._audience.open(self._group, self.store)
-            self._seen, self._alone = self.store.version(), set[str]()  # what was looked at; what is damaged
-            if self._resume and self._performer is not None:
-                self._recover()
+            watch = Watch(self.store, self._bell, performs=self._means is not None)
+            epoch = None
+            with suppress(StoreBusy):
+                epoch = watch.claimed()
+            self._group.start_soon(self._bell.run)
+            await self._group.start(self._own, watch, epoch)
             self._stack = stack.pop_all()
         return self
 
@@ -132,11 +133,9 @@ class Executor:
         as it is, not in a group.
         """
         assert self._stack is not None
-        self._performer = None  # nothing more is begun
-        self._ledger.close()
         stack, self._stack = self._stack, None
         self._group.cancel_scope.cancel()  # before who waits is woken: of our own tasks none is to complain
-        self._lives.close()
+        self._leave(StoreError("the executor is closed"))
         self._audience.close()
         try:
             await stack.__aexit__(kind, error, trace)
@@ -144,29 +143,81 @@ class Executor:
             if error is None or group.exceptions != (error,):
                 raise
 
-    def _recover(self) -> None:
-        """Offer again every call that was open when the last owner went away."""
-        for instance in self.store.busy():
-            try:
-                self._make_calls(instance)
-            except StoreError as error:
-                self._alone.add(instance)
-                log.error("%s is left alone: %s", instance, error)  # one damaged instance must not stop the rest
+    async def _own(self, watch: Watch, epoch: int | None, *, task_status: TaskStatus[None]) -> None:
+        """Own the store whenever nobody else does, and ask who owns it meanwhile."""
+        while True:
+            if epoch is None:
+                self._note_started(task_status)
+                epoch = await self._turn(watch)
+            async with anyio.create_task_group() as group:
+                house = House(*self._belongings())
+                self._leave(OwnerLost("this process owns the store from now on"))
+                self._role = Owner(house, epoch, group)
+                self._epoch = epoch
+                self._note_started(task_status)
+                await self._role.reign()
+                self._leave(OwnerLost("another process owns the store"))
+                group.cancel_scope.cancel()
+            epoch = None
+            await anyio.sleep(ASKED)  # whoever wants the store, or has it, goes first
 
-    def _opened(self) -> Lives:
+    def _belongings(self) -> tuple[Any, ...]:
+        have = (self.store, self._machines, self._lives, self._audience, self._bell)
+        return (*have, self._clock, self._means, *self._watchers)
+
+    async def _turn(self, watch: Watch) -> int:
+        while True:
+            try:
+                return await watch.turn()
+            except StoreError as error:
+                log.error("the store cannot be watched: %s", error)
+                await anyio.sleep(PAUSE)
+
+    def _note_started(self, task_status: TaskStatus[None]) -> None:
+        if self._stack is None:
+            task_status.started()
+
+    def _leave(self, error: StoreError) -> None:
+        """Whatever this was, it is not any more; whoever waits is told so."""
+        role = self._role
+        self._role = self._guest()
+        if isinstance(role, Guest):
+            role.over = True
+            self._lives.clear(error)
+            return
+        role.close(error)
+        try:
+            self.store.release(self._epoch)
+        except StoreError as failed:
+            log.info("the lease runs out by itself: %s", failed)
+
+    def _guest(self) -> Guest:
+        return Guest(self.store, self._lives, self._bell, self._clock, self._patience)
+
+    def _acting(self) -> Owner | Guest:
         if self._stack is None:
             raise StatewfError("the executor is closed, or not open yet: use it as `async with Executor(...)`")
-        return self._lives
+        return self._role
+
+    @property
+    def owns(self) -> bool:
+        """Whether this process owns the store now, and performs; else it asks the one that does."""
+        return isinstance(self._acting(), Owner)
+
+    @property
+    def owner(self) -> str:
+        """Who owns the store now, in words."""
+        return "this process" if self.owns else described(self.store.lease().holder)
 
     # --- machines and instances
 
     async def deploy(self, machine: Machine | Definition) -> Machine:
         """Make a machine known under its name. Raises HandlersError that lists the missing handlers."""
-        self._opened()
+        self._acting()
         deployed = machine if isinstance(machine, Machine) else compile_definition(machine)
         if self._handlers is not None and (error := missing(deployed, self._handlers)):
             raise error
-        self._machines.deploy(deployed)
+        await self._patiently(lambda: self._machines.deploy(deployed))
         return deployed
 
     async def start(
@@ -182,57 +233,37 @@ class Executor:
         With a `request_id` that was used before it is the same instance, finished or not, and subscribers are
         told how it is (`ServiceProgress.status`) or what it came to (`ServiceResult.deliver`); `restart` starts
         a successor of one that ended in failure. Raises UnknownMachine, RequestConflict when the inputs differ,
-        DataError when they are no JSON object.
+        Archived when its run is not in the store any more, DataError when they are no JSON object.
         """
         frozen = freeze_object(inputs, "the inputs")
         if request_id is not None:
             plain_text(request_id, "the request id")
-        return await _insisting(lambda: self._start(name, frozen, request_id, restart))
-
-    async def _start(self, name: str, frozen: Object, request_id: str | None, restart: bool) -> Instance:
-        lives = self._opened()
-        known: Card | None = None
-        if request_id is not None:
-            while running := self._ledger.requested(name, request_id):
-                await running.kept()
-            known = self.store.request(name, request_id)
-        machine = self._machines.named(name)
-        if known is not None:
-            if known.inputs != frozen:
-                raise RequestConflict(f"{request_id} was requested before with other inputs ({known.id})")
-            if not (restart and known.ended == "failure"):
-                self._tell_again(known.id)
-                return Instance(self, known.id)
-        first = start(machine, frozen, instance=f"{_slug(name)}-{secrets.token_hex(6)}", at=self._clock())
-        at, instance = first.after.at, first.after.instance
-        card = Card(instance, machine.digest, machine.name, request_id, frozen, at, at, 0, "", "", None, False)
-        live = lives.enter(Live(machine, card, first.before, first.before))
-        await self._ledger.queue(live, first, restart=known is not None).kept()
-        return Instance(self, instance)
-
-    def _tell_again(self, instance: str) -> None:
-        live = self._lives.get(instance)
-        event, data = status(live.machine, live.kept)
-        self.store.tell(instance, event, data, self._clock())
-        self._audience.notify(event)
+        started = await self._insisting(lambda role: role.start(name, frozen, request_id, restart=restart))
+        return Instance(self, started)
 
     async def get(self, instance: str) -> Instance:
         """The handle of an instance. Raises UnknownInstance."""
-        self._opened().get(instance)
+        self._read(instance)
         return Instance(self, instance)
 
     async def list(self, *, machine: str | None = None, state: str | None = None, limit: int = 1_000) -> list[Card]:
         """What is known of the instances, the newest first."""
-        self._opened()
+        self._acting()
         return self.store.cards(name=machine, state=state, limit=limit)
 
     def snapshot(self, instance: str) -> Snapshot:
         """Where an instance is, as it was kept. Raises UnknownInstance."""
-        return self._opened().get(instance).kept
+        return self._read(instance).kept
 
     def machine_of(self, instance: str) -> Machine:
         """The machine of an instance. Raises UnknownInstance."""
-        return self._opened().get(instance).machine
+        return self._read(instance).machine
+
+    def _read(self, instance: str) -> Live:
+        role = self._acting()
+        if isinstance(role, Guest):
+            role.look()
+        return self._lives.get(instance)
 
     # --- events
 
@@ -241,52 +272,24 @@ class Executor:
 
         While an action of the instance runs here, this waits. The same `key` again gets the same receipt,
         marked duplicate. Raises EventRejected (nothing changed; reason and allowed events),
-        KeyConflict (the key was used for something else), UnknownInstance, DataError, StoreError.
+        KeyConflict (the key was used for something else), UnknownInstance, DataError, StoreError, Unknown (of another
+        process, which owns the store, nobody knows whether it took the event).
         """
         sent = Event(event, data, 0, key)
-        used_for = digest([event, sent.data])
-        return await _insisting(lambda: self._send(instance, sent, used_for))
-
-    async def _send(self, instance: str, sent: Event, used_for: str) -> Receipt:
-        key = sent.key
-        while True:
-            with self._opened().using(instance) as live:
-                if told := await self._again(instance, key, used_for):
-                    return told
-                async with live.turn:
-                    if told := await self._again(instance, key, used_for):
-                        return told
-                    taken = await self._in_turn(live, sent, used_for)
-                if taken is not None:
-                    return await self._told(live, taken)
-
-    async def _again(self, instance: str, key: str | None, used_for: str) -> Receipt | None:
-        """What an event with that key was told, if there was one."""
-        known = None if key is None else self._ledger.keyed(instance, key)
-        if known is None:
-            return None
-        record, pending = known
-        if pending is not None:
-            await pending.kept()
-        if record.digest != used_for:
-            raise KeyConflict(f"the key {key} was used before for another event or other data")
-        return attrs.evolve(record.receipt, disposition="duplicate")
+        try:
+            return await self._acting().send(instance, sent)
+        except (StoreConflict, OwnerLost):
+            return await self._insisting(lambda role: role.send(instance, sent))
 
     async def cancel(self, instance: str, *, now: bool = False) -> Receipt:
         """End an instance, at once: this does not wait for an action. Raises EventRejected when it has ended."""
-        return await _insisting(lambda: self._cancel(instance, now))
-
-    async def _cancel(self, instance: str, now: bool) -> Receipt:
-        with self._opened().using(instance) as live:
-            at = self._clock()
-            self._ledger.catch_up(live, at)
-            return await self._told(live, self._ledger.take(live, Cancel(at, now)))
+        return await self._insisting(lambda role: role.cancel(instance, now=now))
 
     # --- tasks
 
     def tasks(self, *, instance: str | None = None, assigned_to: Any = None, limit: int = 1_000) -> Sequence[Task]:
         """The open tasks of people, the oldest first: of all instances, or of one; of all people, or of one."""
-        self._opened()
+        self._acting()
         return self.store.tasks(instance=instance, assigned_to=freeze(assigned_to), limit=limit)
 
     async def complete(
@@ -304,121 +307,21 @@ class Executor:
         """
         decided = Decided(task, decision, by, comments, result)
         try:
-            return await _insisting(lambda: self._decide(decided))
+            return await self._insisting(lambda role: role.decide(decided))
         except UnknownInstance:
             raise UnknownTask(f"there is no task {task}") from None
-
-    async def _decide(self, decided: Decided) -> Receipt:
-        with self._opened().using(decided.task.partition("/")[0]) as live:
-            _made_once(live, decided.task)
-            at = self._clock()
-            self._ledger.catch_up(live, at)
-            return await self._told(live, self._ledger.take(live, decided._replace(at=at)))
-
-    async def _in_turn(self, live: Live, event: Event, used_for: str) -> Pending | Rejected | None:
-        """Wait for the running action and take the event; None if the instance has to be loaded again."""
-        while live.error is None:
-            now = self._clock()
-            self._ledger.catch_up(live, now)
-            taken = self._ledger.take(live, event._replace(at=now), used_for)
-            if isinstance(taken, Pending) or taken.reason != "busy" or not self._performs(live.snapshot):
-                return taken
-            if performing.get() == live.card.id:
-                raise StatewfError(
-                    f"a handler of {live.card.id} that sends {event.name} to it would wait for its own end; "
-                    f"let it return Event({event.name!r}) instead"
-                )
-            await live.changed()
-        return None
-
-    async def _told(self, live: Live, taken: Pending | Rejected) -> Receipt:
-        """What a sender is told, once that, and all that it is built upon, is kept."""
-        if isinstance(taken, Pending):
-            await taken.kept()
-            return receipt(live.machine, taken.entry.step)
-        await live.settled()
-        raise EventRejected(event_name(taken.event), taken.reason, taken.message, taken.allowed, taken.faults)
-
-    def _performs(self, snapshot: Snapshot) -> bool:
-        """Whether an action that an instance waits for will be performed here."""
-        queue = snapshot.flight.queue
-        return bool(queue) and self._performer is not None and self._performer.knows(queue[0].op.handler)
-
-    def _lost(self, instance: str, event: AnyEvent) -> None:
-        """A step could not be kept, and nobody waits to be told."""
-        if self._replies is not None:
-            self._replies.lost(instance, event)
-
-    def _fire(self, instance: str, now: int) -> Live:
-        """Fire the timers of an instance that are due now or before."""
-        live = self._lives.get(instance)
-        self._ledger.catch_up(live, now, including=True)
-        return live
-
-    # --- other processes
-
-    def look(self, instance: str | None = None) -> None:
-        """Take notice of what other processes did since the last look, to one instance or to all that are open.
-
-        What they left open is performed here, and what they recalled is recalled.
-        """
-        lives = self._opened()
-        version = self.store.version()
-        if version == self._seen:
-            return
-        self._seen = version
-        for one in [instance] if instance is not None else dict.fromkeys([*self.store.busy(), *lives.active()]):
-            try:
-                self._refresh(one)
-            except StatewfError as error:
-                if one not in self._alone:
-                    log.error("%s is left alone: %s", one, error)  # one damaged instance must not stop the rest
-                self._alone.add(one)
-        if (coming := self.store.next_due(-1)) is not None:  # the earliest of all, be it over
-            self._timers.set(coming)
-
-    def _refresh(self, instance: str) -> None:
-        live = self._lives.get(instance)
-        if live.snapshot is not live.kept:  # steps of ours are on their way: their commit tells who was quicker
-            self._seen = -1
-            return
-        card = self.store.card(instance)
-        if card is None or card.seq <= live.kept.seq:  # it was loaded just now
-            self._make_calls(instance)
-            return
-        live.void(StoreConflict(instance, f"{instance} was changed by another process"))
-        again = self._lives.get(instance)
-        if self._performer is not None:
-            self._performer.reconcile(live.kept, again.kept)
-        self._audience.moved(again)
-
-    def resume(self, instance: str) -> None:
-        """Make the open calls of an instance, but for those that run here. Raises UnknownInstance, StoreError."""
-        self._opened()
-        self._make_calls(instance)
-
-    def _make_calls(self, instance: str) -> None:
-        live = self._lives.get(instance)
-        if self._performer is not None:
-            for call in live.kept.flight.calls.values():
-                self._performer.call(live.kept, call)
 
     # --- waiting
 
     async def until(self, instance: str, reached: Callable[[Snapshot], bool]) -> None:
         """Wait until that can be said of where an instance is, as it was kept. Raises UnknownInstance."""
-        while True:
-            with self._opened().using(instance) as live:
-                while live.error is None:
-                    if reached(live.kept):
-                        return
-                    await live.changed()
+        while not await self._acting().until(instance, reached):
+            pass
 
     async def wait(self, instance: str) -> Outcome:
         """Wait until an instance ended and its last actions are done. Raises UnknownInstance."""
-        with self._opened().using(instance) as live:
-            await live.ended()
-        await self.until(instance, lambda kept: bool(kept.ended) and not self._performs(kept))
+        await self._acting().ended(instance)
+        await self.until(instance, lambda kept: bool(kept.ended) and not self._acting().performs(kept))
         return self.outcome(instance)
 
     async def rest(self, instance: str) -> None:
@@ -427,53 +330,40 @@ class Executor:
 
     async def idle(self) -> None:
         """Wait until no call runs, and no timer is due that can be fired."""
-        self._opened()
-        while True:
-            await self._quiet()
-            if not self._timers.late(self._clock()):
-                return
-            await self._timers.caught_up()
+        await self._acting().idle()
 
-    async def _quiet(self) -> None:
-        """Wait until no call runs and no reply is on its way."""
-        while True:
-            await self._ledger.flushed()
-            if self._performer is None or not self._performer.busy.count:
-                return
-            await self._performer.busy.zero()
+    def resume(self, instance: str) -> None:
+        """Make the open calls of an instance, but for those that run here. Raises UnknownInstance, StoreError."""
+        self._acting().resume(instance)
 
     def outcome(self, instance: str, rejected: Sequence[str] = ()) -> Outcome:
         """What an instance has come to so far; `rejected` names events it refused. Raises UnknownInstance."""
-        live = self._opened().get(instance)
+        live = self._read(instance)
         return outcome(live.machine, live.kept, self.store.events(instance), rejected)
 
-    # --- effects
+    # --- trying again
 
-    def _perform(self, live: Live, made: Step) -> None:
-        """Perform the effects of a step that was kept."""
-        instance = made.after.instance
-        for effect in made.effects:
-            match effect:
-                case Call() if self._performer is not None and self._is_wanted(live, effect):
-                    self._performer.call(live.kept, effect)
-                case Recall() if self._performer is not None:
-                    self._performer.recall(instance, effect.call, awaited=effect.awaited)
-                case SetTimer():
-                    self._timers.set(effect.at)
-                case Emit():
-                    self._audience.notify(effect.event)
-                case _:
-                    pass  # a cancelled timer is gone from the store, and an end wakes those who wait
-        self._audience.moved(live)
-        if self._observe is not None:
+    async def _insisting(self, attempt: Callable[[Owner | Guest], Awaitable[T]]) -> T:
+        """Try again when nothing was kept for a reason that is gone by now."""
+        for _ in range(TRIES - 1):
             try:
-                self._observe(live.machine, made)
-            except Exception:
-                log.exception("the observer failed at step %d of %s", made.after.seq, instance)
+                return await attempt(self._acting())
+            except (StoreConflict, OwnerLost):
+                await anyio.lowlevel.checkpoint()  # whoever is to leave the role leaves it
+        return await attempt(self._acting())
 
-    def _is_wanted(self, live: Live, call: Call) -> bool:
-        """Whether a call is to be made: it may be over before it began."""
-        return call.id in live.kept.flight.calls
+    async def _patiently(self, write: Callable[[], None]) -> None:
+        """Write something, when nobody else does."""
+        deadline = anyio.current_time() + self._patience
+        while True:
+            try:
+                return write()
+            except StoreBusy:
+                if anyio.current_time() >= deadline:
+                    raise
+            await anyio.sleep(LOOK)
+
+    # --- subscribing
 
     def on(self, event: str, listener: Listener | None = None, *, subscriber: str) -> Any:
         """Subscribe to an emitted event, as a call or a decorator.
@@ -487,26 +377,3 @@ class Executor:
             return chosen
 
         return subscribe if listener is None else subscribe(listener)
-
-
-async def _insisting(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try again when another process was quicker: nothing was kept."""
-    for _ in range(TRIES - 1):
-        with suppress(StoreConflict):
-            return await attempt()
-    return await attempt()
-
-
-def _made_once(live: Live, task: str) -> None:
-    """Make sure that there is, or was, such a task. Raises UnknownTask."""
-    region, _, visit = task.removeprefix(f"{live.card.id}/").partition("/")
-    number, _, _ = visit.partition("/")
-    place = live.machine.numbers.get(region)
-    visits = 0 if place is None else region_state(live.snapshot.regions, place)[2]
-    if not (number.isascii() and number.isdecimal() and 0 < int(number[:20]) <= visits):
-        raise UnknownTask(f"there is no task {task}")
-
-
-def _slug(name: str) -> str:
-    """A name as it is easily typed: letters, digits and hyphens."""
-    return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split()) or "instance"

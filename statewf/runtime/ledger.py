@@ -1,107 +1,162 @@
 """Keeping steps: compute, queue for the next commit, acknowledge after it, perform after that.
 
-One commit takes everything that was queued while the last one ran. If it fails, all instances in it are
-thrown out of memory, and everybody who waits is told; the store still has the truth. If it fails because
-of one instance that somebody else changed, the others are kept without it.
+A commit takes what was queued while the last one ran, up to `AT_ONCE` steps, so that the first of many need
+not wait for all. If it fails, all instances in it are thrown out of memory, with whatever was computed upon
+them, and everybody who waits is told; the store still has the truth. If it fails because of one instance, the
+others are kept without it. While another process writes, it is tried again.
+
+Commits run on the event loop: the way to a thread and back costs as much as a commit, and a thread that runs
+statements fights with the loop for the interpreter at each of them. The loop stands still while the disk is
+written to, never while another process holds the store.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 import anyio
+import anyio.lowlevel
 import attrs
 
-from statewf.errors import StatewfError, StoreConflict, StoreError
-from statewf.history import Entry, KeyRecord, Store
+from statewf.errors import OwnerLost, StatewfError, StoreBusy, StoreConflict, StoreError
+from statewf.history import Answer, Entry, KeyRecord, Store
 from statewf.machine.events import AnyEvent, Event, Fired
-from statewf.machine.record import receipt
+from statewf.machine.record import Receipt, receipt
 from statewf.machine.snapshot import Rejected, Step
 from statewf.machine.step import step
 from statewf.runtime.live import Live
+from statewf.runtime.logs import Log
+from statewf.runtime.metrics import NONE, Metrics
+from statewf.runtime.requests import written_instance, written_receipt
 
-log = logging.getLogger("statewf.ledger")
+log = Log("statewf.ledger")
 
 CLOSED = "the executor is closed"
+AT_ONCE = 128  # steps in a commit
+MOST_QUEUED = 1_000  # steps that wait for a commit: further senders wait before theirs is computed
 MOST_TIMERS = 1_000  # of one instance that are fired before others get a turn
+PATIENCE = 5.0  # seconds that a commit waits for another process to finish writing
+FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1  # seconds between two tries
 
 
 @attrs.define(eq=False)
-class Pending:
-    """A step on its way into the store."""
+class _Commit:
+    """Steps that are kept together. `over` when it is known what became of each."""
 
-    live: Live
-    entry: Entry
+    steps: list[Pending] = attrs.field(factory=list)
     over: bool = False
-    error: StoreError | None = None
-    _done: anyio.Event | None = None  # made when somebody waits: mostly nobody does
+    _done: anyio.Event | None = None  # made when somebody waits
 
-    @property
-    def awaited(self) -> bool:
-        """Whether somebody waits to be told what becomes of it."""
-        return self._done is not None
-
-    async def kept(self) -> None:
-        """Return when the step is kept; raise StoreError when it could not be."""
+    async def done(self) -> None:
+        """Wait until it is over."""
         if not self.over:
             self._done = self._done or anyio.Event()
             await self._done.wait()
-        if self.error is not None:
-            raise self.error
 
-    def done(self, error: StoreError | None = None) -> None:
-        """It was kept, or could not be."""
-        self.over, self.error = True, error
+    def end(self) -> None:
+        """It is over."""
+        self.over = True
         if self._done is not None:
             self._done.set()
 
 
+@attrs.define(eq=False)
+class Pending:
+    """A step on its way into the store. `awaited`: somebody waits to be told what becomes of it."""
+
+    live: Live
+    entry: Entry
+    commit: _Commit
+    receipt: Receipt | None = None
+    awaited: bool = False
+    error: StoreError | None = None
+
+    async def kept(self) -> None:
+        """Return when the step is kept; raise StoreError when it could not be."""
+        self.awaited = True
+        if self.error is None and not self.commit.over:
+            await self.commit.done()
+        if self.error is not None:
+            raise self.error
+
+
 class Ledger:
-    """The one writer of a store.
+    """The one writer of a store, which it owns in this epoch.
 
     After each commit `performed(live, step)` is called, step by step; if it failed, and nobody waits to be
-    told, `lost(instance, event)`.
+    told, `lost(instance, event)`; `deposed(error)` when somebody else owns the store by now.
     """
 
     def __init__(
-        self, store: Store, performed: Callable[[Live, Step], None], lost: Callable[[str, AnyEvent], None]
+        self,
+        store: Store,
+        epoch: int,
+        performed: Callable[[Live, Step], None],
+        lost: Callable[[str, AnyEvent], None],
+        deposed: Callable[[OwnerLost], None],
+        metrics: Metrics | None,
     ) -> None:
+        self.committed = anyio.current_time()
         self._store = store
+        self._epoch = epoch
         self._performed = performed
         self._lost = lost
-        self._queue: list[Pending] = []
+        self._deposed = deposed
+        self._metrics = metrics
+        self._commits: deque[_Commit] = deque()
+        self._queued = 0
         self._keys: dict[tuple[str, str], Pending] = {}  # of queued events
         self._requests: dict[tuple[str, str], Pending] = {}  # of queued starts
         self._work = anyio.Event()
         self._closed = False
 
-    def take(self, live: Live, event: AnyEvent, used_for: str | None = None) -> Pending | Rejected:
+    # --- taking
+
+    def take(
+        self, live: Live, event: AnyEvent, used_for: str | None = None, asked: int | None = None
+    ) -> Pending | Rejected:
         """Move an instance by an event, and queue the step for the next commit.
 
-        `used_for` is the digest of what the event's key, if it has one, stands for from now on.
+        `used_for` is the digest of what the event's key, if it has one, stands for from now on; `asked` is the number
+        of the request that the step answers.
         """
         made = step(live.machine, live.snapshot, event)
-        return made if isinstance(made, Rejected) else self.queue(live, made, used_for)
+        return made if isinstance(made, Rejected) else self.queue(live, made, used_for, asked)
 
-    def queue(self, live: Live, made: Step, used_for: str | None = None, *, restart: bool = False) -> Pending:
+    def queue(self, live: Live, made: Step, used_for: str | None = None, asked: int | None = None) -> Pending:
         """Queue a step that was just computed. Raises StatewfError when the executor was closed meanwhile."""
         if self._closed:
             raise StatewfError(CLOSED)
         live.advance(made)
-        card = live.card
-        record = None
-        if isinstance(made.event, Event) and made.event.key is not None and used_for is not None:
-            record = KeyRecord(made.event.key, used_for, receipt(live.machine, made))
-        pending = Pending(live, Entry(card, made, record, restart))
-        self._queue.append(pending)
-        if record is not None:
-            self._keys[card.id, record.key] = pending
-        if card.request_id is not None and card.seq == 1:
-            self._requests[card.name, card.request_id] = pending
-        self._work.set()
+        if not self._commits or len(self._commits[-1].steps) >= AT_ONCE:
+            self._commits.append(_Commit())
+            self._work.set()
+        pending = Pending(live, Entry(live.card, made), self._commits[-1])
+        self._commits[-1].steps.append(pending)
+        self._queued += 1
+        event = made.event
+        keyed = used_for is not None and isinstance(event, Event) and event.key is not None
+        if keyed or asked is not None:
+            told = pending.receipt = receipt(live.machine, made)
+            record = KeyRecord(event.key, used_for, told) if keyed else None  # type: ignore[union-attr,arg-type]  # as said above
+            answer = None if asked is None else Answer(asked, written_receipt(told))
+            pending.entry = pending.entry._replace(key=record, answer=answer)
+            if record is not None:
+                self._keys[live.card.id, record.key] = pending
         live.notify()
+        return pending
+
+    def begin(self, live: Live, made: Step, *, restart: bool, asked: int | None) -> Pending:
+        """Queue the first step of an instance; `restart` takes the request id of an earlier one."""
+        pending = self.queue(live, made)
+        card = live.card
+        answer = None if asked is None else Answer(asked, written_instance(card.id))
+        pending.entry = pending.entry._replace(restart=restart, answer=answer)
+        if card.request_id is not None:
+            self._requests[card.name, card.request_id] = pending
         return pending
 
     def keyed(self, instance: str, key: str) -> tuple[KeyRecord, Pending | None] | None:
@@ -125,70 +180,145 @@ class Ledger:
             coming = live.next_timer()
             if coming is None or coming[0] > now or (coming[0] == now and not including):
                 break
-            _, _, region, timer = coming
+            at, _, region, timer = coming
             fired = self.take(live, Fired(region, timer, now))
             assert isinstance(fired, Pending), "an armed timer fires"
+            if self._metrics is not None:
+                self._metrics.observe("statewf_timer_late_seconds", (now - at) / 1000, NONE)
+
+    async def room(self) -> None:
+        """Wait until there is room for one more: so a flood of events slows the senders down."""
+        while self._queued >= MOST_QUEUED:
+            await self._commits[0].done()
+
+    # --- committing
 
     def close(self) -> None:
         """Commit what is queued, and take nothing more."""
         self._closed = True
-        self.flush()
+        with suppress(StoreBusy):
+            while self._commits:
+                self._flush()
+        self._fail(StoreError(CLOSED))
 
     async def flushed(self) -> None:
         """Wait until what is queued now is kept, or lost."""
-        if self._queue:
-            with suppress(StoreError):
-                await self._queue[-1].kept()
+        if self._commits:
+            await self._commits[-1].done()
 
     async def run(self) -> None:
         """Commit what is queued, again and again, until cancelled."""
         while True:
             await self._work.wait()
             self._work = anyio.Event()
-            self.flush()
+            while self._commits:
+                await self._patiently()
+                await anyio.lowlevel.checkpoint()  # who was told goes on, and fills the next commit
 
-    def flush(self) -> None:
-        """Commit what is queued now."""
-        batch, self._queue = self._queue, []
-        self._keys.clear()
-        self._requests.clear()
-        batch = self._keep(batch)
-        for pending in batch:
+    async def _patiently(self) -> None:
+        """Make a commit; while another process writes, try again, but not for ever."""
+        pause = FIRST_PAUSE
+        deadline = anyio.current_time() + PATIENCE
+        while self._commits:
+            try:
+                self._flush()
+            except StoreBusy as busy:
+                if anyio.current_time() < deadline:
+                    await anyio.sleep(pause)
+                    pause = min(pause * 2, LONGEST_PAUSE)
+                    continue
+                self._fail(busy)
+            return
+
+    def _flush(self) -> None:
+        """Make the next commit. Raises StoreBusy, and then nothing has changed."""
+        commit = self._commits.popleft()
+        try:
+            kept = self._keep(commit.steps)
+        except StoreBusy:
+            self._commits.appendleft(commit)
+            raise
+        self._forget(commit.steps)
+        if kept:
+            self.committed = anyio.current_time()
+        for pending in kept:
             pending.live.kept = pending.entry.step.after
-            pending.done()
-        for pending in batch:
+        commit.end()
+        for pending in kept:
             pending.live.notify()
             self._performed(pending.live, pending.entry.step)
 
-    def _keep(self, batch: list[Pending]) -> list[Pending]:
+    def _forget(self, steps: Sequence[Pending]) -> None:
+        """They do not wait any more."""
+        self._queued -= len(steps)
+        for pending in steps:
+            card, key = pending.entry.card, pending.entry.key
+            if key is not None and self._keys.get((card.id, key.key)) is pending:
+                del self._keys[card.id, key.key]
+            if card.seq == 1 and card.request_id is not None:
+                self._requests.pop((card.name, card.request_id), None)
+
+    def _keep(self, steps: list[Pending]) -> list[Pending]:
         """What of these could be kept; the rest is undone."""
-        while batch:
+        steps = [pending for pending in steps if pending.error is None]
+        while steps:
             try:
-                self._store.append([pending.entry for pending in batch])
+                self._append([pending.entry for pending in steps])
+            except StoreBusy:
+                raise
             except StoreConflict as conflict:
-                lost = [pending for pending in batch if pending.entry.card.id == conflict.instance] or batch
-                self._undo(lost, conflict)
-                batch = [pending for pending in batch if pending not in lost]
+                self._undo([p for p in steps if p.entry.card.id == conflict.instance] or steps, conflict)
+                steps = [pending for pending in steps if pending.error is None]
             except StoreError as error:
-                self._undo(batch, error)
+                self._undo(steps, error)
+                if isinstance(error, OwnerLost):
+                    self._deposed(error)
                 return []
             except Exception as error:
-                instances = {pending.entry.card.id for pending in batch}
+                instances = {pending.entry.card.id for pending in steps}
                 if len(instances) > 1:  # find out whose fault it is
-                    alone = [[p for p in batch if p.entry.card.id == instance] for instance in sorted(instances)]
+                    alone = [[p for p in steps if p.entry.card.id == instance] for instance in sorted(instances)]
                     return [pending for part in alone for pending in self._keep(part)]
-                log.exception("the store broke its contract")
-                self._undo(batch, StoreError(f"the store failed: {type(error).__name__}: {error}"))
+                log.exception("the store broke its contract", instance=steps[0].entry.card.id)
+                self._undo(steps, StoreError(f"the store failed: {type(error).__name__}: {error}"))
                 return []
             else:
-                return batch
+                return steps
         return []
 
-    def _undo(self, batch: Sequence[Pending], error: StoreError) -> None:
-        log.info("nothing of %d steps was kept: %s", len(batch), error)  # who waits is told
-        for pending in batch:
-            pending.live.error = error
-            pending.done(error)
-            pending.live.notify()
+    def _append(self, entries: Sequence[Entry]) -> None:
+        metrics = self._metrics
+        if metrics is None:
+            self._store.append(entries, self._epoch)
+            return
+        began = time.perf_counter()
+        try:
+            self._store.append(entries, self._epoch)
+        except BaseException:
+            metrics.count("statewf_commits_total", 1, {"outcome": "failed"})
+            raise
+        metrics.count("statewf_commits_total", 1, {"outcome": "kept"})
+        metrics.observe("statewf_commit_seconds", time.perf_counter() - began, NONE)
+        metrics.observe("statewf_commit_steps", len(entries), NONE)
+
+    # --- undoing
+
+    def _fail(self, error: StoreError) -> None:
+        """Nothing that is queued will be kept."""
+        while self._commits:
+            commit = self._commits.popleft()
+            self._forget(commit.steps)
+            self._undo(commit.steps, error)
+            commit.end()
+
+    def _undo(self, steps: Iterable[Pending], error: StoreError) -> None:
+        """Throw out of memory what could not be kept, and what was computed upon it."""
+        gone = {id(pending.live) for pending in steps}
+        queued = (pending for commit in self._commits for pending in commit.steps)
+        lost = [p for p in dict.fromkeys([*steps, *queued]) if id(p.live) in gone and p.error is None]
+        log.info("nothing of %d steps was kept: %s", len(lost), error)  # who waits is told
+        for pending in lost:
+            pending.error = error
+            pending.live.void(error)
             if not pending.awaited:
                 self._lost(pending.entry.card.id, pending.entry.step.event)

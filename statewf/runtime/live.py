@@ -1,7 +1,7 @@
 """Instances in memory: where each is by computation, and where it is by what was kept.
 
-`Live` is one of them, `Lives` all that are in use. An instance that nobody uses and that waits for nothing
-but events and timers may be let go, and is loaded again when it is wanted.
+`Live` is one of them, `Lives` those that are in use. An instance that nobody uses may be let go, whatever it
+waits for, and is loaded again when something happens to it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from statewf.machine.record import state_of
 from statewf.machine.replay import replay
 from statewf.machine.snapshot import Snapshot, Step, blank, due, fits
 
-MOST_IDLE = 10_000  # instances kept in memory although nobody uses them
+MOST_IDLE = 2_000  # instances kept in memory although nobody uses them
 LOOKED_AT = 8  # of them, each time that one is loaded or put down
+
+UNCHANGED = Card._fields.index("updated")  # so many fields of a card stay what they are
 
 # A deadline, and what breaks a tie with others; then the region and name of the timer
 Timer: TypeAlias = tuple[int, int, str, str]
@@ -44,8 +46,8 @@ class Live:
     card: Card
     snapshot: Snapshot
     kept: Snapshot
-    turn: anyio.Lock = attrs.field(factory=anyio.Lock)  # senders, first come, first served
-    users: int = 0
+    turn: anyio.Lock | None = None  # senders that wait for an action, first come, first served
+    users: int = 0  # who would miss it
     error: StoreError | None = None
     _timers: list[Timer] = attrs.field(init=False)  # a heap; those that were cancelled stay until their turn
     _changed: anyio.Event | None = None  # made when somebody waits: mostly nobody does
@@ -61,8 +63,7 @@ class Live:
     @property
     def idle(self) -> bool:
         """Whether nobody would miss it."""
-        at_rest = self.snapshot is self.kept and not self.kept.flight.calls
-        return not self.users and (at_rest or self.error is not None)
+        return not self.users and (self.snapshot is self.kept or self.error is not None)
 
     def notify(self) -> None:
         """Wake everybody who waits for a change."""
@@ -105,16 +106,9 @@ class Live:
             if isinstance(effect, SetTimer):
                 heappush(self._timers, self._timer(effect.at, effect.region, effect.timer))
         following = self.next_timer()
-        card = self.card
-        self.card = Card(
-            *(card.id, card.machine, card.name, card.request_id, card.inputs, card.created),
-            updated=snapshot.at,
-            seq=snapshot.seq,
-            state=state_of(snapshot),
-            ended=snapshot.ended,
-            due=None if following is None else following[0],
-            busy=bool(snapshot.flight.calls),
-        )
+        due, busy = None if following is None else following[0], bool(snapshot.flight.calls)
+        changed = (snapshot.at, snapshot.seq, state_of(snapshot), snapshot.ended, due, busy)
+        self.card = Card._make((*self.card[:UNCHANGED], *changed))
 
     def next_timer(self) -> Timer | None:
         """The timer that is due next."""
@@ -160,15 +154,11 @@ class Lives:
             live.users -= 1
             self._let_go()
 
-    def active(self) -> list[str]:
-        """The instances that somebody uses, or whose calls are open."""
-        return [name for name, live in self._lives.items() if live.users or live.kept.flight.calls]
-
-    def close(self) -> None:
-        """Wake everybody who still waits for something: it will not come."""
-        for live in self._lives.values():
-            live.void(StoreError("the executor is closed"))
-        self._lives.clear()
+    def clear(self, error: StoreError) -> None:
+        """Let go of all. Whoever still waits for something is woken: here it will not come."""
+        lives, self._lives = self._lives, OrderedDict()
+        for live in lives.values():
+            live.void(error)
 
     def enter(self, live: Live) -> Live:
         """Keep an instance in memory from now on."""

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 import anyio
+import anyio.lowlevel
 import attrs
 
 from statewf.errors import StoreError
 from statewf.history import Emitted, Store
 from statewf.runtime.calling import Calling
+from statewf.runtime.logs import Log
 
-log = logging.getLogger("statewf.outbox")
+log = Log("statewf.outbox")
 
 Listener: TypeAlias = "Callable[[Emitted], Any] | Callable[[Emitted], Awaitable[Any]]"
 
 AT_ONCE = 100
+SWEPT = 500  # rows that are removed at once
 SWEEP = 3600.0  # seconds between removals of what every subscriber has got
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between deliveries to a subscriber that raises
 
 
 async def sweep(store: Store, clock: Callable[[], int]) -> None:
-    """Remove now and then what nobody waits for any more, until cancelled."""
+    """Remove now and then what nobody waits for any more, a little at a time, until cancelled."""
     while True:
-        await anyio.sleep(SWEEP)
         try:
-            store.purge(clock())
+            while store.purge(clock(), SWEPT):
+                await anyio.lowlevel.checkpoint()
         except StoreError as error:
             log.error("what was delivered is not removed: %s", error)
+        await anyio.sleep(SWEEP)
 
 
 @attrs.define(eq=False)
@@ -71,6 +74,6 @@ class Subscription:
             if error is None:
                 return
             message = "%s could not take %s; again in %g s"
-            log.error(message, self.subscriber, emitted.id, pause, exc_info=error)
+            log.error(message, self.subscriber, emitted.id, pause, exc_info=error, instance=emitted.instance)
             await anyio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)

@@ -6,13 +6,14 @@ over. Until then the next call of the same key (the same visit, tried again) wai
 effect is not made twice at a time.
 
 Calls wait in a line, and workers take them: a worker goes on to the next call as long as handlers return
-without waiting for anything, while another stands by to go on when one does. So every call may take its
-time, and one that takes none costs no task. One worker at most lingers when the line is empty.
+without waiting for anything, while another stands by to go on when one does, up to `concurrency` of them. So
+every call may take its time, and one that takes none costs no task. One worker at most lingers when the line is
+empty. The line is no longer than twice that: a call that finds no place is noted in the `backlog`.
 """
 
 from __future__ import annotations
 
-import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
@@ -29,9 +30,11 @@ from statewf.machine.snapshot import Snapshot
 from statewf.machine.work import cancelled, failed, returned, work
 from statewf.runtime.calling import Calling, Threaded
 from statewf.runtime.handlers import Handler, Handlers
+from statewf.runtime.logs import Log
+from statewf.runtime.metrics import Metrics
 from statewf.values.frozen import Object
 
-log = logging.getLogger("statewf.perform")
+log = Log("statewf.perform")
 
 GRACE = 10.0  # seconds that the end of a handler is waited for when nobody wants its answer any more
 IN_A_ROW = (
@@ -88,6 +91,7 @@ class _Run:
     over: bool = False
     scope: anyio.CancelScope | None = None
     ending: anyio.CancelScope | None = None
+    began: float = 0.0  # for metrics
     _news: anyio.Event | None = None  # of its end; made when somebody waits: mostly nobody does
 
     @property
@@ -119,61 +123,72 @@ class _Run:
                 await self._news.wait()
 
 
+@attrs.frozen
+class Means:
+    """With what calls are made: handlers, how many at once, how many of them in threads, and a clock."""
+
+    handlers: Handlers
+    clock: Callable[[], int]
+    concurrency: int
+    threads: int
+    metrics: Metrics | None = None
+
+
 class Performer:
     """Runs handlers in `group`. `answer(instance, reply)` is told what each of them said.
 
-    `busy` counts the calls whose replies were not handed in yet.
+    `busy` counts the calls whose replies were not handed in yet. `behind(instance)` is told of a call that found
+    no place, `room()` when there is some again.
     """
 
     def __init__(
         self,
         group: TaskGroup,
-        handlers: Handlers,
-        clock: Callable[[], int],
-        threads: int,
+        means: Means,
         answer: Callable[[str, Reply], None],
         busy: Tally,
+        behind: Callable[[str], None],
+        room: Callable[[], None],
     ) -> None:
         self.busy = busy
         self._group = group
-        self._handlers = handlers
-        self._clock = clock
+        self._handlers = means.handlers
+        self._clock = means.clock
+        self._metrics = means.metrics
+        self._concurrency = means.concurrency
         self._answer = answer
-        self._threads = anyio.CapacityLimiter(threads)
+        self._behind = behind
+        self._room = room
+        self._threads = anyio.CapacityLimiter(means.threads)
         self._waiting: deque[_Run] = deque()
+        self._workers = 0
         self._standing_by = False  # a worker is about to look at the line
         self._lingering: anyio.Event | None = None
         self._running: dict[tuple[str, CallId], _Run] = {}
         self._keys: dict[str, _Run] = {}  # the latest run of each key
 
-    def call(self, snapshot: Snapshot, call: Call) -> None:
-        """Start a call, unless it runs already."""
+    def call(self, snapshot: Snapshot, call: Call) -> bool:
+        """Start a call, unless it runs already. False if there is no place for it now."""
         instance = snapshot.instance
         if (instance, call.id) in self._running:
-            return
+            return True
         if call.stopped:  # by somebody who died before it had ended; it is not begun again
             self._answer(instance, cancelled(call.id, self._clock()))
-            return
+            return True
         handler = self._handlers.get(call.handler)
         if handler is None:
-            log.warning("%s waits for %s, which no handler answers to", instance, call.handler)
-            return
+            told = "%s waits for %s, which no handler answers to"
+            log.warning(told, instance, call.handler, instance=instance, seq=call.id.seq)
+            return True
+        if len(self._running) >= 2 * self._concurrency:
+            self._behind(instance)
+            return False
         self.busy.up()
         run = _Run(instance, snapshot.inputs, call, handler, self._keys.get(call.key))
         self._keys[call.key] = self._running[instance, call.id] = run
         self._waiting.append(run)
         self._stand_by()
-
-    def reconcile(self, before: Snapshot, after: Snapshot) -> None:
-        """Go on with what is open now; somebody else has moved the instance from `before`."""
-        for gone in before.flight.calls:
-            if gone not in after.flight.calls:
-                self.recall(after.instance, gone, awaited=False)
-        for call in after.flight.calls.values():
-            if call.stopped:
-                self.recall(after.instance, call.id, awaited=True)
-            else:
-                self.call(after, call)
+        return True
 
     def knows(self, handler: str) -> bool:
         """Whether somebody answers to that name."""
@@ -190,25 +205,37 @@ class Performer:
     # --- workers
 
     def _stand_by(self) -> None:
-        if self._standing_by:
+        if self._standing_by or (self._lingering is None and self._workers >= self._concurrency):
             return
         self._standing_by = True
         if self._lingering is None:
+            self._workers += 1
             self._group.start_soon(self._work)
         else:
             self._lingering.set()
 
     async def _work(self) -> None:
         """Make the calls that wait, until a handler leaves something behind in the context of this task."""
+        try:
+            await self._make_calls()
+        finally:
+            self._workers -= 1
+        if self._waiting:
+            self._stand_by()
+
+    async def _make_calls(self) -> None:
         context = copy_context()
         await anyio.lowlevel.checkpoint()  # what others have answered is kept first
         while True:
             self._standing_by = False
             await self._make_some(context)
             if copy_context() != context:
-                break
+                return
             if self._waiting:
-                return  # who stands by goes on
+                if self._standing_by:
+                    return  # who does so goes on
+                await anyio.lowlevel.checkpoint()
+                continue
             self._standing_by = True
             await anyio.lowlevel.checkpoint()  # meanwhile what was answered is kept, and what follows is called
             self._standing_by = False
@@ -220,8 +247,6 @@ class Performer:
                 self._lingering = None
             else:
                 return
-        if self._waiting:
-            self._stand_by()
 
     async def _make_some(self, context: Context) -> None:
         """Make some of the calls that wait, in one scope: a scope for each would be a good part of its cost.
@@ -252,6 +277,7 @@ class Performer:
         """Call the handler, and tell what it said, unless it is stopped."""
         told = performing.set(run.instance)
         run.scope = scope
+        run.began = time.perf_counter()
         try:
             if run.earlier is not None:
                 await run.earlier.ended()
@@ -272,14 +298,17 @@ class Performer:
                         run, self._reply(run, *outcome) if outcome else cancelled(run.call.id, self._clock())
                     )
         finally:
+            if run.began and not run.told:
+                self._measure(run, "recalled")
             self._over(run)
         await self._outlive(run)
 
     def _reply(self, run: _Run, result: Any, error: BaseException | None) -> Reply:
         """What the handler returned or raised, as it can be kept."""
+        self._measure(run, "returned" if error is None else "failed")
         if error is None:
             return returned(run.call, result, self._clock())
-        log.info("%s failed: %s", run.call.key, type(error).__name__)
+        log.info("%s failed: %s", run.call.key, type(error).__name__, instance=run.instance, seq=run.call.id.seq)
         return failed(run.call, error, self._clock())
 
     def _tell(self, run: _Run, reply: Reply) -> None:
@@ -287,12 +316,21 @@ class Performer:
         try:
             self._answer(run.instance, reply)
         except Exception:
-            log.exception("%s: a reply was lost, and the call stays open", run.call.key)
+            told = "%s: a reply was lost, and the call stays open"
+            log.exception(told, run.call.key, instance=run.instance, seq=run.call.id.seq)
 
     def _over(self, run: _Run) -> None:
         """Nothing more is told of it."""
         del self._running[run.instance, run.call.id]
         self.busy.down()
+        if len(self._running) < self._concurrency:
+            self._room()
+
+    def _measure(self, run: _Run, outcome: str) -> None:
+        if self._metrics is not None:
+            labels = {"handler": run.call.handler}
+            self._metrics.count("statewf_calls_total", 1, {**labels, "outcome": outcome})
+            self._metrics.observe("statewf_call_seconds", time.perf_counter() - run.began, labels)
 
     async def _outlive(self, run: _Run) -> None:
         """Wait for the end of what was recalled, but not for ever; then the next may have its place."""
@@ -304,7 +342,8 @@ class Performer:
                 with anyio.move_on_after(GRACE):
                     await thread.ended.wait()
                 if not thread.ended.is_set():
-                    log.warning("%s: %s still runs %g s after it was recalled", call.key, call.handler, GRACE)
+                    told = "%s: %s still runs %g s after it was recalled"
+                    log.warning(told, call.key, call.handler, GRACE, instance=run.instance, seq=call.id.seq)
         finally:
             self._forget(run)
 

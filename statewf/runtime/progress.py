@@ -6,7 +6,6 @@ between two looks. Beside `outbox`; below `executor`, which says when an instanc
 
 from __future__ import annotations
 
-import logging
 import math
 
 import anyio
@@ -19,10 +18,11 @@ from statewf.machine.record import TURN, busy_regions
 from statewf.machine.snapshot import Snapshot, region_state
 from statewf.runtime.calling import Calling
 from statewf.runtime.live import Live
+from statewf.runtime.logs import Log
 from statewf.runtime.outbox import Listener
 from statewf.values.frozen import Object
 
-log = logging.getLogger("statewf.progress")
+log = Log("statewf.progress")
 
 PROGRESS = "WorkflowProgress.updated"
 PAUSE = 0.1  # seconds between two tellings of one instance
@@ -93,4 +93,5 @@ class Watching:
         emitted = Emitted(0, f"{instance}/progress/{kept.seq}", instance, PROGRESS, data, kept.at)
         _, error = await Calling(self.listener, emitted).outcome()
         if error is not None:
-            log.error("%s could not take the progress of %s", self.subscriber, instance, exc_info=error)
+            told = "%s could not take the progress of %s"
+            log.error(told, self.subscriber, instance, exc_info=error, instance=instance, seq=kept.seq)

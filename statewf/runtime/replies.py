@@ -5,19 +5,18 @@ Between `perform`, which calls them, and `ledger`, which keeps what that makes o
 
 from __future__ import annotations
 
-import logging
-
 import anyio
 from anyio.abc import TaskGroup
 
-from statewf.errors import StatewfError, StoreError
+from statewf.errors import OwnerLost, StatewfError, StoreError
 from statewf.machine.events import AnyEvent, Failed, Returned
 from statewf.machine.snapshot import Rejected
 from statewf.runtime.ledger import Ledger
 from statewf.runtime.live import Lives
+from statewf.runtime.logs import Log
 from statewf.runtime.perform import Reply, Tally
 
-log = logging.getLogger("statewf.replies")
+log = Log("statewf.replies")
 
 PAUSE = 1.0  # seconds until a reply that could not be kept is tried again
 
@@ -39,10 +38,16 @@ class Replies:
                 self._ledger.catch_up(live, reply.at)
                 taken = self._ledger.take(live, reply)
                 if isinstance(taken, Rejected):
-                    log.info("%s: a late reply is ignored: %s", instance, taken.message)
+                    log.info(
+                        "%s: a late reply is ignored: %s",
+                        instance,
+                        taken.message,
+                        instance=instance,
+                        seq=reply.call.seq,
+                    )
                 return
         except StatewfError as error:
-            log.info("%s: a reply has to wait: %s", instance, error)
+            log.info("%s: a reply has to wait: %s", instance, error, instance=instance, seq=reply.call.seq)
         self.lost(instance, reply)
 
     def lost(self, instance: str, event: AnyEvent) -> None:
@@ -68,12 +73,23 @@ class Replies:
                 taken = self._ledger.take(live, reply)
                 if isinstance(taken, Rejected):
                     await live.settled()
-                    log.info("%s: a late reply is ignored: %s", instance, taken.message)
+                    log.info(
+                        "%s: a late reply is ignored: %s",
+                        instance,
+                        taken.message,
+                        instance=instance,
+                        seq=reply.call.seq,
+                    )
                 else:
                     await taken.kept()
+        except OwnerLost as error:
+            log.info(
+                "%s: a reply is lost with the store: %s", instance, error, instance=instance, seq=reply.call.seq
+            )
         except StoreError as error:
-            log.error("%s: a reply waits for the store: %s", instance, error)
+            log.error("%s: a reply waits for the store: %s", instance, error, instance=instance, seq=reply.call.seq)
             return False
         except StatewfError as closing:
-            log.info("%s: a reply comes too late, and the call is offered again: %s", instance, closing)
+            told = "%s: a reply comes too late, and the call is offered again: %s"
+            log.info(told, instance, closing, instance=instance, seq=reply.call.seq)
         return True

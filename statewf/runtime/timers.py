@@ -6,7 +6,6 @@ while, longer each time, so that it holds up nobody else.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable
 
@@ -15,8 +14,9 @@ import anyio
 from statewf.errors import StatewfError, StoreError
 from statewf.history import Store
 from statewf.runtime.live import Live
+from statewf.runtime.logs import Log
 
-log = logging.getLogger("statewf.timers")
+log = Log("statewf.timers")
 
 LONGEST_SLEEP = 60.0  # seconds; then the clock is read again, in case somebody set it
 AT_ONCE = 100  # instances whose timers share a commit, and are fired before others get a turn
@@ -102,4 +102,4 @@ class Timers:
         _, last = self._aside.get(instance, (0.0, FIRST_PAUSE / 2))
         pause = min(last * 2, LONGEST_PAUSE)
         self._aside[instance] = (anyio.current_time() + pause, pause)
-        log.error("the timers of %s wait %g s: %s", instance, pause, error)
+        log.error("the timers of %s wait %g s: %s", instance, pause, error, instance=instance)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from statewf.compiler import compile_definition
 from statewf.definition.model import Definition, Emit, State, StateMachine
 from statewf.definition.write import to_json
-from statewf.history import Card, Entry, KeyRecord, MachineRecord
+from statewf.history import Card, Entry, KeyRecord, MachineRecord, Store
+from statewf.history.port import Answer
 from statewf.machine.fsm import Machine
 from statewf.machine.record import state_of
 from statewf.machine.snapshot import Step
@@ -36,10 +39,12 @@ def entry(
     request_id: str | None = None,
     key: KeyRecord | None = None,
     restart: bool = False,
+    answer: Answer | None = None,
     created: int = 0,
 ) -> Entry:
     after = step.after
     card = Card(
+        number=int.from_bytes(after.instance.encode()[:7].ljust(7, b"\0")),  # in the order of their names
         id=after.instance,
         machine=machine.digest,
         name=machine.name,
@@ -53,8 +58,21 @@ def entry(
         due=min(after.flight.deadlines.values(), default=None),
         busy=bool(after.flight.calls),
     )
-    return Entry(card, step, key, restart)
+    return Entry(card, step, key, restart, answer)
 
 
 def begun(instance: str, at: int = 0) -> Step:
     return start(TOY, {"n": 1}, instance=instance, at=at)
+
+
+def owned(store: Store) -> int:
+    """The epoch in which the tests own the store."""
+    lease = store.lease()
+    epoch = lease.epoch if lease.holder else store.claim("the tests", lease.epoch)
+    assert epoch is not None
+    return epoch
+
+
+def keep(store: Store, entries: Sequence[Entry]) -> None:
+    """Append to a store that the tests own."""
+    store.append(entries, owned(store))

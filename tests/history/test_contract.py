@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statewf.errors import StoreError
-from statewf.history import KeyRecord, Memory, Sqlite, Store
+from statewf.history import Card, KeyRecord, Memory, Sqlite, Store
 from statewf.history.port import KEPT
 from statewf.machine.events import Event
 from statewf.machine.fsm import Machine
@@ -20,7 +20,7 @@ from statewf.machine.replay import replay
 from statewf.machine.snapshot import Snapshot, Step, blank
 from statewf.machine.step import start, step
 from statewf.values.canonical import compact
-from tests.history.support import TOY, begun, entry, record
+from tests.history.support import TOY, begun, entry, keep, record
 from tests.worlds import happenings, machines
 
 
@@ -62,8 +62,8 @@ def test_both_stores_give_back_what_was_appended(given_data: st.DataObject, mach
             made.append(told)
     cut = given_data.draw(st.integers(0, len(made)))
     for each in stores:
-        each.append([entry(machine, one, request_id="r") for one in made[:cut]])
-        each.append([entry(machine, one, request_id="r") for one in made[cut:]])
+        keep(each, [entry(machine, one, request_id="r") for one in made[:cut]])
+        keep(each, [entry(machine, one, request_id="r") for one in made[cut:]])
         assert latest(each, machine, "i") == made[-1].after
         assert list(each.events("i")) == [one.event for one in made]
     rows = [json.loads(compact(list(each.rows("i")))) for each in stores]
@@ -76,33 +76,33 @@ def test_both_stores_give_back_what_was_appended(given_data: st.DataObject, mach
 
 def test_a_batch_is_kept_whole_or_not_at_all(store: Store) -> None:
     first = begun("a")
-    store.append([entry(TOY, first)])
+    keep(store, [entry(TOY, first)])
     second = stepped(first, Event("GO"))
     third = stepped(second, Event("BACK"))
     with pytest.raises(StoreError, match=r"somebody else|another process"):
-        store.append([entry(TOY, begun("b")), entry(TOY, second), entry(TOY, second)])
+        keep(store, [entry(TOY, begun("b")), entry(TOY, second), entry(TOY, second)])
     assert store.card("b") is None
     assert [row["seq"] for row in store.rows("a")] == [1]
-    store.append([entry(TOY, second), entry(TOY, third)])
+    keep(store, [entry(TOY, second), entry(TOY, third)])
     assert [row["event"] for row in store.rows("a")] == ["$start", "GO", "BACK"]
     assert [row["event"] for row in store.rows("a", after=2)] == ["BACK"]
 
 
 def test_a_step_of_an_instance_that_was_never_started_is_a_conflict(store: Store) -> None:
     with pytest.raises(StoreError):
-        store.append([entry(TOY, stepped(begun("a"), Event("GO")))])
+        keep(store, [entry(TOY, stepped(begun("a"), Event("GO")))])
 
 
 def test_a_request_finds_its_instance_and_is_taken_once(store: Store) -> None:
-    store.append([entry(TOY, begun("a"), request_id="r")])
+    keep(store, [entry(TOY, begun("a"), request_id="r")])
     assert store.request("toy", "r") == store.card("a")
     assert store.request("toy", "other") is None
     assert store.request("other", "r") is None
     with pytest.raises(StoreError):
-        store.append([entry(TOY, begun("b"), request_id="r")])
-    store.append([entry(TOY, begun("c"), request_id="r", restart=True)])
+        keep(store, [entry(TOY, begun("b"), request_id="r")])
+    keep(store, [entry(TOY, begun("c"), request_id="r", restart=True)])
     found = store.request("toy", "r")
-    assert found is not None
+    assert isinstance(found, Card)
     assert found.id == "c"
 
 
@@ -110,7 +110,7 @@ def test_keys_are_kept_with_their_receipts(store: Store) -> None:
     first = begun("a")
     second = stepped(first, Event("GO", key="k"))
     kept = KeyRecord("k", "digest", receipt(TOY, second))
-    store.append([entry(TOY, first), entry(TOY, second, key=kept)])
+    keep(store, [entry(TOY, first), entry(TOY, second, key=kept)])
     assert store.key("a", "k") == kept
     assert store.key("a", "other") is None
     assert store.key("b", "k") is None
@@ -118,20 +118,20 @@ def test_keys_are_kept_with_their_receipts(store: Store) -> None:
 
 def test_deadlines_come_in_order(store: Store) -> None:
     for name, at in (("late", 500), ("early", 100), ("middle", 300)):
-        store.append([entry(TOY, begun(name, at))])
+        keep(store, [entry(TOY, begun(name, at))])
     assert store.next_due(0) == 1100
     assert store.due(1300, 10) == ["early", "middle"]
     assert store.due(9999, 1) == ["early"]
     assert store.due(1099, 10) == []
     gone = stepped(begun("early", 100), Event("GO"))
-    store.append([entry(TOY, gone)])
+    keep(store, [entry(TOY, gone)])
     assert store.next_due(0) == 1300
 
 
 def test_instances_are_listed_newest_first(store: Store) -> None:
     for name in ("a", "b", "c"):
-        store.append([entry(TOY, begun(name))])
-    store.append([entry(TOY, stepped(begun("b"), Event("GO")))])
+        keep(store, [entry(TOY, begun(name))])
+    keep(store, [entry(TOY, stepped(begun("b"), Event("GO")))])
     assert [card.id for card in store.cards()] == ["c", "b", "a"]
     assert [card.id for card in store.cards(state="a")] == ["c", "a"]
     assert [card.id for card in store.cards(name="toy", limit=2)] == ["c", "b"]
@@ -148,7 +148,7 @@ def test_emitted_events_wait_for_their_subscribers(store: Store) -> None:
     store.subscribe("mail", "Said")
     first = begun("a")
     second = stepped(first, Event("SAY", {"n": 2}, 5))
-    store.append([entry(TOY, first), entry(TOY, second)])
+    keep(store, [entry(TOY, first), entry(TOY, second)])
     told = store.undelivered("mail", "Said", 10)
     assert [(one.id, one.instance, one.event, one.data, one.at) for one in told] == [
         ("a/1/0", "a", "Said", {"n": 1}, 0),
@@ -158,13 +158,13 @@ def test_emitted_events_wait_for_their_subscribers(store: Store) -> None:
     assert store.undelivered("mail", "Said", 10) == told[1:]
     store.subscribe("audit", "Said")  # somebody who comes later is told all that is still kept
     assert store.undelivered("audit", "Said", 1) == told[:1]
-    assert store.purge(0) == 0
+    assert store.purge(0, 10) == 0
     store.delivered("audit", "Said", told[1].number)
-    assert store.purge(0) == 1
+    assert store.purge(0, 10) == 1
     assert store.undelivered("mail", "Said", 10) == told[1:]
 
 
 def test_what_nobody_asked_for_is_forgotten_in_the_end(store: Store) -> None:
-    store.append([entry(TOY, begun("a", 10))])
-    assert store.purge(10 + KEPT - 1) == 0
-    assert store.purge(10 + KEPT) == 1
+    keep(store, [entry(TOY, begun("a", 10))])
+    assert store.purge(10 + KEPT - 1, 10) == 0
+    assert store.purge(10 + KEPT, 10) == 1

@@ -16,7 +16,7 @@ from statewf.history import Sqlite
 from statewf.machine.events import Event
 from statewf.machine.snapshot import Step
 from statewf.machine.step import step
-from tests.history.support import TOY, begun, entry, record
+from tests.history.support import TOY, begun, entry, keep, record
 
 
 def one_line(error: pytest.ExceptionInfo[StoreError]) -> str:
@@ -28,7 +28,7 @@ def test_what_was_kept_is_there_when_opened_again(tmp_path: Path) -> None:
     path = str(tmp_path / "s.db")
     first = Sqlite(path)
     first.deploy(record(TOY))
-    first.append([entry(TOY, begun("a"))])
+    keep(first, [entry(TOY, begun("a"))])
     first.close()
     again = Sqlite(path, create=False)
     assert [row["event"] for row in again.rows("a")] == ["$start"]
@@ -89,7 +89,7 @@ def test_a_read_only_file(tmp_path: Path) -> None:
     Sqlite(str(path)).close()
     path.chmod(stat.S_IRUSR)
     with pytest.raises(StoreError) as error:
-        Sqlite(str(path)).append([entry(TOY, begun("a"))])
+        keep(Sqlite(str(path)), [entry(TOY, begun("a"))])
     one_line(error)
 
 
@@ -102,7 +102,7 @@ def test_no_two_deliveries_have_the_same_id_although_the_outbox_was_empty_betwee
         (emitted,) = opened.undelivered("me", "Told", 10)
         seen.append(emitted.id)
         opened.delivered("me", "Told", emitted.number)
-        assert opened.purge(0) == 1
+        assert opened.purge(0, 10) == 1
         opened.close()
     assert len(set(seen)) == 3
 
@@ -110,11 +110,11 @@ def test_no_two_deliveries_have_the_same_id_although_the_outbox_was_empty_betwee
 def test_tasks_are_found_by_an_index(tmp_path: Path) -> None:
     opened = Sqlite(str(tmp_path / "s.db"))
     asked: list[str] = []
-    opened._db.set_trace_callback(asked.append)
+    opened.database.connection.set_trace_callback(asked.append)
     opened.tasks(instance="a")
     opened.tasks(assigned_to="ann")
     opened.tasks(instance="a", assigned_to="ann")
-    opened._db.set_trace_callback(None)
+    opened.database.connection.set_trace_callback(None)
     for query in asked:
         ((*_, plan), *_) = opened._all(f"EXPLAIN QUERY PLAN {query}")
         assert "USING INDEX task_" in plan, query
@@ -126,18 +126,18 @@ def test_a_full_disk_keeps_nothing_of_the_batch_and_all_before_it(tmp_path: Path
     """SQLite's page limit is the same error as a full file system, and needs none."""
     opened = Sqlite(str(tmp_path / "s.db"))
     opened.deploy(record(TOY))
-    opened.append([entry(TOY, begun("a"))])
+    keep(opened, [entry(TOY, begun("a"))])
     pages = opened._one("PRAGMA page_count")[0]
     opened._one(f"PRAGMA max_page_count = {pages + 1}")
     big = step(TOY, begun("a").after, Event("GO", {"text": "x" * 100_000}))
     assert isinstance(big, Step)
     with pytest.raises(StoreError, match="disk is full") as error:
-        opened.append([entry(TOY, begun("b")), entry(TOY, big)])
+        keep(opened, [entry(TOY, begun("b")), entry(TOY, big)])
     one_line(error)
     assert opened.card("b") is None
     assert [row["event"] for row in opened.rows("a")] == ["$start"]
     opened._one(f"PRAGMA max_page_count = {pages + 1000}")
-    opened.append([entry(TOY, big)])
+    keep(opened, [entry(TOY, big)])
     opened.close()
 
 
@@ -146,7 +146,7 @@ def test_a_damaged_file_is_told_in_one_line(tmp_path: Path) -> None:
     opened = Sqlite(str(path))
     opened.deploy(record(TOY))
     for number in range(200):
-        opened.append([entry(TOY, begun(f"i{number}"))])
+        keep(opened, [entry(TOY, begun(f"i{number}"))])
     opened.close()
     content = bytearray(path.read_bytes())
     content[4096 * 2 :] = b"\xa5" * (len(content) - 4096 * 2)
@@ -166,11 +166,11 @@ def test_loading_a_long_history_reads_a_snapshot_and_few_rows(tmp_path: Path) ->
     opened = Sqlite(str(tmp_path / "s.db"))
     opened.deploy(record(TOY))
     last = begun("a")
-    opened.append([entry(TOY, last)])
+    keep(opened, [entry(TOY, last)])
     for number in range(2_000):
         made = step(TOY, last.after, Event("SAY", {"n": number}))
         assert isinstance(made, Step)
-        opened.append([entry(TOY, made)])
+        keep(opened, [entry(TOY, made)])
         last = made
     loaded = opened.load("a")
     assert loaded is not None
@@ -182,7 +182,7 @@ def test_loading_a_long_history_reads_a_snapshot_and_few_rows(tmp_path: Path) ->
 
 
 def test_many_may_open_a_new_file_at_once(tmp_path: Path) -> None:
-    def opened(path: str, ready: Barrier) -> list[str]:
+    def opened(path: str, ready: Barrier) -> list[tuple[int, str]]:
         ready.wait()
         store = Sqlite(path)
         found = store.busy()

@@ -12,6 +12,7 @@ from statewf.history import Store
 from statewf.machine.fsm import Machine
 from statewf.runtime import Executor
 from statewf.runtime.handlers import Handlers
+from statewf.runtime.owner import Owner
 
 EPOCH = 1_700_000_000_000
 
@@ -23,6 +24,12 @@ def clock() -> int:
 
 def executor(store: Store | str, handlers: Handlers | None = None, **options: Any) -> Executor:
     return Executor(store, handlers, **{"clock": clock, **options})
+
+
+def role(executor: Executor) -> Owner:
+    """What it is while it owns its store."""
+    assert isinstance(executor._role, Owner)
+    return executor._role
 
 
 def machine(text: str) -> Machine:

@@ -12,7 +12,7 @@ from statewf.history import Store
 from statewf.machine.events import Event
 from statewf.machine.work import Work
 from statewf.runtime import Executor, Instance
-from tests.runtime.support import DOOR, PAYMENT, executor, machine
+from tests.runtime.support import DOOR, PAYMENT, executor, machine, role
 
 pytestmark = pytest.mark.anyio
 Place = Callable[[], Store | str]
@@ -87,7 +87,7 @@ async def test_closing_begins_nothing(place: Place) -> None:
     async with executor(place(), {"charge": charge, "thank": charge}) as owner:
         await owner.deploy(PAYMENT)
         payment = await owner.start("payment")
-        owner._ledger.take(owner._lives.get(payment.id), Event("PAY"))
+        role(owner)._ledger.take(owner._lives.get(payment.id), Event("PAY"))
     assert begun == []
     async with executor(place(), {"charge": charge, "thank": charge}) as owner:
         await owner.idle()

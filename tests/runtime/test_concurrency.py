@@ -15,7 +15,7 @@ from statewf.machine.events import Event, Returned
 from statewf.machine.work import Work
 from statewf.runtime import live
 from statewf.runtime.timers import LONGEST_SLEEP
-from tests.runtime.support import DOOR, PAYMENT, executor, machine
+from tests.runtime.support import DOOR, PAYMENT, executor, machine, role
 
 pytestmark = pytest.mark.anyio
 Place = Callable[[], Store | str]
@@ -64,11 +64,11 @@ class Once(Memory):
 
     full = False
 
-    def append(self, entries: Sequence[Entry]) -> None:
+    def append(self, entries: Sequence[Entry], epoch: int) -> None:
         if self.full:
             self.full = False
             raise StoreError("the disk is full")
-        super().append(entries)
+        super().append(entries, epoch)
 
 
 async def test_a_reply_is_not_late_on_account_of_a_step_that_was_not_kept() -> None:
@@ -84,9 +84,12 @@ async def test_a_reply_is_not_late_on_account_of_a_step_that_was_not_kept() -> N
         (call,) = payment.snapshot.flight.calls
         store.full = True
 
-        owner._ledger.take(owner._lives.get(payment.id), Event("DECLINED"))  # leaves `paying`, but is not kept
-        assert owner._replies is not None
-        owner._replies.take(payment.id, Returned(call, None, 0, Event("PAID")))
+        role(owner)._ledger.take(
+            owner._lives.get(payment.id), Event("DECLINED")
+        )  # leaves `paying`, but is not kept
+        replies = role(owner)._replies
+        assert replies is not None
+        replies.take(payment.id, Returned(call, None, 0, Event("PAID")))
         await payment.until(lambda: payment.state == "paid")
 
 

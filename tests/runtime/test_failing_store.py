@@ -21,11 +21,11 @@ class Full(Memory):
     full = False
     refused = 0
 
-    def append(self, entries: Sequence[Entry]) -> None:
+    def append(self, entries: Sequence[Entry], epoch: int) -> None:
         if self.full:
             self.refused += 1
             raise StoreError("the disk is full")
-        super().append(entries)
+        super().append(entries, epoch)
 
 
 async def test_a_sender_is_told_and_what_was_kept_stands() -> None:

@@ -62,12 +62,12 @@ class Crashing(Memory):
         self.opened: dict[str, int] = {}  # when each task was
         self.news = anyio.Event()
 
-    def append(self, entries: Sequence[Entry]) -> None:
+    def append(self, entries: Sequence[Entry], epoch: int) -> None:
         self.commits += 1
         after = self.crashes.get(self.commits)
         if after is False:
             raise Crash
-        super().append(entries)
+        super().append(entries, epoch)
         for entry in entries:
             for effect in entry.step.effects:
                 if isinstance(effect, OpenTask):

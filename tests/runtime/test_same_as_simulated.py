@@ -97,7 +97,10 @@ def foretold(script: Script, machine: Machine, instance: str, begin: int) -> lis
     world.start(freeze_object(INPUTS, "the inputs"))
     for at, event in script.timed():
         world.schedule(event._replace(at=begin + at))
-    world.run(begin + sum(gap for gap, _ in script.events) + HORIZON)
+    end = begin + sum(gap for gap, _ in script.events) + HORIZON
+    for at in (*range(begin, end, 50), end):
+        if len(world.steps) < LONGEST:  # a second of circles that take no time takes minutes
+            world.run(at)
     return world.steps
 
 
@@ -109,12 +112,12 @@ class Failing(Memory):
         self.fails = fails
         self.commits = 0
 
-    def append(self, entries: Sequence[Entry]) -> None:
+    def append(self, entries: Sequence[Entry], epoch: int) -> None:
         if all(isinstance(entry.step.event, Event | Cancel) for entry in entries):
             self.commits += 1
             if self.commits in self.fails:
                 raise StoreError("not now")
-        super().append(entries)
+        super().append(entries, epoch)
 
 
 async def run(script: Script, machine: Machine, count: int) -> dict[str, list[dict[str, Any]]]:

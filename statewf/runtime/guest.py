@@ -1,0 +1,149 @@
+"""A process that does not own its store: it reads there, and asks the owner through the inbox.
+
+A request is withdrawn when nobody answers in time; that works if and only if it was not done, for the answer is kept
+with what was done. Should this process become the owner meanwhile, it answers itself. Above: `executor`. Beside:
+`owner`, which does the same verbs at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import anyio
+
+from statewf.errors import StoreBusy, StoreError, Unknown
+from statewf.history import Store
+from statewf.machine.events import Decided, Event
+from statewf.machine.record import Receipt
+from statewf.machine.snapshot import Snapshot
+from statewf.runtime.bell import Bell
+from statewf.runtime.lease import Holder, described
+from statewf.runtime.live import Lives
+from statewf.runtime.requests import (
+    CancelRequest,
+    DecideRequest,
+    Request,
+    SendRequest,
+    StartRequest,
+    instance_of,
+    receipt_of,
+    written,
+)
+from statewf.values.frozen import Object
+
+LOOK = 0.05  # seconds between two looks for an answer, or for what is new
+FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1  # seconds until a store in which somebody writes is tried again
+
+
+class Guest:
+    """Asks the owner, and waits for its answer `patience` seconds."""
+
+    def __init__(self, store: Store, lives: Lives, bell: Bell, clock: Callable[[], int], patience: float) -> None:
+        self._store = store
+        self._bell = bell
+        self._lives = lives
+        self._clock = clock
+        self._patience = patience
+        self._seen = store.version()
+        self.over = False  # this process owns the store by now
+
+    # --- asking
+
+    async def start(self, name: str, inputs: Object, request_id: str | None, *, restart: bool) -> str:
+        """Have an instance started; its id. See `Executor.start`."""
+        return instance_of(await self._ask(StartRequest(name, inputs, request_id, restart), request_id))
+
+    async def send(self, instance: str, event: Event) -> Receipt:
+        """Have an event sent; see `Executor.send`."""
+        return receipt_of(await self._ask(SendRequest(instance, event), event.key))
+
+    async def cancel(self, instance: str, *, now: bool) -> Receipt:
+        """Have an instance ended; see `Executor.cancel`."""
+        return receipt_of(await self._ask(CancelRequest(instance, now), None))
+
+    async def decide(self, decided: Decided) -> Receipt:
+        """Have a task decided; see `Executor.complete`."""
+        return receipt_of(await self._ask(DecideRequest(decided), None))
+
+    async def _ask(self, request: Request, key: str | None) -> Mapping[str, Any]:
+        number = await self._put(request)
+        answer: Any = None
+        try:
+            with anyio.move_on_after(self._patience):
+                while (answer := self._store.answered(number)) is None:
+                    await self._bell.rung(LOOK)
+        finally:
+            if answer is None:  # also when whoever asked is cancelled
+                answer = self._taken_back(number, key)
+        if answer is None:
+            owner = described(self._store.lease().holder)
+            raise StoreError(
+                f"{owner}, which owns the store, did not answer for {self._patience:g} s: nothing was done"
+            )
+        return answer  # type: ignore[no-any-return]  # an object, as both sides write it
+
+    async def _put(self, request: Request) -> int:
+        """Put it into the inbox, when there is room and nobody writes; its number."""
+        pause = FIRST_PAUSE
+        deadline = anyio.current_time() + self._patience
+        while True:
+            try:
+                number = self._store.ask(written(request, self._bell.port), self._clock())
+                reason = "the owner of the store has too much to do"
+            except StoreBusy as busy:
+                number, reason = None, str(busy)
+            if number is not None:
+                owner = Holder.read(self._store.lease().holder)
+                self._bell.ring(owner.bell if owner is not None else 0)
+                self._bell.wake()  # it may be this process by now
+                return number
+            if anyio.current_time() >= deadline:
+                raise StoreError(f"{reason}: nothing was asked for {self._patience:g} s, and nothing was done")
+            await anyio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _taken_back(self, number: int, key: str | None) -> Any:
+        """Withdraw a request; None if that went well, or else the answer that came meanwhile. Raises Unknown."""
+        try:
+            return None if self._store.withdraw(number) else self._store.answered(number)
+        except StoreError as error:
+            raise Unknown(key, f"nobody knows whether the owner of the store takes it: {error}") from error
+
+    # --- reading
+
+    def look(self) -> bool:
+        """Whether somebody wrote since the last look; what was read before holds no more."""
+        version = self._store.version()
+        if version == self._seen:
+            return False
+        self._seen = version
+        self._lives.clear(StoreError("it was read again"))
+        return True
+
+    async def until(self, instance: str, reached: Callable[[Snapshot], bool]) -> bool:
+        """Wait until that can be said of an instance; False if this process owns the store by now."""
+        while not self.over:
+            self.look()
+            if reached(self._lives.get(instance).kept):
+                return True
+            while not (self.over or self.look()):
+                await self._bell.rung(LOOK)
+        return False
+
+    async def ended(self, instance: str) -> None:
+        """Wait until an instance ended, or perhaps."""
+        await self.until(instance, lambda kept: bool(kept.ended))
+
+    def performs(self, _: Snapshot) -> bool:
+        """Nothing is performed here."""
+        return False
+
+    def resume(self, _: str) -> bool:
+        """The owner does what is open."""
+        return True
+
+    async def idle(self) -> None:
+        """Wait until no call is open, and no timer is due."""
+        while not self.over and (self._store.busy(limit=1) or self._store.due(self._clock(), 1)):
+            await self._bell.rung(LOOK)

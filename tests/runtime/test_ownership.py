@@ -1,0 +1,281 @@
+"""Two executors of one store, in one process and virtual time: one owns it, the other asks; and how that changes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import pytest
+from anyio.abc import TaskStatus
+
+from statewf.errors import (
+    DataError,
+    EventRejected,
+    KeyConflict,
+    RequestConflict,
+    StatewfError,
+    StoreError,
+    UnknownInstance,
+    UnknownMachine,
+    UnknownTask,
+)
+from statewf.history import Memory, Store
+from statewf.machine.work import Work
+from statewf.runtime import Executor
+from statewf.runtime.lease import LEASE, Holder
+from tests.runtime.support import DOOR, executor, machine
+
+pytestmark = pytest.mark.anyio
+Place = Callable[[], Store | str]
+
+REVIEW = machine("""
+name: review
+steps:
+  - {id: ask, type: human-task, assignTo: ann}
+  - {id: ship}
+""")
+
+
+@asynccontextmanager
+async def owner_and_guest(place: Place, handlers: Any = None) -> AsyncIterator[tuple[Executor, Executor]]:
+    """The first performs; the second only asks."""
+    async with executor(place(), handlers) as owner, executor(place()) as guest:
+        assert (owner.owns, guest.owns) == (True, False)
+        for one in (owner, guest):
+            await one.deploy(DOOR)
+        await guest.deploy(REVIEW)
+        yield owner, guest
+
+
+async def ship(work: Work) -> dict[str, str]:
+    return {"shipped": work.instance}
+
+
+def elsewhere() -> str:
+    """A holder of whom nobody knows whether it lives."""
+    return str(Holder("elsewhere", "-", 1, "x", 0))
+
+
+async def test_what_a_guest_asks_the_owner_does(place: Place) -> None:
+    async with owner_and_guest(place, {"ship": ship}) as (owner, guest):
+        review = await guest.start("review", request_id="R-1")
+        (task,) = guest.tasks(instance=review.id)
+        assert (await guest.complete(task.id, "approved", by="ann")).disposition == "accepted"
+        outcome = await review.wait()
+        assert (outcome.state, outcome.results["ship"]) == ("completed", {"shipped": review.id})
+        assert (await owner.start("review", request_id="R-1")).id == review.id
+        door = await guest.start("door")
+        receipt = await door.send("OPEN", {"by": "ann"}, key="k")
+        assert (receipt.disposition, receipt.seq, receipt.state, receipt.allowed) == (
+            "accepted",
+            2,
+            "open",
+            ("CLOSE",),
+        )
+        assert receipt == await owner_receipt(owner, door.id)
+        assert (await door.cancel()).state == "$cancelled"
+        assert owner.snapshot(door.id) == guest.snapshot(door.id)
+        assert guest.owner.startswith("process ")
+
+
+async def owner_receipt(owner: Executor, door: str) -> Any:
+    """What was told of the key `k`, but that it is told again."""
+    import attrs
+
+    return attrs.evolve(await owner.send(door, "OPEN", {"by": "ann"}, key="k"), disposition="accepted")
+
+
+async def test_refusals_are_raised_where_it_was_asked(place: Place) -> None:
+    async with owner_and_guest(place) as (owner, guest):
+        door = await guest.start("door", {"n": 1}, request_id="R")
+        with pytest.raises(EventRejected) as refused:
+            await guest.send(door.id, "CLOSE")
+        with pytest.raises(EventRejected) as at_home:
+            await owner.send(door.id, "CLOSE")
+        assert vars(refused.value) == vars(at_home.value)
+        assert str(refused.value) == str(at_home.value)
+        await guest.send(door.id, "OPEN", key="k")
+        with pytest.raises(KeyConflict, match="used before"):
+            await guest.send(door.id, "CLOSE", key="k")
+        with pytest.raises(RequestConflict, match="other inputs"):
+            await guest.start("door", {"n": 2}, request_id="R")
+        with pytest.raises(UnknownMachine, match="no machine named house"):
+            await guest.start("house")
+        with pytest.raises(UnknownInstance, match="no instance none"):
+            await guest.send("none", "OPEN")
+        with pytest.raises(UnknownTask, match="no task"):
+            await guest.complete(f"{door.id}/ask/1", "approved")
+        with pytest.raises(UnknownTask, match="no task"):
+            await guest.complete("none", "approved")
+        with pytest.raises(DataError):
+            await guest.send(door.id, "")
+        for damaged in (
+            {"verb": "send"},
+            {"verb": "jump", "of": ()},
+            {"verb": "send", "of": (door.id, "$x", {}, None)},
+        ):
+            number = guest.store.ask(damaged, 0)  # type: ignore[arg-type]  # as somebody may have written
+            assert number is not None
+            guest._bell.ring(owner._bell.port)
+            with anyio.fail_after(10):
+                while (told := guest.store.answered(number)) is None:
+                    await anyio.sleep(0.1)
+            assert told["error"] in ("StoreError", "DataError")  # type: ignore[index,call-overload]  # an object
+
+
+async def test_a_guest_sees_what_happens_while_it_waits(place: Place) -> None:
+    async with owner_and_guest(place) as (owner, guest):
+        door = await owner.start("door")
+        seen = []
+
+        async def watch() -> None:
+            here = await guest.get(door.id)
+            for state in ("open", "alarm", "closed"):
+                await here.until(lambda state=state: here.state == state)  # type: ignore[misc]  # asked at once
+                seen.append(here.state)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(watch)
+            await anyio.sleep(1)
+            await door.send("OPEN")
+            await anyio.sleep(11)  # its timer
+            await door.send("CLOSE")
+        assert seen == ["open", "alarm", "closed"]
+
+
+async def test_a_guest_takes_over_when_the_owner_leaves(place: Place) -> None:
+    leave = anyio.Event()
+
+    async def own(*, task_status: TaskStatus[None]) -> None:
+        async with executor(place(), {"ship": ship}) as owner:
+            await owner.deploy(REVIEW)
+            task_status.started()
+            await leave.wait()
+
+    async with anyio.create_task_group() as group:
+        await group.start(own)
+        async with executor(place(), {"ship": ship}) as guest:
+            review = await guest.start("review")
+            assert not guest.owns
+            leave.set()
+            with anyio.fail_after(2):
+                await guest.complete(guest.tasks()[0].id, "approved")
+                assert (await review.wait()).state == "completed"
+            assert guest.owns
+
+
+async def test_an_owner_that_shows_no_sign_of_life_is_deposed_and_goes_on_as_a_guest(place: Place) -> None:
+    async with executor(place()) as owner:
+        await owner.deploy(DOOR)
+        door = await owner.start("door")
+        epoch = owner.store.lease().epoch
+        assert owner.store.claim(elsewhere(), epoch) == epoch + 1  # as somebody does who waited for a lease
+        began = anyio.current_time()
+        receipt = await door.send("OPEN")  # nobody answers; then it owns the store again, and answers itself
+        assert receipt.seq == 2
+        assert LEASE <= anyio.current_time() - began <= LEASE + 3
+        assert owner.owns
+        assert owner.store.lease().epoch == epoch + 2
+        assert [row["event"] for row in door.history()] == ["$start", "OPEN"]
+
+
+async def test_calls_under_way_are_recalled_when_somebody_else_owns_the_store(place: Place) -> None:
+    ended: list[str] = []
+
+    async def hang(work: Work) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.append(work.key)
+
+    async with executor(place(), {"ship": hang}) as owner:
+        await owner.deploy(REVIEW)
+        review = await owner.start("review")
+        await review.complete(review.tasks()[0].id, "approved")
+        await anyio.sleep(1)
+        owner.store.claim(elsewhere(), owner.store.lease().epoch)
+        async with anyio.create_task_group() as group:
+            group.start_soon(review.cancel)  # cannot be kept
+            await anyio.sleep(1)
+            assert (owner.owns, ended) == (False, [f"{review.id}/ship/1"])
+        assert review.state == "cancelling"
+
+
+async def test_who_cannot_perform_makes_room_for_who_can(place: Place) -> None:
+    async with executor(place()) as keeper:
+        await keeper.deploy(REVIEW)
+        review = await keeper.start("review")
+        async with executor(place(), {"ship": ship}) as worker:
+            await anyio.sleep(3)
+            assert (keeper.owns, worker.owns) == (False, True)
+            await keeper.complete(keeper.tasks()[0].id, "approved")
+            assert (await review.wait()).state == "completed"
+
+
+async def test_who_performs_stays_although_others_could(place: Place) -> None:
+    async with executor(place(), {"ship": ship}) as owner, executor(place(), {"ship": ship}) as other:
+        await anyio.sleep(60)
+        assert (owner.owns, other.owns) == (True, False)
+
+
+async def test_a_request_that_nobody_takes_is_withdrawn_and_was_not_done(place: Place) -> None:
+    async with executor(place()) as owner:
+        await owner.deploy(DOOR)
+        door = await owner.start("door")
+    store: Any = owner.store if isinstance(owner.store, Memory) else None
+    async with executor(place(), patience=LEASE / 2) as guest:
+        guest.store.claim(elsewhere(), guest.store.lease().epoch)
+        with pytest.raises((StoreError, StatewfError), match="nothing was done"):
+            await guest.send(door.id, "OPEN")
+        assert guest.store.asked(0, 10) == []
+        await anyio.sleep(LEASE + 1)
+        assert guest.owns
+        assert guest.snapshot(door.id).seq == 1
+    assert store is None or store.lease().holder == ""
+
+
+async def test_two_that_ask_for_the_same_get_the_same(place: Place) -> None:
+    async with owner_and_guest(place) as both:
+        started: list[str] = []
+
+        async def ask(one: Executor) -> None:
+            started.append((await one.start("review", request_id="R-1")).id)
+
+        async with anyio.create_task_group() as group:
+            for one in both:
+                group.start_soon(ask, one)
+        assert started[0] == started[1]
+
+
+async def test_calls_that_were_open_are_made_by_who_is_told_to(place: Place) -> None:
+    made: list[str] = []
+
+    async def note(call: Work) -> None:
+        made.append(call.instance)
+
+    async with executor(place()) as owner:
+        await owner.deploy(REVIEW)
+        mine, theirs = await owner.start("review"), await owner.start("review")
+        for review in (mine, theirs):
+            await review.complete(review.tasks()[0].id, "approved")
+    async with executor(place(), {"ship": note}, resume=False) as owner:
+        owner.resume(mine.id)
+        await (await owner.get(mine.id)).wait()
+        await anyio.sleep(10)
+        assert made == [mine.id]
+
+
+async def test_a_task_that_never_was_is_not_one_that_was_decided(place: Place) -> None:
+    async with executor(place()) as owner:
+        await owner.deploy(REVIEW)
+        review = await owner.start("review")
+        (task,) = review.tasks()
+        for unknown in ("", "x", review.id, f"{review.id}/ask", f"{review.id}/ask/2", f"{review.id}/ask/x",
+                        f"{review.id}/ask/0", f"{review.id}/no/1", f"{review.id}/ship/1", f"{review.id}/ask/²"):  # fmt: skip
+            with pytest.raises(UnknownTask):
+                await owner.complete(unknown, "approved")
+        await owner.complete(task.id, "approved")
+        with pytest.raises(EventRejected, match="stale"):
+            await owner.complete(task.id, "approved")
