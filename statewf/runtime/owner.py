@@ -292,8 +292,12 @@ class Owner:
     def resume(self, instance: str) -> bool:
         """Make the open calls of an instance, but for those that run here; whether all found a place."""
         live = self._lives.get(instance)
-        performer = self._performer
-        return performer is None or all(performer.call(live.kept, call) for call in live.kept.flight.calls.values())
+        performer, replies = self._performer, self._replies
+        if performer is None or replies is None:
+            return True
+        answered = live.snapshot.flight.calls  # a call that is missing here was answered: the commit is on its way
+        calls = (call for call in live.kept.flight.calls.values() if call.id in answered)
+        return all(performer.call(live.kept, call) for call in calls if not replies.has(instance, call.id))
 
     def _fire(self, instance: str, now: int) -> Live:
         """Fire the timers of an instance that are due now or before."""

@@ -9,7 +9,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from statewf.errors import OwnerLost, StatewfError, StoreError
-from statewf.machine.events import AnyEvent, Failed, Returned
+from statewf.machine.events import AnyEvent, CallId, Failed, Returned
 from statewf.machine.snapshot import Rejected
 from statewf.runtime.ledger import Ledger
 from statewf.runtime.live import Lives
@@ -29,6 +29,11 @@ class Replies:
         self._lives = lives
         self._ledger = ledger
         self._busy = busy
+        self._held: set[tuple[str, CallId]] = set()  # replies that could not be kept yet
+
+    def has(self, instance: str, call: CallId) -> bool:
+        """Whether the reply to that call is here, and is still to be kept: it must not be made again."""
+        return (instance, call) in self._held
 
     def take(self, instance: str, reply: Reply) -> None:
         """Take the reply of a handler."""
@@ -54,6 +59,7 @@ class Replies:
         """A step could not be kept. Senders are told; the reply of a handler is given again."""
         if isinstance(event, Returned | Failed):
             self._busy.up()
+            self._held.add((instance, event.call))
             self._group.start_soon(self._again, instance, event)
 
     async def _again(self, instance: str, reply: Reply) -> None:
@@ -63,6 +69,7 @@ class Replies:
                     return
                 await anyio.sleep(PAUSE)
         finally:
+            self._held.discard((instance, reply.call))
             self._busy.down()
 
     async def _is_settled(self, instance: str, reply: Reply) -> bool:
