@@ -21,8 +21,10 @@ SHOWN = ("seq", "at", "event", "data", "changes", "handler", "disposition", "not
 
 
 def encode_step(step: Step) -> dict[str, Any]:
-    """A row that shows a step and lets it be replayed."""
+    """A row that shows a step and lets it be replayed; `sent` is when its event says it was, if not then."""
     document = row(step)
+    if step.event.at != step.after.at:
+        document["sent"] = step.event.at
     match step.event:
         case Event(key=key):
             if key is not None:
@@ -36,7 +38,6 @@ def encode_step(step: Step) -> dict[str, Any]:
             document["region"] = region
         case Start() | Decided() | Cancel():
             pass
-    document["sent"] = step.event.at
     return document
 
 
@@ -47,7 +48,7 @@ def shown(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def decode_event(document: Mapping[str, Any]) -> AnyEvent:
     """The event of a stored row."""
-    name, data, at = document["event"], document["data"], document["sent"]
+    name, data, at = document["event"], document["data"], document.get("sent", document["at"])
     match name:
         case "$start":
             return Start(_object(data), at)

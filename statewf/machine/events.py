@@ -46,6 +46,12 @@ class Event(_Event):
         frozen = EMPTY if data is None else freeze_object(data, f"the data of {name}")
         return tuple.__new__(cls, (name, frozen, at, key))
 
+    def at_time(self, at: int) -> Event:
+        """The same event, at that time."""
+        name, data, _, key = self
+        event: Event = tuple.__new__(Event, (name, data, at, key))  # it was looked at when it was made
+        return event
+
 
 def _no_name(name: object) -> DataError:
     told = f"{name[:40]!a}" if isinstance(name, str) else kind_of(name)

@@ -365,6 +365,18 @@ class LocalState:
         """Whether some event leads on from here; guards may still say no."""
         return any(self.on[event] for event in self.events)
 
+    @cached_property
+    def _uncounted(self) -> tuple[str, ...] | None:
+        """The events that lead on, if no counter has a say in that."""
+        counted = any(t.below is not None for event in self.events for t in self.on[event])
+        return None if counted else tuple(event for event in self.events if self.on[event])
+
+    def allowed(self, attempt: int) -> tuple[str, ...]:
+        """The events that lead on from here at that attempt; guards may still say no."""
+        if self._uncounted is not None:
+            return self._uncounted
+        return tuple(event for event in self.events if any(t.may(attempt) for t in self.on[event]))
+
     def transitions(self) -> tuple[Transition, ...]:
         """All that leave or stay in this state, in document order."""
         return (*(t for listed in self.on.values() for t in listed), *self.always)

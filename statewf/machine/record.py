@@ -15,6 +15,7 @@ from statewf.machine.effects import Emit, Task
 from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Fired, Returned, Start
 from statewf.machine.fsm import Machine
 from statewf.machine.snapshot import (
+    MOVE,
     Disposition,
     Note,
     Rejected,
@@ -22,7 +23,6 @@ from statewf.machine.snapshot import (
     Step,
     active,
     allowed,
-    moves,
     region_state,
 )
 from statewf.values.frozen import Json, Object
@@ -212,8 +212,10 @@ def row_of(trace: Trace) -> dict[str, Any]:
 
 def _changes(trace: Trace) -> list[dict[str, Any]]:
     changes = []
-    for region, source, target, attempt in moves(trace.path):
-        before, after = _plain(source, trace.of_steps), _plain(target, trace.of_steps)
+    path = trace.path
+    for i in range(0, len(path), MOVE):
+        region, source, target, attempt = path[i : i + MOVE]
+        before, after = _plain(str(source), trace.of_steps), _plain(str(target), trace.of_steps)
         if before != after or source == target:
             changes.append({"region": region, "from": before or None, "to": after, "attempt": attempt})
     return changes

@@ -91,9 +91,12 @@ class Note(NamedTuple):
     event: str = ""
 
 
+MOVE = len(Move._fields)
+
+
 def moves(path: tuple[str | int, ...]) -> tuple[Move, ...]:
     """The moves of a path."""
-    return tuple(Move(*path[i : i + 4]) for i in range(0, len(path), 4))  # type: ignore[arg-type]
+    return tuple(Move(*path[i : i + MOVE]) for i in range(0, len(path), MOVE))  # type: ignore[arg-type]
 
 
 class Step(NamedTuple):
@@ -190,11 +193,13 @@ def allowed(machine: Machine, snapshot: Snapshot) -> tuple[str, ...]:
     """The events that some region knows where it is now, in document order; guards may still say no."""
     if snapshot.ended or not snapshot.seq:
         return ()
+    if len(machine.regions) == 1:
+        name, attempt, _ = region_state(snapshot.regions, 0)
+        return machine.regions[0].states[name].allowed(attempt)
     found: dict[str, None] = {}
-    for number in sorted(snapshot.book.awaiting) if machine.hearing else machine.listening:
+    for number in sorted(snapshot.book.awaiting):
         name, attempt, _ = region_state(snapshot.regions, number)
-        state = machine.regions[number].states[name]
-        found |= dict.fromkeys(event for event in state.events if any(t.may(attempt) for t in state.on[event]))
+        found |= dict.fromkeys(machine.regions[number].states[name].allowed(attempt))
     return tuple(found)
 
 

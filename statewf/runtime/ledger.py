@@ -23,7 +23,7 @@ import attrs
 
 from statewf.errors import OwnerLost, StatewfError, StoreBusy, StoreConflict, StoreError
 from statewf.history import Answer, Entry, KeyRecord, Store
-from statewf.machine.events import AnyEvent, Event, Fired
+from statewf.machine.events import AnyEvent, Event, Fired, Start
 from statewf.machine.record import Receipt, receipt
 from statewf.machine.snapshot import Rejected, Step
 from statewf.machine.step import step
@@ -35,7 +35,7 @@ from statewf.runtime.requests import written_instance, written_receipt
 log = Log("statewf.ledger")
 
 CLOSED = "the executor is closed"
-AT_ONCE = 128  # steps in a commit
+AT_ONCE = 64  # steps in a commit: with more, it takes longer and saves little
 MOST_QUEUED = 1_000  # steps that wait for a commit: further senders wait before theirs is computed
 MOST_TIMERS = 1_000  # of one instance that are fired before others get a turn
 PATIENCE = 5.0  # seconds that a commit waits for another process to finish writing
@@ -50,11 +50,12 @@ class _Commit:
     over: bool = False
     _done: anyio.Event | None = None  # made when somebody waits
 
-    async def done(self) -> None:
-        """Wait until it is over."""
-        if not self.over:
-            self._done = self._done or anyio.Event()
-            await self._done.wait()
+    @property
+    def done(self) -> anyio.Event:
+        """Is set when it is over."""
+        if self._done is None:
+            self._done = anyio.Event()
+        return self._done
 
     def end(self) -> None:
         """It is over."""
@@ -78,7 +79,7 @@ class Pending:
         """Return when the step is kept; raise StoreError when it could not be."""
         self.awaited = True
         if self.error is None and not self.commit.over:
-            await self.commit.done()
+            await self.commit.done.wait()
         if self.error is not None:
             raise self.error
 
@@ -99,7 +100,6 @@ class Ledger:
         deposed: Callable[[OwnerLost], None],
         metrics: Metrics | None,
     ) -> None:
-        self.committed = anyio.current_time()
         self._store = store
         self._epoch = epoch
         self._performed = performed
@@ -111,7 +111,7 @@ class Ledger:
         self._keys: dict[tuple[str, str], Pending] = {}  # of queued events
         self._requests: dict[tuple[str, str], Pending] = {}  # of queued starts
         self._work = anyio.Event()
-        self._closed = False
+        self._closed = self._busy = False
 
     # --- taking
 
@@ -126,37 +126,55 @@ class Ledger:
         made = step(live.machine, live.snapshot, event)
         return made if isinstance(made, Rejected) else self.queue(live, made, used_for, asked)
 
-    def queue(self, live: Live, made: Step, used_for: str | None = None, asked: int | None = None) -> Pending:
-        """Queue a step that was just computed. Raises StatewfError when the executor was closed meanwhile."""
+    def queue(
+        self,
+        live: Live,
+        made: Step,
+        used_for: str | None = None,
+        asked: int | None = None,
+        *,
+        restart: bool = False,
+    ) -> Pending:
+        """Queue a step that was just computed; `restart` takes the request id of an earlier instance.
+
+        When that fills a commit it is made at once: what is young is let go young. Raises StatewfError when the
+        executor was closed meanwhile.
+        """
         if self._closed:
             raise StatewfError(CLOSED)
         live.advance(made)
         if not self._commits or len(self._commits[-1].steps) >= AT_ONCE:
             self._commits.append(_Commit())
             self._work.set()
-        pending = Pending(live, Entry(live.card, made), self._commits[-1])
-        self._commits[-1].steps.append(pending)
+        commit = self._commits[-1]
+        if used_for is None and asked is None:
+            pending = Pending(live, Entry(live.card, made, restart=restart), commit)
+        else:
+            pending = self._answering(live, made, commit, used_for, asked, restart)
+        if live.card.seq == 1 and live.card.request_id is not None:
+            self._requests[live.card.name, live.card.request_id] = pending
+        commit.steps.append(pending)
         self._queued += 1
-        event = made.event
-        keyed = used_for is not None and isinstance(event, Event) and event.key is not None
-        if keyed or asked is not None:
-            told = pending.receipt = receipt(live.machine, made)
-            record = KeyRecord(event.key, used_for, told) if keyed else None  # type: ignore[union-attr,arg-type]  # as said above
-            answer = None if asked is None else Answer(asked, written_receipt(told))
-            pending.entry = pending.entry._replace(key=record, answer=answer)
-            if record is not None:
-                self._keys[live.card.id, record.key] = pending
         live.notify()
+        if len(commit.steps) == AT_ONCE and not self._busy:
+            with suppress(StoreBusy):
+                self._flush()
         return pending
 
-    def begin(self, live: Live, made: Step, *, restart: bool, asked: int | None) -> Pending:
-        """Queue the first step of an instance; `restart` takes the request id of an earlier one."""
-        pending = self.queue(live, made)
-        card = live.card
-        answer = None if asked is None else Answer(asked, written_instance(card.id))
-        pending.entry = pending.entry._replace(restart=restart, answer=answer)
-        if card.request_id is not None:
-            self._requests[card.name, card.request_id] = pending
+    def _answering(
+        self, live: Live, made: Step, commit: _Commit, used_for: str | None, asked: int | None, restart: bool
+    ) -> Pending:
+        """A step whose receipt is kept with it: under the key of its event, or for whoever asked for it."""
+        told = receipt(live.machine, made)
+        is_start = isinstance(made.event, Start)
+        record = answer = None
+        if used_for is not None and isinstance(made.event, Event) and made.event.key is not None:
+            record = KeyRecord(made.event.key, used_for, told)
+        if asked is not None:
+            answer = Answer(asked, written_instance(live.card.id) if is_start else written_receipt(told))
+        pending = Pending(live, Entry(live.card, made, record, restart, answer), commit, told)
+        if record is not None:
+            self._keys[live.card.id, record.key] = pending
         return pending
 
     def keyed(self, instance: str, key: str) -> tuple[KeyRecord, Pending | None] | None:
@@ -189,7 +207,7 @@ class Ledger:
     async def room(self) -> None:
         """Wait until there is room for one more: so a flood of events slows the senders down."""
         while self._queued >= MOST_QUEUED:
-            await self._commits[0].done()
+            await self._commits[0].done.wait()
 
     # --- committing
 
@@ -204,7 +222,7 @@ class Ledger:
     async def flushed(self) -> None:
         """Wait until what is queued now is kept, or lost."""
         if self._commits:
-            await self._commits[-1].done()
+            await self._commits[-1].done.wait()
 
     async def run(self) -> None:
         """Commit what is queued, again and again, until cancelled."""
@@ -233,20 +251,21 @@ class Ledger:
     def _flush(self) -> None:
         """Make the next commit. Raises StoreBusy, and then nothing has changed."""
         commit = self._commits.popleft()
+        self._busy = True  # what its effects bring about waits for the next one
         try:
             kept = self._keep(commit.steps)
+            self._forget(commit.steps)
+            for pending in kept:
+                pending.live.kept = pending.entry.step.after
+            commit.end()
+            for pending in kept:
+                pending.live.notify()
+                self._performed(pending.live, pending.entry.step)
         except StoreBusy:
             self._commits.appendleft(commit)
             raise
-        self._forget(commit.steps)
-        if kept:
-            self.committed = anyio.current_time()
-        for pending in kept:
-            pending.live.kept = pending.entry.step.after
-        commit.end()
-        for pending in kept:
-            pending.live.notify()
-            self._performed(pending.live, pending.entry.step)
+        finally:
+            self._busy = False
 
     def _forget(self, steps: Sequence[Pending]) -> None:
         """They do not wait any more."""

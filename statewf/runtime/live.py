@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from heapq import heappop, heappush
 from itertools import islice
 from typing import TypeAlias
@@ -143,16 +142,14 @@ class Lives:
             raise UnknownInstance(f"there is no instance {instance}")
         return self.enter(self._restored(loaded))
 
-    @contextmanager
-    def using(self, instance: str) -> Iterator[Live]:
-        """The instance, which stays in memory within this block. Raises as `get` does."""
-        live = self.get(instance)
-        live.users += 1
-        try:
-            yield live
-        finally:
-            live.users -= 1
-            self._let_go()
+    def using(self, instance: str) -> _Using:
+        """The instance, which stays in memory within a `with` block. Raises as `get` does."""
+        return _Using(self, self.get(instance))
+
+    def used(self, live: Live) -> None:
+        """One who used it does so no more."""
+        live.users -= 1
+        self._let_go()
 
     def clear(self, error: StoreError) -> None:
         """Let go of all. Whoever still waits for something is woken: here it will not come."""
@@ -186,6 +183,23 @@ class Lives:
         for made in replayed(machine, loaded.events, snapshot):
             snapshot = made.after
         return Live(machine, card, snapshot, snapshot)
+
+
+class _Using:
+    """One who uses an instance, for a block: each event does so, and a generator would cost three times as much."""
+
+    __slots__ = ("_live", "_lives")
+
+    def __init__(self, lives: Lives, live: Live) -> None:
+        self._lives = lives
+        self._live = live
+
+    def __enter__(self) -> Live:
+        self._live.users += 1
+        return self._live
+
+    def __exit__(self, *_: object) -> None:
+        self._lives.used(self._live)
 
 
 def replayed(machine: Machine, events: Iterable[AnyEvent], since: Snapshot) -> Iterator[Step]:

@@ -148,7 +148,7 @@ class Owner:
         identity = (self._store.number(), instance, machine.digest, machine.name, request_id, inputs, at)
         card = Card(*identity, updated=at, seq=0, state="", ended="", due=None, busy=False)
         live = self._lives.enter(Live(machine, card, first.before, first.before))
-        await self._ledger.begin(live, first, restart=known is not None, asked=asked).kept()
+        await self._ledger.queue(live, first, asked=asked, restart=known is not None).kept()
         return instance
 
     def _known(self, name: str, known: Card | Grave, inputs: Object, request_id: str | None) -> str:
@@ -173,7 +173,7 @@ class Owner:
             if self._gone is not None:
                 raise self._gone
             with self._lives.using(instance) as live:
-                if event.key is not None and (told := await self._again(instance, event.key, used_for)):
+                if used_for is not None and (told := await self._again(instance, event.key, used_for)):
                     return told
                 taken: Pending | Rejected | None
                 if live.turn is None and not self._waits(live):
@@ -181,14 +181,15 @@ class Owner:
                 else:
                     live.turn = live.turn or anyio.Lock()
                     async with live.turn:
-                        if event.key is not None and (told := await self._again(instance, event.key, used_for)):
+                        if used_for is not None and (told := await self._again(instance, event.key, used_for)):
                             return told
                         taken = await self._in_turn(live, event, used_for, asked)
                 if taken is not None:
                     return await self._told(live, taken)
 
-    async def _again(self, instance: str, key: str, used_for: str | None) -> Receipt | None:
+    async def _again(self, instance: str, key: str | None, used_for: str) -> Receipt | None:
         """What an event with that key was told, if there was one."""
+        assert key is not None, "only keys stand for something"
         known = self._ledger.keyed(instance, key)
         if known is None:
             return None
@@ -202,7 +203,7 @@ class Owner:
     def _take(self, live: Live, event: Event, used_for: str | None, asked: int | None) -> Pending | Rejected:
         now = self._clock()
         self._ledger.catch_up(live, now)
-        return self._ledger.take(live, event._replace(at=now), used_for, asked)
+        return self._ledger.take(live, event.at_time(now), used_for, asked)
 
     async def _in_turn(
         self, live: Live, event: Event, used_for: str | None, asked: int | None

@@ -16,7 +16,7 @@ def canonical(value: Any) -> str:
 
 def compact(value: Any) -> str:
     """JSON text without spaces, in the order of the value: what is stored and shown."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_plain)
+    return _COMPACT(value)
 
 
 def digest(value: Any) -> str:
@@ -28,3 +28,6 @@ def _plain(value: object) -> object:
     if isinstance(value, Map):
         return {key: value[key] for key in sorted(value)}
     raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=_plain).encode
