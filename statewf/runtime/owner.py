@@ -300,11 +300,12 @@ class Owner:
         calls = (call for call in live.kept.flight.calls.values() if call.id in answered)
         return all(performer.call(live.kept, call) for call in calls if not replies.has(instance, call.id))
 
-    def _fire(self, instance: str, now: int) -> Live:
-        """Fire the timers of an instance that are due now or before."""
+    def _fire(self, instance: str, now: int) -> tuple[Live, bool]:
+        """Fire the timers of an instance that are due now or before; whether there was one."""
         live = self._lives.get(instance)
+        before = live.snapshot
         self._ledger.catch_up(live, now, including=True)
-        return live
+        return live, live.snapshot is not before
 
     def _perform(self, live: Live, made: Step) -> None:
         """Perform the effects of a step that was kept."""

@@ -6,7 +6,6 @@ between two looks. Beside `outbox`; below `executor`, which says when an instanc
 
 from __future__ import annotations
 
-import math
 
 import anyio
 import attrs
@@ -26,6 +25,7 @@ log = Log("statewf.progress")
 
 PROGRESS = "WorkflowProgress.updated"
 PAUSE = 0.1  # seconds between two tellings of one instance
+MOST = 1_000  # workflows that wait to be told of: with more, the listener is too slow, and the oldest go untold
 SETTLED = ("succeeded", "failed", "skipped", "cancelled", "compensated", "compensation-failed")
 
 
@@ -66,6 +66,8 @@ class Watching:
         """That workflow went on."""
         if isinstance(live.machine.notes.definition, Workflow):
             self._moved[live.card.id] = live
+            if len(self._moved) > MOST:
+                del self._moved[next(iter(self._moved))]
             self._news.set()
 
     async def run(self) -> None:
@@ -73,9 +75,11 @@ class Watching:
         while True:
             await self._news.wait()
             now = anyio.current_time()
-            ready = [live for name, live in self._moved.items() if now >= self._told.get(name, -math.inf) + PAUSE]
-            for live in ready:
-                await self._tell(live)
+            self._told = {name: at for name, at in self._told.items() if now < at + PAUSE}
+            ready = [name for name in self._moved if name not in self._told]
+            for name in ready:
+                if name in self._moved:  # while others were told it may have been dropped
+                    await self._tell(self._moved.pop(name))
             if not self._moved:
                 self._news = anyio.Event()
             elif not ready:
@@ -83,12 +87,9 @@ class Watching:
 
     async def _tell(self, live: Live) -> None:
         instance = live.card.id
-        del self._moved[instance]
         kept = live.kept
         data = progress(live.machine, kept)
-        if kept.ended:
-            self._told.pop(instance, None)
-        else:
+        if not kept.ended:
             self._told[instance] = anyio.current_time()
         emitted = Emitted(0, f"{instance}/progress/{kept.seq}", instance, PROGRESS, data, kept.at)
         _, error = await Calling(self.listener, emitted).outcome()

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 
 import anyio
+import anyio.lowlevel
 
 from statewf.errors import StatewfError, StoreError
 from statewf.history import Store
@@ -19,20 +20,23 @@ from statewf.runtime.logs import Log
 log = Log("statewf.timers")
 
 LONGEST_SLEEP = 60.0  # seconds; then the clock is read again, in case somebody set it
+JUMP = 5_000  # ms by which the clock may differ from the time that has passed, until that is told
 AT_ONCE = 100  # instances whose timers share a commit, and are fired before others get a turn
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds until a store that failed, or what was put aside, is tried again
 
 
 class Timers:
-    """Fires what is due. `fire(instance, now)` queues what that makes of an instance, and returns it."""
+    """Fires what is due. `fire(instance, now)` queues what that makes of an instance; that, and
+    whether any was due."""
 
-    def __init__(self, store: Store, clock: Callable[[], int], fire: Callable[[str, int], Live]) -> None:
+    def __init__(self, store: Store, clock: Callable[[], int], fire: Callable[[str, int], tuple[Live, bool]]) -> None:
         self._store = store
         self._clock = clock
         self._fire = fire
         self._nearer = anyio.Event()
         self._through = anyio.Event()
         self._next = -math.inf
+        self._ahead: float | None = None  # ms that the clock is ahead of the loop's time
         self._aside: dict[str, tuple[float, float]] = {}  # when each is tried again (loop time), its pause
 
     def set(self, deadline: int) -> None:
@@ -67,8 +71,10 @@ class Timers:
         self._nearer = anyio.Event()
         self._next = math.inf
         now = self._clock()
+        self._heed(now)
         while late := self.late(now):
             await self._fire_all(late, now)
+            await anyio.lowlevel.checkpoint()  # others get a turn, although all of it may be kept already
         through, self._through = self._through, anyio.Event()
         through.set()
         next_due = self._store.next_due(now)
@@ -78,15 +84,24 @@ class Timers:
         with anyio.move_on_after(max(pause, 0.0)):
             await self._nearer.wait()
 
+    def _heed(self, now: int) -> None:
+        """Tell that somebody set the clock: deadlines are absolute, and come early or late by as much."""
+        ahead = now - anyio.current_time() * 1000
+        jump = 0.0 if self._ahead is None else ahead - self._ahead
+        self._ahead = ahead
+        if abs(jump) > JUMP:
+            told = "the clock was set %s by %g s, or the machine slept: timers fire %s by as much"
+            log.warning(told, *(("forward", jump / 1000, "early") if jump > 0 else ("back", -jump / 1000, "late")))
+
     async def _fire_all(self, late: list[str], now: int) -> None:
         fired: list[tuple[str, Live]] = []
         for instance in late:
             try:
-                live = self._fire(instance, now)
+                live, is_fired = self._fire(instance, now)
             except StoreError as error:
                 self._put_aside(instance, error)
                 continue
-            if live.snapshot is live.kept:  # somebody else moved it, or damaged it: it has to be loaded again
+            if not is_fired:  # what is in memory is not what is in the store: it has to be loaded again
                 live.void(StoreError("none is due, although the store says so"))
                 self._put_aside(instance, StoreError("none is due, although the store says so"))
             else:
