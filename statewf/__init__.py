@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from statewf.definition.model import Transition as Transition
     from statewf.definition.model import Workflow as Workflow
     from statewf.definition.model import WorkflowErrors as WorkflowErrors
+    from statewf.errors import Archived as Archived
     from statewf.errors import CompileError as CompileError
     from statewf.errors import DataError as DataError
     from statewf.errors import DefinitionError as DefinitionError
@@ -40,11 +41,14 @@ if TYPE_CHECKING:
     from statewf.errors import InputError as InputError
     from statewf.errors import KeyConflict as KeyConflict
     from statewf.errors import NonRetryable as NonRetryable
+    from statewf.errors import OwnerLost as OwnerLost
     from statewf.errors import RequestConflict as RequestConflict
     from statewf.errors import ScenarioError as ScenarioError
     from statewf.errors import StatewfError as StatewfError
+    from statewf.errors import StoreBusy as StoreBusy
     from statewf.errors import StoreConflict as StoreConflict
     from statewf.errors import StoreError as StoreError
+    from statewf.errors import Unknown as Unknown
     from statewf.errors import UnknownInstance as UnknownInstance
     from statewf.errors import UnknownMachine as UnknownMachine
     from statewf.errors import UnknownTask as UnknownTask
@@ -59,6 +63,8 @@ if TYPE_CHECKING:
     from statewf.machine.step import start as start
     from statewf.machine.step import step as step
     from statewf.runtime import Executor as Executor
+    from statewf.runtime import Meter as Meter
+    from statewf.runtime import Metrics as Metrics
     from statewf.simulator import Driver as Driver
     from statewf.simulator import simulate as simulate
 
@@ -71,9 +77,9 @@ _MODEL = (
     "RetryPolicy Review State StateMachine Step Transition Workflow WorkflowErrors"
 )
 _ERRORS = (
-    "CompileError DataError DefinitionError Diagnostic EventRejected ExpressionError HandlersError InputError "
-    "KeyConflict NonRetryable RequestConflict ScenarioError StatewfError StoreConflict StoreError "
-    "UnknownInstance UnknownMachine UnknownTask"
+    "Archived CompileError DataError DefinitionError Diagnostic EventRejected ExpressionError HandlersError "
+    "InputError KeyConflict NonRetryable OwnerLost RequestConflict ScenarioError StatewfError StoreBusy "
+    "StoreConflict StoreError Unknown UnknownInstance UnknownMachine UnknownTask"
 )
 _HOMES: dict[str, tuple[str, str]] = {
     **{name: ("statewf.definition.model", name) for name in _MODEL.split()},
@@ -83,6 +89,8 @@ _HOMES: dict[str, tuple[str, str]] = {
     "Executor": ("statewf.runtime", "Executor"),
     "Machine": ("statewf.machine.fsm", "Machine"),
     "Memory": ("statewf.history", "Memory"),
+    "Meter": ("statewf.runtime", "Meter"),
+    "Metrics": ("statewf.runtime", "Metrics"),
     "Receipt": ("statewf.machine.record", "Receipt"),
     "Rejected": ("statewf.machine.snapshot", "Rejected"),
     "Snapshot": ("statewf.machine.snapshot", "Snapshot"),

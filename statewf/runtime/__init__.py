@@ -9,5 +9,6 @@ could not be kept, `perform` calls handlers, `timers` and `outbox` wait for time
 from statewf.machine.work import Work
 from statewf.runtime.executor import Executor
 from statewf.runtime.instance import Instance, Outcome
+from statewf.runtime.metrics import Meter, Metrics
 
-__all__ = ["Executor", "Instance", "Outcome", "Work"]
+__all__ = ["Executor", "Instance", "Meter", "Metrics", "Outcome", "Work"]

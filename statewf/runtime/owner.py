@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
+from logging import DEBUG
 
 import anyio
 import attrs
@@ -49,6 +50,7 @@ from statewf.values.canonical import digest
 from statewf.values.frozen import Object
 
 log = Log("statewf.executor")
+steps = Log("statewf.step")
 
 Observer = Callable[[Machine, Step], None]
 
@@ -326,6 +328,8 @@ class Owner:
                 case _:
                     pass  # a cancelled timer is gone from the store, and an end wakes those who wait
         self._house.audience.moved(live)
+        if steps.isEnabledFor(DEBUG):
+            _log(made)
         if self._metrics is not None:
             self._measure(live.machine, made)
         if self._house.observe is not None:
@@ -348,6 +352,16 @@ class Owner:
         if self._replies is not None:
             with suppress(RuntimeError):  # the group is closed, and the call is offered again
                 self._replies.lost(instance, event)
+
+
+def _log(made: Step) -> None:
+    """A line that tells what happened."""
+    after = made.after
+    moved = ", ".join(f"{move.source or '∅'} → {move.target}" for move in made.moves) or made.disposition
+    told = "%s #%d %s: %s"
+    steps.debug(
+        told, after.instance, after.seq, event_name(made.event), moved, instance=after.instance, seq=after.seq
+    )
 
 
 def _conflict(request_id: str | None, known: Card) -> RequestConflict:

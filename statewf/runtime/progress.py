@@ -6,7 +6,6 @@ between two looks. Beside `outbox`; below `executor`, which says when an instanc
 
 from __future__ import annotations
 
-
 import anyio
 import attrs
 

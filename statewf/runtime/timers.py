@@ -26,10 +26,14 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds until a store that failed, or 
 
 
 class Timers:
-    """Fires what is due. `fire(instance, now)` queues what that makes of an instance; that, and
-    whether any was due."""
+    """Fires what is due.
 
-    def __init__(self, store: Store, clock: Callable[[], int], fire: Callable[[str, int], tuple[Live, bool]]) -> None:
+    `fire(instance, now)` queues what that makes of an instance, and says whether there was anything.
+    """
+
+    def __init__(
+        self, store: Store, clock: Callable[[], int], fire: Callable[[str, int], tuple[Live, bool]]
+    ) -> None:
         self._store = store
         self._clock = clock
         self._fire = fire
