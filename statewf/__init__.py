@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from statewf.definition.model import Workflow as Workflow
     from statewf.definition.model import WorkflowErrors as WorkflowErrors
     from statewf.errors import Archived as Archived
+    from statewf.errors import Closed as Closed
     from statewf.errors import CompileError as CompileError
     from statewf.errors import DataError as DataError
     from statewf.errors import DefinitionError as DefinitionError
@@ -77,7 +78,7 @@ _MODEL = (
     "RetryPolicy Review State StateMachine Step Transition Workflow WorkflowErrors"
 )
 _ERRORS = (
-    "Archived CompileError DataError DefinitionError Diagnostic EventRejected ExpressionError HandlersError "
+    "Archived Closed CompileError DataError DefinitionError Diagnostic EventRejected ExpressionError HandlersError "
     "InputError KeyConflict NonRetryable OwnerLost RequestConflict ScenarioError StatewfError StoreBusy "
     "StoreConflict StoreError Unknown UnknownInstance UnknownMachine UnknownTask"
 )

@@ -135,7 +135,11 @@ class StoreBusy(StoreError):
     """Another process is writing to the store just now; nothing was kept, and it may be tried again."""
 
 
-class OwnerLost(StoreError):
+class Closed(StoreError):
+    """The executor was closed: nothing of this was kept."""
+
+
+class OwnerLost(Closed):
     """Somebody else owns the store by now: this process was stopped, or hung, for longer than a lease. Nothing was kept."""
 
 

@@ -12,6 +12,7 @@ import click
 from statewf.cli.common import db_option, is_workflow, json_option, print_json
 
 if TYPE_CHECKING:
+    from statewf.errors import StatewfError
     from statewf.history import Card, Sqlite
     from statewf.machine.fsm import Machine
     from statewf.machine.snapshot import Snapshot, Step
@@ -21,14 +22,14 @@ MOST_MEMBERS = 20  # of the data of a workflow: each of its steps may add some
 
 
 @contextmanager
-def opened(path: str) -> Iterator[Sqlite]:
-    """The store at `path`, which must exist. Raises StoreError."""
+def opened(path: str, *, as_it_is: bool = False) -> Iterator[Sqlite]:
+    """The store at `path`, which must exist; `as_it_is`: not brought up to date. Raises StoreError."""
     from statewf.errors import StoreError
     from statewf.history import Sqlite
 
     if path != ":memory:" and not Path(path).exists():
         raise StoreError(f"there is no store {path}; `statewf start` and `run` make one, --db says where")
-    store = Sqlite(path, create=False)
+    store = Sqlite(path, create=False, as_it_is=as_it_is)
     try:
         yield store
     finally:
@@ -36,13 +37,23 @@ def opened(path: str) -> Iterator[Sqlite]:
 
 
 def card_of(store: Sqlite, instance: str) -> Card:
-    """The card of an instance. Raises UnknownInstance."""
-    from statewf.errors import UnknownInstance
-
+    """The card of an instance. Raises UnknownInstance, Archived."""
     card = store.card(instance)
     if card is None:
-        raise UnknownInstance(f"there is no instance {instance} in {store.path}; `statewf list` shows them")
+        raise _gone(store, instance)
     return card
+
+
+def _gone(store: Sqlite, instance: str) -> StatewfError:
+    """Why an instance is not there."""
+    from statewf.cli.tables import clock
+    from statewf.errors import Archived, UnknownInstance
+
+    grave = store.grave(instance)
+    if grave is None:
+        return UnknownInstance(f"there is no instance {instance} in {store.path}; `statewf list` shows them")
+    end = f"it ended in {grave.state} ({grave.ended}) at {clock(grave.at)}"
+    return Archived(f"{instance} is not in {store.path} any more: {end}, and was archived")
 
 
 def travelled(store: Sqlite, instance: str) -> tuple[Machine, tuple[Step, ...]]:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import click
 
 from statewf.cli.common import print_json
-from statewf.errors import Diagnostic, EventRejected, InputError, StatewfError
+from statewf.errors import Archived, Diagnostic, EventRejected, InputError, StatewfError
 
 Severity = Literal["error", "warning"]
 
@@ -32,7 +32,7 @@ def tell(error: BaseException, *, as_json: bool) -> int:
     else:
         _show(error)
     match error:
-        case EventRejected():
+        case EventRejected() | Archived():
             return 1
         case KeyboardInterrupt() | click.Abort():
             return INTERRUPTED

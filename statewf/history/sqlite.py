@@ -75,14 +75,15 @@ DELETE FROM inbox WHERE number IN (
 class Sqlite:
     """The store in the file at `path`; made when it does not exist, unless `create` is false.
 
-    Raises StoreError, one line, for a path that is a directory, read-only, foreign, damaged or full.
+    `as_it_is`: it is not brought up to date either. Raises StoreError, one line, for a path that is a directory,
+    read-only, foreign, damaged or full.
     """
 
     shared = True
 
-    def __init__(self, path: str, *, create: bool = True) -> None:
+    def __init__(self, path: str, *, create: bool = True, as_it_is: bool = False) -> None:
         self.path = path
-        self.database = Database(path, create=create)
+        self.database = Database(path, create=create, as_it_is=as_it_is)
         self._all, self._one, self._decoding = self.database.all, self.database.one, self.database.decoding
         self._transaction = self.database.transaction
         self._next = 0  # number of an instance; 0: to be looked up
@@ -197,6 +198,11 @@ class Sqlite:
             return self.card(found[0])
         query = "SELECT instance, state, ended, at FROM grave WHERE name = ? AND request_id = ?"
         return Grave(*found) if (found := self._one(query, name, request_id)) else None
+
+    def grave(self, instance: str) -> Grave | None:
+        """What is remembered of an instance that was archived; nothing, if it was the run of no request."""
+        found = self._one("SELECT instance, state, ended, at FROM grave WHERE instance = ?", instance)
+        return Grave(*found) if found else None
 
     def cards(self, *, name: str | None = None, state: str | None = None, limit: int = 1_000) -> list[Card]:
         query = _SELECT + " WHERE (? IS NULL OR name = ?) AND (? IS NULL OR state = ?) ORDER BY number DESC LIMIT ?"

@@ -11,23 +11,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from os import PathLike, fspath
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import anyio
 import anyio.lowlevel
-from anyio.abc import TaskGroup, TaskStatus
+from anyio.abc import TaskGroup
 
 from statewf.compiler import compile_definition
 from statewf.definition.model import Definition
 from statewf.errors import (
+    Closed,
     OwnerLost,
     StatewfError,
     StoreBusy,
     StoreConflict,
-    StoreError,
     UnknownInstance,
     UnknownTask,
 )
@@ -41,24 +41,22 @@ from statewf.runtime.audience import Audience
 from statewf.runtime.bell import Bell
 from statewf.runtime.guest import Guest
 from statewf.runtime.handlers import Handlers, missing
+from statewf.runtime.house import House, Observer
 from statewf.runtime.instance import Instance, Outcome, outcome
-from statewf.runtime.lease import ASKED, LOOK, Watch, described
+from statewf.runtime.lease import LOOK, described
 from statewf.runtime.live import Live, Lives
-from statewf.runtime.logs import Log
 from statewf.runtime.machines import Machines
 from statewf.runtime.metrics import Metrics
 from statewf.runtime.outbox import Listener
-from statewf.runtime.owner import House, Observer, Owner
+from statewf.runtime.owner import Owner
 from statewf.runtime.perform import Means
+from statewf.runtime.seat import Seat
 from statewf.values.frozen import freeze, freeze_object, plain_text
-
-log = Log("statewf.executor")
 
 T = TypeVar("T")
 
 TRIES = 5  # of a step that could not be kept for a reason that is gone
 PATIENCE = 30.0  # seconds that the owner of the store has for an answer
-PAUSE = 1.0  # seconds until a store that failed is tried again
 
 
 def wall_clock() -> int:
@@ -97,7 +95,7 @@ class Executor:
         self._clock = clock
         self._means = None if handlers is None else Means(handlers, clock, concurrency, threads, metrics)
         self._patience = patience
-        self._watchers = (observe, metrics, resume)
+        self._watching = (observe, metrics, resume)
         self._audience = Audience()
         self._stack: AsyncExitStack | None = None
 
@@ -109,18 +107,15 @@ class Executor:
         self.store: Store = self._given if self._given is not None else Sqlite(str(self._path))
         async with AsyncExitStack() as stack:
             stack.callback(self.store.close)
-            self._bell = Bell()
-            stack.callback(self._bell.close)
+            bell = Bell()
+            stack.callback(bell.close)
             self._machines = Machines(self.store)
             self._lives = Lives(self.store, self._machines.get)
-            self._role: Owner | Guest = self._guest()
+            parts = (self.store, self._machines, self._lives, self._audience, bell)
+            self._seat = Seat(House(*parts, self._clock, self._means, self._patience, *self._watching))
             self._group: TaskGroup = await stack.enter_async_context(anyio.create_task_group())
-            watch = Watch(self.store, self._bell, performs=self._means is not None)
-            epoch = None
-            with suppress(StoreBusy):
-                epoch = watch.claimed()
-            self._group.start_soon(self._bell.run)
-            await self._group.start(self._own, watch, epoch)
+            self._group.start_soon(bell.run)
+            await self._group.start(self._seat.run)
             self._stack = stack.pop_all()
         return self
 
@@ -135,7 +130,7 @@ class Executor:
         assert self._stack is not None
         stack, self._stack = self._stack, None
         self._group.cancel_scope.cancel()  # before who waits is woken: of our own tasks none is to complain
-        self._leave(StoreError("the executor is closed"))
+        self._seat.leave(Closed("the executor is closed"))
         self._audience.close()
         try:
             await stack.__aexit__(kind, error, trace)
@@ -143,61 +138,10 @@ class Executor:
             if error is None or group.exceptions != (error,):
                 raise
 
-    async def _own(self, watch: Watch, epoch: int | None, *, task_status: TaskStatus[None]) -> None:
-        """Own the store whenever nobody else does, and ask who owns it meanwhile."""
-        while True:
-            if epoch is None:
-                self._note_started(task_status)
-                epoch = await self._turn(watch)
-            async with anyio.create_task_group() as group:
-                house = House(*self._belongings())
-                self._leave(OwnerLost("this process owns the store from now on"))
-                self._role = Owner(house, epoch, group)
-                self._epoch = epoch
-                self._note_started(task_status)
-                await self._role.reign()
-                self._leave(OwnerLost("another process owns the store"))
-                group.cancel_scope.cancel()
-            epoch = None
-            await anyio.sleep(ASKED)  # whoever wants the store, or has it, goes first
-
-    def _belongings(self) -> tuple[Any, ...]:
-        have = (self.store, self._machines, self._lives, self._audience, self._bell)
-        return (*have, self._clock, self._means, *self._watchers)
-
-    async def _turn(self, watch: Watch) -> int:
-        while True:
-            try:
-                return await watch.turn()
-            except StoreError as error:
-                log.error("the store cannot be watched: %s", error)
-                await anyio.sleep(PAUSE)
-
-    def _note_started(self, task_status: TaskStatus[None]) -> None:
-        if self._stack is None:
-            task_status.started()
-
-    def _leave(self, error: StoreError) -> None:
-        """Whatever this was, it is not any more; whoever waits is told so."""
-        role = self._role
-        self._role = self._guest()
-        if isinstance(role, Guest):
-            role.over = True
-            self._lives.clear(error)
-            return
-        role.close(error)
-        try:
-            self.store.release(self._epoch)
-        except StoreError as failed:
-            log.info("the lease runs out by itself: %s", failed)
-
-    def _guest(self) -> Guest:
-        return Guest(self.store, self._lives, self._bell, self._clock, self._patience)
-
     def _acting(self) -> Owner | Guest:
         if self._stack is None:
             raise StatewfError("the executor is closed, or not open yet: use it as `async with Executor(...)`")
-        return self._role
+        return self._seat.acts
 
     @property
     def owns(self) -> bool:

@@ -13,13 +13,11 @@ from typing import Any
 import anyio
 
 from statewf.errors import StoreBusy, StoreError, Unknown
-from statewf.history import Store
 from statewf.machine.events import Decided, Event
 from statewf.machine.record import Receipt
 from statewf.machine.snapshot import Snapshot
-from statewf.runtime.bell import Bell
+from statewf.runtime.house import House
 from statewf.runtime.lease import Holder, described
-from statewf.runtime.live import Lives
 from statewf.runtime.requests import (
     CancelRequest,
     DecideRequest,
@@ -37,16 +35,19 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1  # seconds until a store in which somebo
 
 
 class Guest:
-    """Asks the owner, and waits for its answer `patience` seconds."""
+    """Asks the owner, and waits for its answer, but not for ever."""
 
-    def __init__(self, store: Store, lives: Lives, bell: Bell, clock: Callable[[], int], patience: float) -> None:
-        self._store = store
-        self._bell = bell
-        self._lives = lives
-        self._clock = clock
-        self._patience = patience
-        self._seen = store.version()
-        self.over = False  # this process owns the store by now
+    def __init__(self, house: House) -> None:
+        self._store, self._lives, self._bell, self._clock = house.store, house.lives, house.bell, house.clock
+        self._patience = house.patience
+        self._seen = house.store.version()
+        self._over = False  # somebody else acts here by now
+
+    def close(self, error: StoreError) -> None:
+        """Wake whoever waits: somebody else acts here from now on."""
+        self._over = True
+        self._lives.clear(error)
+        self._bell.wake()
 
     # --- asking
 
@@ -123,11 +124,11 @@ class Guest:
 
     async def until(self, instance: str, reached: Callable[[Snapshot], bool]) -> bool:
         """Wait until that can be said of an instance; False if this process owns the store by now."""
-        while not self.over:
+        while not self._over:
             self.look()
             if reached(self._lives.get(instance).kept):
                 return True
-            while not (self.over or self.look()):
+            while not (self._over or self.look()):
                 await self._bell.rung(LOOK)
         return False
 
@@ -145,5 +146,5 @@ class Guest:
 
     async def idle(self) -> None:
         """Wait until no call is open, and no timer is due."""
-        while not self.over and (self._store.busy(limit=1) or self._store.due(self._clock(), 1)):
+        while not self._over and (self._store.busy(limit=1) or self._store.due(self._clock(), 1)):
             await self._bell.rung(LOOK)

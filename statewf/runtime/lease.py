@@ -61,7 +61,7 @@ class Holder(NamedTuple):
     @property
     def gone(self) -> bool:
         """Whether its process was here, and is no more. Of another machine nobody knows."""
-        if (self.host, self.namespace) != (socket.gethostname() or "-", _namespace()):
+        if os.name != "posix" or (self.host, self.namespace) != (socket.gethostname() or "-", _namespace()):
             return False
         try:
             os.kill(self.process, 0)

@@ -21,7 +21,7 @@ import anyio
 import anyio.lowlevel
 import attrs
 
-from statewf.errors import OwnerLost, StatewfError, StoreBusy, StoreConflict, StoreError
+from statewf.errors import OwnerLost, StoreBusy, StoreConflict, StoreError
 from statewf.history import Answer, Entry, KeyRecord, Store
 from statewf.machine.events import AnyEvent, Event, Fired, Start
 from statewf.machine.record import Receipt, receipt
@@ -34,7 +34,6 @@ from statewf.runtime.requests import written_instance, written_receipt
 
 log = Log("statewf.ledger")
 
-CLOSED = "the executor is closed"
 AT_ONCE = 64  # steps in a commit: with more, it takes longer and saves little
 MOST_QUEUED = 1_000  # steps that wait for a commit: further senders wait before theirs is computed
 MOST_TIMERS = 1_000  # of one instance that are fired before others get a turn
@@ -111,7 +110,8 @@ class Ledger:
         self._keys: dict[tuple[str, str], Pending] = {}  # of queued events
         self._requests: dict[tuple[str, str], Pending] = {}  # of queued starts
         self._work = anyio.Event()
-        self._closed = self._busy = False
+        self._busy = False  # a commit is being made
+        self._closed: StoreError | None = None  # why nothing more is taken
 
     # --- taking
 
@@ -137,11 +137,11 @@ class Ledger:
     ) -> Pending:
         """Queue a step that was just computed; `restart` takes the request id of an earlier instance.
 
-        When that fills a commit it is made at once: what is young is let go young. Raises StatewfError when the
-        executor was closed meanwhile.
+        When that fills a commit it is made at once: what is young is let go young. Raises StoreError when the
+        executor was closed meanwhile, OwnerLost when it does not own the store any more.
         """
-        if self._closed:
-            raise StatewfError(CLOSED)
+        if self._closed is not None:
+            raise self._closed
         live.advance(made)
         if not self._commits or len(self._commits[-1].steps) >= AT_ONCE:
             self._commits.append(_Commit())
@@ -211,13 +211,13 @@ class Ledger:
 
     # --- committing
 
-    def close(self) -> None:
-        """Commit what is queued, and take nothing more."""
-        self._closed = True
+    def close(self, error: StoreError) -> None:
+        """Commit what is queued, and take nothing more: that raises the error from now on."""
+        self._closed = error
         with suppress(StoreBusy):
             while self._commits:
                 self._flush()
-        self._fail(StoreError(CLOSED))
+        self._fail(error)
 
     async def flushed(self) -> None:
         """Wait until what is queued now is kept, or lost."""

@@ -26,22 +26,20 @@ from statewf.errors import (
     StoreError,
     UnknownTask,
 )
-from statewf.history import Card, Grave, Store
+from statewf.history import Card, Grave
 from statewf.machine.effects import Call, Emit, Finish, Recall, SetTimer
 from statewf.machine.events import AnyEvent, Cancel, Decided, Event
 from statewf.machine.fsm import Machine
 from statewf.machine.record import Receipt, event_name, receipt, state_of, status
 from statewf.machine.snapshot import Rejected, Snapshot, Step, region_state
 from statewf.machine.step import start
-from statewf.runtime.audience import Audience
 from statewf.runtime.backlog import Backlog
-from statewf.runtime.bell import Bell
+from statewf.runtime.house import House
 from statewf.runtime.inbox import Inbox
 from statewf.runtime.ledger import Ledger, Pending
-from statewf.runtime.live import Live, Lives
+from statewf.runtime.live import Live
 from statewf.runtime.logs import Log
-from statewf.runtime.machines import Machines
-from statewf.runtime.metrics import NONE, Labels, Metrics
+from statewf.runtime.metrics import NONE, Labels
 from statewf.runtime.outbox import sweep
 from statewf.runtime.perform import Means, Performer, Tally, performing
 from statewf.runtime.replies import Replies
@@ -51,24 +49,6 @@ from statewf.values.frozen import Object
 
 log = Log("statewf.executor")
 steps = Log("statewf.step")
-
-Observer = Callable[[Machine, Step], None]
-
-
-@attrs.frozen
-class House:
-    """What an executor has, whoever owns the store. Without `means` nothing is performed here."""
-
-    store: Store
-    machines: Machines
-    lives: Lives
-    audience: Audience
-    bell: Bell
-    clock: Callable[[], int]
-    means: Means | None
-    observe: Observer | None
-    metrics: Metrics | None
-    resume: bool
 
 
 class Owner:
@@ -114,7 +94,7 @@ class Owner:
         if self._metrics is not None:
             self._metrics.count("statewf_owner", -1, NONE)
         self._house.audience.close()
-        self._ledger.close()
+        self._ledger.close(error)
         self._gone = error
         self._lives.clear(error)
 

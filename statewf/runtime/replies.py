@@ -8,7 +8,7 @@ from __future__ import annotations
 import anyio
 from anyio.abc import TaskGroup
 
-from statewf.errors import OwnerLost, StatewfError, StoreError
+from statewf.errors import Closed, StatewfError
 from statewf.machine.events import AnyEvent, CallId, Failed, Returned
 from statewf.machine.snapshot import Rejected
 from statewf.runtime.ledger import Ledger
@@ -89,14 +89,10 @@ class Replies:
                     )
                 else:
                     await taken.kept()
-        except OwnerLost as error:
-            log.info(
-                "%s: a reply is lost with the store: %s", instance, error, instance=instance, seq=reply.call.seq
-            )
-        except StoreError as error:
-            log.error("%s: a reply waits for the store: %s", instance, error, instance=instance, seq=reply.call.seq)
-            return False
-        except StatewfError as closing:
+        except Closed as closing:
             told = "%s: a reply comes too late, and the call is offered again: %s"
             log.info(told, instance, closing, instance=instance, seq=reply.call.seq)
+        except StatewfError as error:
+            log.error("%s: a reply waits for the store: %s", instance, error, instance=instance, seq=reply.call.seq)
+            return False
         return True

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import anyio
 import anyio.lowlevel
 
-from statewf.errors import StatewfError, StoreError
+from statewf.errors import Closed, StoreError
 from statewf.history import Store
 from statewf.runtime.live import Live
 from statewf.runtime.logs import Log
@@ -65,11 +65,11 @@ class Timers:
         while True:
             try:
                 await self._round()
+            except Closed:
+                return  # before this could notice
             except StoreError as error:
                 log.error("timers wait for the store: %s", error)
                 await anyio.sleep(FIRST_PAUSE)
-            except StatewfError:
-                return  # the executor was closed before this could notice
 
     async def _round(self) -> None:
         self._nearer = anyio.Event()
@@ -102,6 +102,8 @@ class Timers:
         for instance in late:
             try:
                 live, is_fired = self._fire(instance, now)
+            except Closed:
+                raise
             except StoreError as error:
                 self._put_aside(instance, error)
                 continue
@@ -114,6 +116,8 @@ class Timers:
             try:
                 await live.settled()
                 self._aside.pop(instance, None)
+            except Closed:
+                raise
             except StoreError as error:
                 self._put_aside(instance, error)
 

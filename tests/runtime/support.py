@@ -28,8 +28,9 @@ def executor(store: Store | str, handlers: Handlers | None = None, **options: An
 
 def role(executor: Executor) -> Owner:
     """What it is while it owns its store."""
-    assert isinstance(executor._role, Owner)
-    return executor._role
+    acts = executor._seat.acts
+    assert isinstance(acts, Owner)
+    return acts
 
 
 def machine(text: str) -> Machine:

@@ -53,6 +53,11 @@ async def ship(work: Work) -> dict[str, str]:
     return {"shipped": work.instance}
 
 
+def ring(one: Executor, other: Executor) -> None:
+    """As who has asked something does."""
+    one._seat._house.bell.ring(other._seat._house.bell.port)
+
+
 def elsewhere() -> str:
     """A holder of whom nobody knows whether it lives."""
     return str(Holder("elsewhere", "-", 1, "x", 0))
@@ -119,7 +124,7 @@ async def test_refusals_are_raised_where_it_was_asked(place: Place) -> None:
         ):
             number = guest.store.ask(damaged, 0)
             assert number is not None
-            guest._bell.ring(owner._bell.port)
+            ring(guest, owner)
             with anyio.fail_after(10):
                 while (told := guest.store.answered(number)) is None:
                     await anyio.sleep(0.1)
