@@ -192,6 +192,9 @@ class Memory:
         known = self._requests.get((name, request_id))
         return None if known is None else self._cards[known]
 
+    def grave(self, instance: str) -> Grave | None:  # noqa: ARG002  # here nothing is archived
+        return None
+
     def load(self, instance: str) -> Loaded | None:
         card = self._cards.get(instance)
         return None if card is None else Loaded(card, self._snapshots[instance], ())

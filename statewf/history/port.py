@@ -205,6 +205,9 @@ class Store(Protocol):
     def request(self, name: str, request_id: str) -> Card | Grave | None:
         """The instance that was started last with that request id, or what is remembered of it."""
 
+    def grave(self, instance: str) -> Grave | None:
+        """What is remembered of an instance that was archived; nothing, if it was the run of no request."""
+
     def load(self, instance: str) -> Loaded | None:
         """What it takes to go on with an instance."""
 

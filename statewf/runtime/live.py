@@ -15,7 +15,7 @@ from typing import TypeAlias
 import anyio
 import attrs
 
-from statewf.errors import StoreError, UnknownInstance
+from statewf.errors import Archived, StoreError, UnknownInstance
 from statewf.history import Card, Loaded, Store
 from statewf.machine.effects import SetTimer
 from statewf.machine.events import AnyEvent
@@ -129,7 +129,7 @@ class Lives:
         self._lives: OrderedDict[str, Live] = OrderedDict()
 
     def get(self, instance: str) -> Live:
-        """The instance as it is. Raises UnknownInstance, StoreError when what is kept of it is damaged.
+        """The instance as it is. Raises UnknownInstance, Archived, StoreError when what is kept of it is damaged.
 
         It may be let go as soon as something is awaited; `using` holds on to it.
         """
@@ -139,6 +139,8 @@ class Lives:
             return live
         loaded = self._store.load(instance)
         if loaded is None:
+            if (grave := self._store.grave(instance)) is not None:
+                raise Archived(f"{instance} ended in {grave.state} ({grave.ended}), and was archived")
             raise UnknownInstance(f"there is no instance {instance}")
         return self.enter(self._restored(loaded))
 

@@ -135,8 +135,8 @@ class Owner:
 
     def _known(self, name: str, known: Card | Grave, inputs: Object, request_id: str | None) -> str:
         if isinstance(known, Grave):
-            ended = f"{known.instance} ended in {known.state} ({known.ended})"
-            raise Archived(f"{request_id} of {name} has run: {ended}, and was archived")
+            ended = f"{known.instance} ended in {known.state} ({known.ended}), and was archived"
+            raise Archived(f"{request_id} of {name} has run: {ended}")
         if known.inputs != inputs:
             raise _conflict(request_id, known)
         live = self._lives.get(known.id)

@@ -94,7 +94,7 @@ class Timers:
         jump = 0.0 if self._ahead is None else ahead - self._ahead
         self._ahead = ahead
         if abs(jump) > JUMP:
-            told = "the clock was set %s by %g s, or the machine slept: timers fire %s by as much"
+            told = "the clock was set %s by %.0f s, or the machine slept: timers fire %s by as much"
             log.warning(told, *(("forward", jump / 1000, "early") if jump > 0 else ("back", -jump / 1000, "late")))
 
     async def _fire_all(self, late: list[str], now: int) -> None:

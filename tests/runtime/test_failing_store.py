@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import resource
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import anyio
 import pytest
@@ -10,6 +14,7 @@ import pytest
 from statewf.errors import StoreError
 from statewf.history import Entry, Memory
 from statewf.machine.events import Event
+from statewf.runtime import Instance
 from tests.runtime.support import DOOR, PAYMENT, executor
 
 pytestmark = pytest.mark.anyio
@@ -100,3 +105,70 @@ async def test_timers_wait_for_the_store() -> None:
         store.full = False
         await anyio.sleep(5)
         assert door.state == "alarm"
+
+
+# --- a real file
+
+
+@contextmanager
+def no_larger(path: Path) -> Iterator[None]:
+    """Within, no file of this process may grow beyond what that one has: as on a full disk, each write fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def sent_at_once(doors: Sequence[Instance], event: str, data: object = None) -> list[str]:
+    """What each of the senders is told, who share a commit."""
+    told: list[str] = []
+
+    async def send(door: Instance) -> None:
+        try:
+            told.append((await door.send(event, data)).disposition)
+        except StoreError as error:
+            told.append(str(error))
+
+    async with anyio.create_task_group() as group:
+        for door in doors:
+            group.start_soon(send, door)
+    return told
+
+
+async def test_a_file_that_cannot_grow_keeps_nothing_of_a_commit_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    async with executor(str(path)) as owner:
+        await owner.deploy(DOOR)
+        doors = [await owner.start("door") for _ in range(5)]
+        with no_larger(Path(f"{path}-wal")):
+            told = await sent_at_once(doors, "OPEN", {"text": "x" * 10_000})
+            assert [f"{path}: " in text and "\n" not in text for text in told] == [True] * 5, told
+            assert [(door.state, len(door.history())) for door in doors] == [("closed", 1)] * 5
+        assert await sent_at_once(doors, "OPEN") == ["accepted"] * 5
+        assert [door.state for door in doors] == ["open"] * 5
+    async with executor(str(path)) as owner:
+        assert [owner.snapshot(door.id).seq for door in doors] == [2] * 5
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+async def test_a_file_in_which_somebody_writes_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    async with executor(str(path)) as owner:
+        await owner.deploy(DOOR)
+        doors = [await owner.start("door") for _ in range(3)]
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            told: list[str] = []
+
+            async def send() -> None:
+                told.extend(await sent_at_once(doors, "OPEN"))
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(send)
+                await anyio.sleep(0.3)
+                assert (told, doors[0].state) == ([], "closed")
+                other.execute("ROLLBACK")
+        assert told == ["accepted"] * 3
