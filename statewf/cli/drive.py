@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,7 +66,7 @@ def run_verb(
     Without --events they are read from standard input, one a line: EVENT [JSON]. A workflow asks for events and
     decisions only at a terminal; elsewhere the run ends when only people can go on.
     """
-    from statewf.cli.owner import equip, executor, owned, tell_who_performs
+    from statewf.cli.owner import equip, equip_beside, executor, owned, tell_who_performs
     from statewf.history import Card
 
     machine = compiled(file)
@@ -73,16 +74,19 @@ def run_verb(
     script = [name.strip() for name in events.split(",") if name.strip()] if events is not None else None
     resume = "the same command" if request_id else f"`statewf serve --handlers {handlers or 'MODULE'} --db {db}`"
     session = _session(machine, resume, db, script, decisions, quiet=as_json)
+    is_new = not Path(db).exists()
 
     async def drive() -> int:
-        equip(machine, handlers)
-        async with executor(db, handlers or "") as owner:
+        if handlers is not None or is_new:  # a mistake makes no new store
+            equip(machine, handlers)
+        async with executor(db, handlers) as owner:
+            equip_beside(owner, machine, handlers)
             await owner.deploy(machine)
             found = None if request_id is None else owner.store.request(machine.name, request_id)
             known = found if isinstance(found, Card) else None
             instance = await owner.start(machine.name, given, request_id=request_id)
             deployed = owner.machine_of(instance.id)  # that of an earlier request may be an earlier one
-            equip(deployed, handlers)
+            equip_beside(owner, deployed, handlers)
             if deployed.digest != machine.digest:
                 told = f"{instance.id} was started with an earlier {machine.name}, and goes on with that"
                 click.echo(told, err=True)
@@ -133,7 +137,7 @@ def start_verb(
 
     Without --handlers nothing is performed; `serve` or a later verb with --handlers does it.
     """
-    from statewf.cli.owner import equip, executor, owned
+    from statewf.cli.owner import equip, executor, owned, told_who_answers
 
     machine = compiled(file)
     given = read_object(inputs, "--input")
@@ -141,7 +145,7 @@ def start_verb(
     async def begin() -> tuple[dict[str, Any], str]:
         if handlers is not None:
             equip(machine, handlers)
-        async with executor(db, handlers) as owner:
+        async with executor(db, handlers) as owner, told_who_answers(owner, quiet=as_json):
             await owner.deploy(machine)
             instance = await owner.start(machine.name, given, request_id=request_id, restart=restart)
             owner.resume(instance.id)
@@ -237,13 +241,13 @@ def deliver(
 ) -> None:
     """Give an instance something, and tell what it made of that; `said` is what it is called, if not by its event."""
     from statewf.cli.look import card_of, opened
-    from statewf.cli.owner import executor, owned
+    from statewf.cli.owner import executor, owned, told_who_answers
 
     with opened(db) as store:  # a store or an instance that is not there is a mistake, and makes no new store
         card_of(store, instance)
 
     async def deliver() -> Answer:
-        async with executor(db, handlers) as owner:
+        async with executor(db, handlers) as owner, told_who_answers(owner, quiet=as_json):
             return await _answer(owner, await owner.get(instance), handlers, give, said)
 
     code, document, text = owned(deliver, quiet=as_json)

@@ -16,7 +16,7 @@ import click
 
 from statewf.cli.asking import MEANT, asked, slip, user
 from statewf.cli.common import read_object
-from statewf.cli.owner import advice, busy, ready, waits_for
+from statewf.cli.owner import PATIENCE, advice, busy, ready, waits_for
 from statewf.cli.picture import WHOLE, Lines, Nothing, Screen, Steps, View, draws, what_failed
 from statewf.cli.session import output, read_line
 from statewf.cli.tables import clock, cut, some
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from statewf.machine.snapshot import Snapshot
     from statewf.runtime import Instance
 
-PATIENCE = 1.0  # seconds before somebody is told what is being waited for
 FRAME = 0.1  # seconds between two drawings
 SHARE = 10  # times as long as a drawing took, until the next
 FEW = 10  # failed steps that are named at the end
@@ -269,6 +268,7 @@ class Flow:
     # --- what is given to the instance
 
     async def _decide(self, instance: Instance, task: Task, decision: str, comments: str | None) -> None:
+        self._catch_up(instance)  # whom it was for is told while it is open
         try:
             await instance.complete(task.id, decision, by=user(), comments=comments)
         except EventRejected as error:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PATIENCE = 1.0  # seconds before somebody is told what is being waited for
+
 
 @asynccontextmanager
 async def executor(
@@ -43,6 +45,23 @@ async def executor(
     known = None if handlers is None else found(handlers)
     async with Executor(db, known, observe=observe, resume=resume) as owner:
         yield owner
+
+
+@asynccontextmanager
+async def told_who_answers(executor: Executor, *, quiet: bool) -> AsyncIterator[None]:
+    """Say whom is waited for, if it takes long and is another process."""
+    import anyio
+
+    async def tell() -> None:
+        await anyio.sleep(PATIENCE)
+        if not (quiet or executor.owns):
+            told = f"waiting for {executor.owner}, which owns the store; Ctrl-C ends that"
+            click.echo(click.style(told, dim=True), err=True)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(tell)
+        yield
+        group.cancel_scope.cancel()
 
 
 def tell_who_performs(executor: Executor) -> None:
@@ -84,6 +103,12 @@ def equip(machine: Machine, handlers: str | None) -> None:
         raise error
     hint = "--handlers MODULE says where they are"
     raise HandlersError(Diagnostic(d.code, d.message, d.path, d.line, hint) for d in error.diagnostics)
+
+
+def equip_beside(owner: Executor, machine: Machine, handlers: str | None) -> None:
+    """The same, where no handlers need to be given beside another process, which owns the store and performs."""
+    if handlers is not None or owner.owns:
+        equip(machine, handlers)
 
 
 def advice(machine: Machine, error: EventRejected) -> str | None:

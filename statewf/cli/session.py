@@ -16,7 +16,7 @@ import click
 
 from statewf.cli.asking import asked
 from statewf.cli.common import discard_output, read_object
-from statewf.cli.owner import advice, busy, ready, resting, waits_for
+from statewf.cli.owner import PATIENCE, advice, busy, ready, resting, waits_for
 from statewf.cli.tables import clock, some, step
 from statewf.cli.tell import lines, rejection
 from statewf.errors import DataError, Diagnostic, EventRejected
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from statewf.machine.snapshot import Snapshot, Step
     from statewf.runtime import Instance
 
-PATIENCE = 1.0  # seconds before somebody is told what is being waited for
 LEAST, MOST, USUAL = 9, 24, 20  # characters of the column of events: at least `$returned` has to fit
 
 

@@ -60,8 +60,8 @@ class Memory:
     def lease(self) -> Lease:
         return self._lease
 
-    def claim(self, holder: str, epoch: int) -> int | None:
-        if self._lease.epoch != epoch:
+    def claim(self, holder: str, epoch: int, beat: int | None = None) -> int | None:
+        if self._lease.epoch != epoch or beat not in (None, self._lease.beat):
             return None
         self._lease = Lease(epoch + 1, holder, self._lease.beat + 1, 0, wanted=False)
         return epoch + 1

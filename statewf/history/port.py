@@ -148,8 +148,11 @@ class Store(Protocol):
     def lease(self) -> Lease:
         """Who owns the store now."""
 
-    def claim(self, holder: str, epoch: int) -> int | None:
-        """Make `holder` the owner, if that is still the epoch; the new epoch, or None if somebody was quicker."""
+    def claim(self, holder: str, epoch: int, beat: int | None = None) -> int | None:
+        """Make `holder` the owner, if that is still the epoch; the new epoch, or None if somebody was quicker.
+
+        With a `beat`, also if the owner has shown since then that it lives.
+        """
 
     def renew(self, epoch: int) -> None:
         """Say that the owner lives. Raises OwnerLost."""

@@ -52,6 +52,10 @@ _TASK = (
     "INSERT INTO task (id, instance, assigned, body) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (id) DO UPDATE SET assigned = excluded.assigned, body = excluded.body"
 )
+_CLAIM = (
+    "UPDATE lease SET epoch = epoch + 1, holder = ?, beat = beat + 1, wanted = 0"
+    " WHERE epoch = ? AND beat = coalesce(?, beat)"
+)
 _PURGE_TOLD = """
 DELETE FROM outbox WHERE number IN (
     SELECT number FROM outbox o WHERE event = ? AND number <=
@@ -97,11 +101,11 @@ class Sqlite:
         epoch, holder, beat, asked, wanted = self._one("SELECT epoch, holder, beat, asked, wanted FROM lease")
         return Lease(epoch, holder, beat, asked, bool(wanted))
 
-    def claim(self, holder: str, epoch: int) -> int | None:
+    def claim(self, holder: str, epoch: int, beat: int | None = None) -> int | None:
         self._next = 0
         with self._transaction() as db:
-            claim = "UPDATE lease SET epoch = epoch + 1, holder = ?, beat = beat + 1, wanted = 0 WHERE epoch = ?"
-            return epoch + 1 if db.execute(claim, (holder, epoch)).rowcount else None
+            claimed = db.execute(_CLAIM, (holder, epoch, beat)).rowcount
+            return epoch + 1 if claimed else None
 
     def renew(self, epoch: int) -> None:
         with self._transaction() as db:

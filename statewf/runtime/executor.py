@@ -39,7 +39,7 @@ from statewf.machine.record import Receipt
 from statewf.machine.snapshot import Snapshot
 from statewf.runtime.audience import Audience
 from statewf.runtime.bell import Bell
-from statewf.runtime.guest import Guest
+from statewf.runtime.guest import Guest, in_vain
 from statewf.runtime.handlers import Handlers, missing
 from statewf.runtime.house import House, Observer
 from statewf.runtime.instance import Instance, Outcome, outcome
@@ -277,8 +277,12 @@ class Executor:
         await self._acting().idle()
 
     def resume(self, instance: str) -> None:
-        """Make the open calls of an instance, but for those that run here. Raises UnknownInstance, StoreError."""
-        self._acting().resume(instance)
+        """Make the open calls of an instance, but for those that run here; also if this owns the store only later.
+
+        Raises UnknownInstance, StoreError.
+        """
+        self._acting()
+        self._seat.resume(instance)
 
     def outcome(self, instance: str, rejected: Sequence[str] = ()) -> Outcome:
         """What an instance has come to so far; `rejected` names events it refused. Raises UnknownInstance."""
@@ -302,9 +306,9 @@ class Executor:
         while True:
             try:
                 return write()
-            except StoreBusy:
+            except StoreBusy as busy:
                 if anyio.current_time() >= deadline:
-                    raise
+                    raise in_vain(self.store, str(busy), self._patience) from busy
             await anyio.sleep(LOOK)
 
     # --- subscribing

@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 
 from statewf.errors import StoreBusy, StoreError, Unknown
+from statewf.history import Store
 from statewf.machine.events import Decided, Event
 from statewf.machine.record import Receipt
 from statewf.machine.snapshot import Snapshot
@@ -32,6 +33,12 @@ from statewf.values.frozen import Object
 
 LOOK = 0.05  # seconds between two looks for an answer, or for what is new
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1  # seconds until a store in which somebody writes is tried again
+
+
+def in_vain(store: Store, reason: str, patience: float) -> StoreBusy:
+    """That nothing could be written for so long, and who may be to blame."""
+    hint = f"{described(store.lease().holder)} owns the store; should who writes be stopped, wake or end it"
+    return StoreBusy(f"{reason}, for {patience:g} s now: nothing was done ({hint})")
 
 
 class Guest:
@@ -95,12 +102,12 @@ class Guest:
             except StoreBusy as busy:
                 number, reason = None, str(busy)
             if number is not None:
-                owner = Holder.read(self._store.lease().holder)
-                self._bell.ring(owner.bell if owner is not None else 0)
+                holder = Holder.read(self._store.lease().holder)
+                self._bell.ring(holder.bell if holder is not None else 0)
                 self._bell.wake()  # it may be this process by now
                 return number
             if anyio.current_time() >= deadline:
-                raise StoreError(f"{reason}: nothing was asked for {self._patience:g} s, and nothing was done")
+                raise in_vain(self._store, reason, self._patience)
             await anyio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
@@ -109,7 +116,9 @@ class Guest:
         try:
             return None if self._store.withdraw(number) else self._store.answered(number)
         except StoreError as error:
-            raise Unknown(key, f"nobody knows whether the owner of the store takes it: {error}") from error
+            told = "the owner of the store did not answer, and nobody knows whether it will do it"
+            again = "ask again with the same key or request id" if key else "look what became of it, then ask again"
+            raise Unknown(key, f"{told} ({error}); {again}") from error
 
     # --- reading
 
@@ -141,7 +150,7 @@ class Guest:
         return False
 
     def resume(self, _: str) -> bool:
-        """The owner does what is open."""
+        """The owner does what is open; should that be this process one day, `seat` sees to it."""
         return True
 
     async def idle(self) -> None:

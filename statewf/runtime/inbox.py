@@ -88,11 +88,11 @@ class Inbox:
         if version == self._seen:
             return
         lease = self._store.lease()
-        if lease.wanted:
-            self._taker.yield_to_who_performs()
-        if lease.asked != self._asked:
+        if lease.asked != self._asked or lease.epoch != self._epoch:
             self._store.renew(self._epoch)
             self._asked = lease.asked
+        if lease.wanted:
+            self._taker.yield_to_who_performs()
         free = AT_ONCE - self._busy
         asked = self._store.asked(self._last, free) if free else []
         for number, document in asked:

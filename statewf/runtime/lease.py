@@ -81,7 +81,9 @@ def _namespace() -> str:
 def described(holder: str) -> str:
     """A holder in words."""
     known = Holder.read(holder)
-    return f"process {known.process} on {known.host}" if known is not None else "another process"
+    if known is not None:
+        return f"process {known.process} on {known.host}"
+    return "another process" if holder else "nobody"
 
 
 class Watch:
@@ -93,7 +95,8 @@ class Watch:
         self._holder = Holder.here(bell.port)
         self._performs = performs
         self._seen: tuple[int, int] | None = None
-        self._since = self._asked = -math.inf
+        self._silent = 0.0  # seconds without a sign of life, in which we looked
+        self._looked = self._asked = -math.inf
 
     def claimed(self) -> int | None:
         """The epoch that is ours from now on, if nobody owns the store."""
@@ -102,22 +105,26 @@ class Watch:
         if holder is not None and not self._is_over(lease, holder):
             self._ask(lease, holder)
             return None
-        epoch = self._store.claim(str(self._holder), lease.epoch)
+        epoch = self._store.claim(str(self._holder), lease.epoch, lease.beat)
         if epoch is not None and holder is not None:
-            log.warning("%s is gone: this process owns the store now", described(lease.holder))
+            why = "is gone" if holder.gone else f"gave no sign of life for {LEASE:g} s"
+            log.warning("%s %s: this process owns the store now", described(lease.holder), why)
         return epoch
 
     def _is_over(self, lease: Lease, holder: Holder) -> bool:
         now = anyio.current_time()
         if self._seen != (lease.epoch, lease.beat):
-            self._seen, self._since = (lease.epoch, lease.beat), now
-        return holder.gone or now - self._since >= LEASE
+            self._seen, self._silent = (lease.epoch, lease.beat), 0.0
+        else:
+            self._silent += min(now - self._looked, ASKED)  # longer, and it was we who did not move
+        self._looked = now
+        return holder.gone or self._silent >= LEASE
 
     def _ask(self, lease: Lease, holder: Holder) -> None:
         """Ask for a sign of life when there was none for a while, and at once for the place of who cannot perform."""
         now = anyio.current_time()
         wants = self._performs and not lease.wanted
-        if wants or now - max(self._since, self._asked) >= ASKED:
+        if wants or (self._silent >= ASKED and now - self._asked >= ASKED):
             self._asked = now
             self._store.question(lease.epoch, wanted=self._performs)
             self._bell.ring(holder.bell)

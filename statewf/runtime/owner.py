@@ -8,7 +8,7 @@ here is void; the store has the truth. Above: `executor`, which has an owner or 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from logging import DEBUG
 
@@ -52,9 +52,12 @@ steps = Log("statewf.step")
 
 
 class Owner:
-    """Owns the store in this epoch, and runs its tasks in `group`, until `reign` returns."""
+    """Owns the store in this epoch, and runs its tasks in `group`, until `reign` returns.
 
-    def __init__(self, house: House, epoch: int, group: TaskGroup) -> None:
+    The open calls of the instances in `resumed` are made, if not those of all.
+    """
+
+    def __init__(self, house: House, epoch: int, group: TaskGroup, resumed: Iterable[str]) -> None:
         self._house = house
         self._store, self._lives, self._clock = house.store, house.lives, house.clock
         self._metrics = house.metrics
@@ -71,13 +74,15 @@ class Owner:
         group.start_soon(sweep, self._store, self._clock)
         house.audience.open(group, self._store)
         if house.means is not None:
-            self._equip(house.means, group)
+            self._equip(house.means, group, resumed)
         self._count("statewf_owner", NONE)
 
-    def _equip(self, means: Means, group: TaskGroup) -> None:
+    def _equip(self, means: Means, group: TaskGroup, resumed: Iterable[str]) -> None:
         busy = Tally()
         self._replies = Replies(group, self._lives, self._ledger, busy)
         self._backlog = Backlog(self._store, self.resume, everything=self._house.resume)
+        for instance in resumed:
+            self._backlog.note(instance)
         calls = (self._replies.take, busy, self._backlog.note, self._backlog.has_room)
         self._performer = Performer(group, means, *calls)
         group.start_soon(self._backlog.run)
@@ -100,7 +105,8 @@ class Owner:
 
     def deposed(self, error: OwnerLost) -> None:
         """Somebody else owns the store."""
-        log.error("%s; what was under way here goes on there", error)
+        if not self._over.is_set():
+            log.error("%s; what was under way here goes on there", error)
         self._over.set()
 
     def yield_to_who_performs(self) -> None:

@@ -31,6 +31,7 @@ class Seat:
         self._house = house
         self._watch = Watch(house.store, house.bell, performs=house.means is not None)
         self._epoch = 0  # of the owner
+        self._resumed: dict[str, None] = {}  # whose open calls are made here, then or later
         self.acts: Owner | Guest = Guest(house)
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
@@ -51,7 +52,7 @@ class Seat:
         """Own the store, until somebody else does, or should."""
         async with anyio.create_task_group() as group:
             self.leave(OwnerLost("this process owns the store from now on"))
-            self.acts, self._epoch = Owner(self._house, epoch, group), epoch
+            self.acts, self._epoch = Owner(self._house, epoch, group, self._resumed), epoch
             begun()
             await self.acts.reign()
             self.leave(OwnerLost("another process owns the store"))
@@ -65,6 +66,12 @@ class Seat:
             except StoreError as error:
                 log.error("the store cannot be watched: %s", error)
                 await anyio.sleep(PAUSE)
+
+    def resume(self, instance: str) -> None:
+        """Make the open calls of an instance, as soon as this process owns the store."""
+        self.acts.resume(instance)
+        if not self._house.resume:
+            self._resumed[instance] = None
 
     def leave(self, error: StoreError) -> None:
         """Who acts does so no more; whoever waits is told why."""

@@ -115,7 +115,8 @@ class Doomed:
             try:
                 return self._write(name, lambda: method(*args, **options), args)
             except Killed:
-                if self._process.closing == anyio.get_current_task():  # it is prepared for a store that fails, no more
+                closes = self._process.closing == anyio.get_current_task()
+                if closes:  # and is prepared for a store that fails, for nothing else
                     raise StoreError(GONE) from None
                 raise
 
@@ -155,9 +156,9 @@ class _Statements:
         return self._connection.executemany(statement, rows)
 
     def _passes(self, statement: str) -> None:
-        """Before one that writes. What a dead process left open is rolled back."""
-        reads = statement.lstrip().startswith(("SELECT", "ROLLBACK"))
-        if self._connection.in_transaction and not (reads or self._process.dead):
+        """Before one that writes; what a dead process left undone is rolled back."""
+        keeps = not statement.lstrip().startswith(("SELECT", "ROLLBACK"))
+        if self._connection.in_transaction and keeps and not self._process.dead:
             self._process.passes(f"within {self.belong_to}, before {' '.join(statement.split()[:3])}")
 
 
@@ -170,7 +171,7 @@ def _steps(entries: Sequence[Entry]) -> str:
 # --- its handlers
 
 
-def doomed(handler: Handler, process: Process, evidence: Evidence) -> Handler:
+def watched(handler: Handler, process: Process, evidence: Evidence) -> Handler:
     """The handler, before and after which the process may die. A plain one gets no thread: so each run is the same."""
 
     async def call(work: Work) -> Any:
@@ -218,7 +219,7 @@ def note_answers(executor: Executor, evidence: Evidence) -> None:
         name: str, inputs: Any = None, *, request_id: str | None = None, restart: bool = False
     ) -> Instance:
         started = await start(name, inputs, request_id=request_id, restart=restart)
-        evidence.start(None if restart else request_id, started.id)
+        evidence.start(name, None if restart else request_id, started.id)
         return started
 
     async def sending(instance: str, event: str, data: Any = None, *, key: str | None = None) -> Receipt:

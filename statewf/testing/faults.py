@@ -30,7 +30,7 @@ Time is virtual: the loop never sleeps, and timeouts cost nothing. Above: tests.
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar, cast
@@ -45,7 +45,7 @@ from statewf.runtime import Executor
 from statewf.runtime.handlers import Handlers
 from statewf.runtime.live import replayed
 from statewf.runtime.machines import Machines
-from statewf.testing.dying import Doomed, Killed, Process, doomed, note_answers, running
+from statewf.testing.dying import Doomed, Killed, Process, note_answers, running, watched
 from statewf.testing.trial import Acknowledged, Calls, Evidence, Kept, Trial
 from statewf.testing.virtual import VirtualLoop
 
@@ -56,6 +56,7 @@ Life: TypeAlias = Callable[[Executor, W], Awaitable[object]]
 
 EPOCH = 1_700_000_000_000
 DAY = 86_400.0  # seconds
+MOST_DAYS = 400  # that a program may take that is not killed
 EMPTY, USED = "empty.db", "faults.db"  # in the folder of a trial: the store of the last one is left there
 
 
@@ -109,7 +110,7 @@ async def every_crash_async(
     *,
     folder: str | PathLike[str] | None = None,
     again: int = 0,
-) -> AsyncIterator[Trial[W]]:
+) -> AsyncGenerator[Trial[W], None]:
     """The same for a test that is a coroutine, in whatever time it lives: see `every_crash`."""
     experiment = _Experiment(life, world, handlers, None if folder is None else Path(folder))
     kills = _kills(again)
@@ -144,7 +145,7 @@ class _Experiment(Generic[W]):
     folder: Path | None
     machines: dict[str, Machine] = attrs.field(factory=dict)  # that were in a store, by digest
     whole: Trial[W] | None = None
-    patience: float = 366 * DAY  # seconds that one life may take
+    patience: float = MOST_DAYS * DAY  # seconds that one life may take
 
     async def run(self, deaths: tuple[int, ...]) -> Trial[W]:
         """Run it to its end, and kill each of its lives at that boundary."""
@@ -166,7 +167,7 @@ class _Experiment(Generic[W]):
         return trial
 
     async def _live(self, store: Store, world: W, process: Process, evidence: Evidence) -> None:
-        handlers = {name: doomed(handler, process, evidence) for name, handler in self.handlers(world).items()}
+        handlers = {name: watched(handler, process, evidence) for name, handler in self.handlers(world).items()}
         executor = Executor(cast("Store", Doomed(store, process, evidence)), handlers, clock=clock)
         token = running.set(process)
         try:
@@ -181,6 +182,8 @@ class _Experiment(Generic[W]):
             pass
         finally:
             running.reset(token)
+        if waited.cancelled_caught and self.whole is None:
+            raise TimeoutError(f"the program did not end in {self.patience:g} s, although it was not killed")
         if waited.cancelled_caught:
             evidence.wrong.append(f"life {process.life} was given up, for it did not end in {self.patience:g} s")
 

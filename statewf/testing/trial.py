@@ -53,7 +53,7 @@ class Evidence:
 
     calls: defaultdict[tuple[str, int], Calls] = attrs.field(factory=lambda: defaultdict(Calls))
     acknowledged: list[Acknowledged] = attrs.field(factory=list)
-    started: dict[str, str] = attrs.field(factory=dict)  # request id -> instance
+    started: dict[tuple[str, str], str] = attrs.field(factory=dict)  # (machine, request id) -> instance
     open: dict[str, dict[tuple[str, int], str]] = attrs.field(factory=dict)  # -> handler
     wrong: list[str] = attrs.field(factory=list)
 
@@ -80,11 +80,14 @@ class Evidence:
         """A handler returned or raised."""
         self.calls[work.key, work.attempt].ended.append(life)
 
-    def start(self, request_id: str | None, instance: str) -> None:
+    def start(self, machine: str, request_id: str | None, instance: str) -> None:
         """The program was told which instance it started."""
         self.acknowledged.append(Acknowledged(instance, "$start", None, 1))
-        if request_id is not None and self.started.setdefault(request_id, instance) != instance:
-            self.wrong.append(f"{request_id} was told to be {self.started[request_id]}, and then {instance}")
+        if request_id is None:
+            return
+        first = self.started.setdefault((machine, request_id), instance)
+        if first != instance:
+            self.wrong.append(f"{request_id} of {machine} was told to be {first}, and then {instance}")
 
 
 @attrs.frozen
