@@ -239,7 +239,8 @@ class Memory:
         told = self._cursors.get(event, {}).get(subscriber, 0)
         return [emitted for emitted in self._outbox.get(event, ()) if emitted.number > told][:limit]
 
-    def tell(self, instance: str, event: str, data: Json, at: int) -> None:
+    def tell(self, instance: str, event: str, data: Json, at: int, epoch: int) -> None:
+        self.renew(epoch)
         self._emit(f"{instance}/told/{self._emitted + 1}", instance, event, data, at)
 
     def delivered(self, subscriber: str, event: str, number: int) -> None:

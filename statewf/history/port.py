@@ -246,8 +246,8 @@ class Store(Protocol):
 
     def undelivered(self, subscriber: str, event: str, limit: int) -> list[Emitted]: ...
 
-    def tell(self, instance: str, event: str, data: Json, at: int) -> None:
-        """Put an event into the outbox that no step emitted. Durable, as an append is."""
+    def tell(self, instance: str, event: str, data: Json, at: int, epoch: int) -> None:
+        """Put an event into the outbox that no step emitted. Durable, as an append is. Raises OwnerLost."""
 
     def delivered(self, subscriber: str, event: str, number: int) -> None:
         """The subscriber was told everything up to that number."""

@@ -296,8 +296,9 @@ class Sqlite:
                 for number, key, of, name, data, at in found
             ]
 
-    def tell(self, instance: str, event: str, data: Json, at: int) -> None:
+    def tell(self, instance: str, event: str, data: Json, at: int, epoch: int) -> None:
         with self._transaction() as db:
+            _fence(db, epoch)
             number = db.execute(_EMIT, ("", instance, event, compact(data), at)).lastrowid
             db.execute("UPDATE outbox SET id = ? WHERE number = ?", (f"{instance}/told/{number}", number))
 

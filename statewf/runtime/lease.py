@@ -69,7 +69,15 @@ class Holder(NamedTuple):
             return True
         except OSError:
             return False  # it is somebody else's
-        return False
+        return _is_dead(self.process)
+
+
+def _is_dead(process: int) -> bool:
+    """Whether a process has ended, and only its parent has not looked yet; False where that cannot be told."""
+    with suppress(OSError):
+        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
+        return state.split()[:1] == ["Z"]
+    return False
 
 
 def _namespace() -> str:

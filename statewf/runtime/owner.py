@@ -147,7 +147,7 @@ class Owner:
             raise _conflict(request_id, known)
         live = self._lives.get(known.id)
         event, data = status(live.machine, live.kept)
-        self._store.tell(known.id, event, data, self._clock())
+        self._store.tell(known.id, event, data, self._clock(), self._epoch)
         self._house.audience.notify(event)
         return known.id
 

@@ -56,7 +56,7 @@ Life: TypeAlias = Callable[[Executor, W], Awaitable[object]]
 
 EPOCH = 1_700_000_000_000
 DAY = 86_400.0  # seconds
-MOST_DAYS = 400  # that a program may take that is not killed
+MOST_DAYS = 100  # that a program may take that is not killed
 EMPTY, USED = "empty.db", "faults.db"  # in the folder of a trial: the store of the last one is left there
 
 
@@ -145,7 +145,7 @@ class _Experiment(Generic[W]):
     folder: Path | None
     machines: dict[str, Machine] = attrs.field(factory=dict)  # that were in a store, by digest
     whole: Trial[W] | None = None
-    patience: float = MOST_DAYS * DAY  # seconds that one life may take
+    patience: float = attrs.field(factory=lambda: MOST_DAYS * DAY)  # seconds that one life may take
 
     async def run(self, deaths: tuple[int, ...]) -> Trial[W]:
         """Run it to its end, and kill each of its lives at that boundary."""

@@ -16,7 +16,7 @@ from statewf.history import Sqlite
 from statewf.machine.events import Event
 from statewf.machine.snapshot import Step
 from statewf.machine.step import step
-from tests.history.support import TOY, begun, entry, keep, record
+from tests.history.support import TOY, begun, entry, keep, owned, record
 
 
 def one_line(error: pytest.ExceptionInfo[StoreError]) -> str:
@@ -98,7 +98,7 @@ def test_no_two_deliveries_have_the_same_id_although_the_outbox_was_empty_betwee
     for _ in range(3):
         opened = Sqlite(str(tmp_path / "s.db"))
         opened.subscribe("me", "Told")
-        opened.tell("a", "Told", None, 0)
+        opened.tell("a", "Told", None, 0, owned(opened))
         (emitted,) = opened.undelivered("me", "Told", 10)
         seen.append(emitted.id)
         opened.delivered("me", "Told", emitted.number)

@@ -10,7 +10,7 @@ import pytest
 from trio.testing import MockClock
 
 from statewf.history import Memory, Store
-from tests.runtime.virtual import MOMENT, VirtualLoop
+from statewf.testing.virtual import MOMENT, VirtualLoop
 
 
 @pytest.fixture(params=["asyncio", "trio"])

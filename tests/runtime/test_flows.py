@@ -23,9 +23,9 @@ from statewf.machine.work import Work
 from statewf.runtime import Executor
 from statewf.simulator import simulate
 from statewf.simulator.scenario import Decision, Fail, Ok
+from statewf.testing.virtual import VirtualLoop
 from tests.flows import INPUTS, Flow, flows
 from tests.runtime.support import EPOCH, clock, executor
-from tests.runtime.virtual import VirtualLoop
 
 SAME = (
     "state",

@@ -28,9 +28,9 @@ from statewf.machine.snapshot import Snapshot, Step
 from statewf.machine.work import Work, failed, returned
 from statewf.runtime import Instance
 from statewf.simulator.world import Answer, World
+from statewf.testing.virtual import VirtualLoop
 from statewf.values.frozen import freeze_object, thaw
 from tests.runtime.support import EPOCH, clock, executor
-from tests.runtime.virtual import VirtualLoop
 from tests.worlds import EVENTS, data, definitions
 
 INPUTS = {"n": 1}

@@ -82,6 +82,7 @@ async def test_what_happens_is_counted_and_measured(place: Place) -> None:
             await payment.send("PAY")
         await anyio.sleep(61)  # it times out
         await payment.send("PAY")
+        await anyio.sleep(1)  # the call fails
         await payment.send("PAID")
         await owner.wait(payment.id)
         assert counted(meter, "statewf_owner") == 1

@@ -388,6 +388,6 @@ def test_the_clock_of_these_tests_is_virtual() -> None:
         await anyio.sleep(3600)
         return clock() - before
 
-    from tests.runtime.virtual import VirtualLoop
+    from statewf.testing.virtual import VirtualLoop
 
     assert anyio.run(jump, backend_options={"loop_factory": VirtualLoop}) == 3_600_000
