@@ -47,7 +47,7 @@ class Guest:
     def __init__(self, house: House) -> None:
         self._store, self._lives, self._bell, self._clock = house.store, house.lives, house.bell, house.clock
         self._patience = house.patience
-        self._seen = house.store.version()
+        self._seen: int | None = None  # the version of the store that was looked at
         self._over = False  # somebody else acts here by now
 
     def close(self, error: StoreError) -> None:

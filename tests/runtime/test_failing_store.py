@@ -172,3 +172,23 @@ async def test_a_file_in_which_somebody_writes_is_waited_for(tmp_path: Path) -> 
                 assert (told, doors[0].state) == ([], "closed")
                 other.execute("ROLLBACK")
         assert told == ["accepted"] * 3
+
+
+async def test_a_store_that_fails_while_it_is_closed_is_closed_all_the_same() -> None:
+    class Gone(Memory):
+        gone = closed = False
+
+        def version(self) -> int:
+            if self.gone:
+                raise StoreError("disk I/O error")
+            return super().version()
+
+        def close(self) -> None:
+            self.closed = True
+
+    store = Gone()
+    async with executor(store, {}) as owner:
+        await owner.deploy(DOOR)
+        store.gone = True
+    assert store.closed
+    assert store.lease().holder == ""
