@@ -348,10 +348,10 @@ def _begin(db: sqlite3.Connection, batch: Batch) -> None:
 def _advance(db: sqlite3.Connection, batch: Batch) -> None:
     advanced = batch.advanced()
     if _many(db, _ADVANCE, advanced) < len(advanced):
+        known = "SELECT seq, (SELECT max(seq) FROM history WHERE instance = number) FROM instance WHERE number = ?"
         for change in batch.changes.values():
             card = change.card
-            found = db.execute("SELECT seq FROM instance WHERE number = ?", (card.number,)).fetchone()
-            if found != (card.seq,):
+            if change.first > 1 and db.execute(known, (card.number,)).fetchone() != (card.seq, change.first - 1):
                 raise StoreConflict(card.id, f"{card.id} was changed by somebody else, or is not in the store")
 
 

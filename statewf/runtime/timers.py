@@ -107,7 +107,7 @@ class Timers:
             except StoreError as error:
                 self._put_aside(instance, error)
                 continue
-            if not is_fired:  # what is in memory is not what is in the store: it has to be loaded again
+            if not is_fired and live.snapshot is live.kept:  # memory is not what the store is: it is loaded again
                 live.void(StoreError("none is due, although the store says so"))
                 self._put_aside(instance, StoreError("none is due, although the store says so"))
             else:

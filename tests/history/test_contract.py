@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statewf.errors import StoreError
+from statewf.errors import StoreConflict, StoreError
 from statewf.history import Card, KeyRecord, Memory, Sqlite, Store
 from statewf.history.port import KEPT
 from statewf.machine.events import Event
@@ -86,6 +86,17 @@ def test_a_batch_is_kept_whole_or_not_at_all(store: Store) -> None:
     keep(store, [entry(TOY, second), entry(TOY, third)])
     assert [row["event"] for row in store.rows("a")] == ["$start", "GO", "BACK"]
     assert [row["event"] for row in store.rows("a", after=2)] == ["BACK"]
+
+
+def test_whoever_is_late_is_named_and_not_the_others(store: Store) -> None:
+    first, other = begun("a"), begun("b")
+    keep(store, [entry(TOY, first), entry(TOY, other)])
+    second = stepped(first, Event("GO"))
+    keep(store, [entry(TOY, second)])
+    with pytest.raises(StoreConflict) as late:
+        keep(store, [entry(TOY, stepped(other, Event("GO"))), entry(TOY, second)])
+    assert late.value.instance == "a"
+    assert [row["event"] for row in store.rows("b")] == ["$start"]
 
 
 def test_a_step_of_an_instance_that_was_never_started_is_a_conflict(store: Store) -> None:
