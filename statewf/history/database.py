@@ -14,8 +14,8 @@ from typing import Any
 from statewf.errors import StoreBusy, StoreError
 from statewf.history.schema import ADDED, APPLICATION, FIRST, VERSION
 
-OPENING = 5_000  # ms that opening waits for somebody else who is at it
-PATIENCE = 100  # ms that a statement waits for another process: whoever can wait longer does so elsewhere
+LONG = 5_000  # ms that opening, and what has the time, waits for another process
+PATIENCE = 5  # ms that a statement waits for another process: event loops stand still meanwhile
 TRIES = 3_000  # to have a file alone; less than a second
 PAGES = 1_000  # of a file that are copied at a time
 STRIDE = 100_000  # instructions of SQLite between two moments at which Ctrl-C is heard
@@ -35,7 +35,7 @@ class Database:
             self.connection = _connect(path, create=create and not as_it_is)
         try:
             with self.told():
-                self._wait(OPENING)
+                self._wait(LONG)
                 if as_it_is:
                     self._recognise()
                 else:
@@ -111,7 +111,7 @@ class Database:
             with self.transaction() as db:
                 yield db
         finally:
-            self._connect_again(OPENING)
+            self._connect_again(LONG)
 
     def _connect_again(self, patience: int) -> None:
         self.connection.close()
@@ -127,6 +127,15 @@ class Database:
             with self.transaction():
                 pass
         self.connection.execute("PRAGMA journal_mode = WAL")
+
+    @contextmanager
+    def patient(self) -> Iterator[None]:
+        """Within, statements wait for other processes: where there is no event loop."""
+        self._wait(LONG)
+        try:
+            yield
+        finally:
+            self._wait(PATIENCE)
 
     @contextmanager
     def told(self, doing: str = "") -> Iterator[None]:

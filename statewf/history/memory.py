@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from statewf.errors import OwnerLost, StoreConflict
+from statewf.errors import OwnerLost, StoreBusy, StoreConflict
 from statewf.history.port import (
     ANSWERS_KEPT,
     KEPT,
@@ -83,9 +83,9 @@ class Memory:
 
     # --- what others ask of the owner
 
-    def ask(self, request: Json, at: int) -> int | None:
-        if sum(answer is None for _, answer, _ in self._inbox.values()) >= MOST_ASKED:
-            return None
+    def ask(self, request: Json, at: int) -> int:
+        if (waiting := sum(answer is None for _, answer, _ in self._inbox.values())) >= MOST_ASKED:
+            raise StoreBusy(f"{waiting:,} requests wait for the owner of the store already")
         self._asked += 1
         self._written += 1
         self._inbox[self._asked] = (request, None, at)

@@ -7,7 +7,7 @@
   the lease makes a new epoch; the one before is told OwnerLost by whatever it wants to write next.
 - Others ask the owner through the inbox. The answer is kept in the commit of the step that it tells of.
 - Reading what is damaged raises StoreError, as everything does that goes wrong; StoreBusy when another
-  process is writing just now.
+  process is writing just now: no method waits for long.
 - What was appended is what is loaded, in order. A store keeps events and snapshots, never tables.
 - Every method is synchronous and short; a store is used by one thread at a time.
 """
@@ -165,8 +165,8 @@ class Store(Protocol):
 
     # --- what others ask of the owner
 
-    def ask(self, request: Json, at: int) -> int | None:
-        """Put a request into the inbox; its number, or None if there are too many already."""
+    def ask(self, request: Json, at: int) -> int:
+        """Put a request into the inbox; its number. Raises StoreBusy, also when there are too many already."""
 
     def asked(self, after: int, limit: int) -> list[tuple[int, Json]]:
         """The requests without an answer that have a greater number, the oldest first."""

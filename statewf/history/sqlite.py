@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from statewf.errors import OwnerLost, StoreConflict
+from statewf.errors import OwnerLost, StoreBusy, StoreConflict
 from statewf.history.batch import Batch, Row
 from statewf.history.codec import decode_event, decode_snapshot, decode_task, encode_snapshot, shown
 from statewf.history.database import Database
@@ -121,12 +121,14 @@ class Sqlite:
 
     # --- what others ask of the owner
 
-    def ask(self, request: Json, at: int) -> int | None:
+    def ask(self, request: Json, at: int) -> int:
         with self._transaction() as db:
             (waiting,) = db.execute("SELECT count(*) FROM inbox WHERE answer IS NULL").fetchone()
             if waiting >= MOST_ASKED:
-                return None
-            return db.execute("INSERT INTO inbox (request, at) VALUES (?, ?)", (compact(request), at)).lastrowid
+                raise StoreBusy(f"{self.path}: {waiting:,} requests wait for its owner already")
+            number = db.execute("INSERT INTO inbox (request, at) VALUES (?, ?)", (compact(request), at)).lastrowid
+            assert number is not None, "a row was inserted"
+            return number
 
     def asked(self, after: int, limit: int) -> list[tuple[int, Json]]:
         query = "SELECT number, request FROM inbox WHERE answer IS NULL AND number > ? ORDER BY number LIMIT ?"

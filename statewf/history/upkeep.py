@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
-from functools import partial
+from contextlib import closing
 from itertools import accumulate
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from statewf.errors import StoreBusy, StoreError
+from statewf.errors import StoreError
 from statewf.history.database import Database
 from statewf.history.sqlite import Sqlite
-
-T = TypeVar("T")
 
 Moved = Callable[[int, int], None]  # is told how many are done, and of how many
 
 AT_ONCE = 200  # instances that go in a transaction
 ROWS_AT_ONCE = 5_000  # and of their rows, unless one alone has more: nobody else can write meanwhile
-TRIES = 100  # of a transaction, while others write: each waits as long as the database has patience
 OWNED = 4  # the first schema with a lease and an inbox
 
 
@@ -70,7 +66,9 @@ def archive(
             with store.database.reading():
                 documents = [document for one in chosen if (document := _document(store.database, one.number))]
             keep(documents)
-        yield _patiently(partial(_remove, store.database, chosen))
+        with store.database.patient():
+            gone = _remove(store.database, chosen)
+        yield gone
 
 
 def _next(store: Sqlite, before: int, last: Ended) -> list[Ended]:
@@ -82,14 +80,6 @@ def _next(store: Sqlite, before: int, last: Ended) -> list[Ended]:
     return [
         one for place, (one, sum_) in enumerate(zip(found, rows, strict=True)) if not place or sum_ <= ROWS_AT_ONCE
     ]
-
-
-def _patiently(write: Callable[[], T]) -> T:
-    """Write when others let us."""
-    for _ in range(TRIES - 1):
-        with suppress(StoreBusy):
-            return write()
-    return write()
 
 
 def _document(database: Database, number: int) -> dict[str, Any] | None:

@@ -14,11 +14,11 @@ import anyio.lowlevel
 from statewf.errors import StatewfError, StoreError
 from statewf.history import Store
 from statewf.runtime.logs import Log
+from statewf.runtime.patience import PAUSE
 
 log = Log("statewf.backlog")
 
 AT_ONCE = 100  # instances that are asked for in one query
-PAUSE = 1.0  # seconds until a store that failed is asked again
 
 
 class Backlog:

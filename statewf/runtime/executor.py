@@ -26,7 +26,6 @@ from statewf.errors import (
     Closed,
     OwnerLost,
     StatewfError,
-    StoreBusy,
     StoreConflict,
     UnknownInstance,
     UnknownTask,
@@ -39,14 +38,14 @@ from statewf.machine.record import Receipt
 from statewf.machine.snapshot import Snapshot
 from statewf.runtime.audience import Audience
 from statewf.runtime.bell import Bell
-from statewf.runtime.guest import Guest, in_vain
+from statewf.runtime.guest import Guest
 from statewf.runtime.handlers import Handlers, missing
 from statewf.runtime.house import House, Observer
 from statewf.runtime.instance import Instance, Outcome, outcome
-from statewf.runtime.lease import LOOK, described
+from statewf.runtime.lease import described
 from statewf.runtime.live import Live, Lives
 from statewf.runtime.machines import Machines
-from statewf.runtime.metrics import Metrics
+from statewf.runtime.metrics import Guarded, Metrics
 from statewf.runtime.outbox import Listener
 from statewf.runtime.owner import Owner
 from statewf.runtime.perform import Means
@@ -93,9 +92,10 @@ class Executor:
         self._given = None if isinstance(store, str | PathLike) else store
         self._handlers = handlers
         self._clock = clock
-        self._means = None if handlers is None else Means(handlers, clock, concurrency, threads, metrics)
+        guarded = None if metrics is None else Guarded(metrics)
+        self._means = None if handlers is None else Means(handlers, clock, concurrency, threads, guarded)
         self._patience = patience
-        self._watching = (observe, metrics, resume)
+        self._watching = (observe, guarded, resume)
         self._audience = Audience()
         self._stack: AsyncExitStack | None = None
 
@@ -112,7 +112,8 @@ class Executor:
             self._machines = Machines(self.store)
             self._lives = Lives(self.store, self._machines.get)
             parts = (self.store, self._machines, self._lives, self._audience, bell)
-            self._seat = Seat(House(*parts, self._clock, self._means, self._patience, *self._watching))
+            self._house = House(*parts, self._clock, self._means, self._patience, *self._watching)
+            self._seat = Seat(self._house)
             self._group: TaskGroup = await stack.enter_async_context(anyio.create_task_group())
             self._group.start_soon(bell.run)
             await self._group.start(self._seat.run)
@@ -161,7 +162,7 @@ class Executor:
         deployed = machine if isinstance(machine, Machine) else compile_definition(machine)
         if self._handlers is not None and (error := missing(deployed, self._handlers)):
             raise error
-        await self._patiently(lambda: self._machines.deploy(deployed))
+        await self._house.insist(lambda: self._machines.deploy(deployed))
         return deployed
 
     async def start(
@@ -274,7 +275,8 @@ class Executor:
 
     async def idle(self) -> None:
         """Wait until no call runs, and no timer is due that can be fired."""
-        await self._acting().idle()
+        while not await self._acting().idle():
+            pass
 
     def resume(self, instance: str) -> None:
         """Make the open calls of an instance, but for those that run here; also if this owns the store only later.
@@ -299,17 +301,6 @@ class Executor:
             except (StoreConflict, OwnerLost):
                 await anyio.lowlevel.checkpoint()  # whoever is to leave the role leaves it
         return await attempt(self._acting())
-
-    async def _patiently(self, write: Callable[[], None]) -> None:
-        """Write something, when nobody else does."""
-        deadline = anyio.current_time() + self._patience
-        while True:
-            try:
-                return write()
-            except StoreBusy as busy:
-                if anyio.current_time() >= deadline:
-                    raise in_vain(self.store, str(busy), self._patience) from busy
-            await anyio.sleep(LOOK)
 
     # --- subscribing
 

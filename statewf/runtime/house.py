@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import attrs
 
+from statewf.errors import StoreBusy
 from statewf.history import Store
 from statewf.machine.fsm import Machine
 from statewf.machine.snapshot import Step
 from statewf.runtime.audience import Audience
 from statewf.runtime.bell import Bell
+from statewf.runtime.lease import described
 from statewf.runtime.live import Lives
 from statewf.runtime.machines import Machines
 from statewf.runtime.metrics import Metrics
+from statewf.runtime.patience import patiently
 from statewf.runtime.perform import Means
 
+T = TypeVar("T")
 Observer = Callable[[Machine, Step], None]
 
 
@@ -34,3 +39,12 @@ class House:
     observe: Observer | None
     metrics: Metrics | None
     resume: bool
+
+    async def insist(self, write: Callable[[], T]) -> T:
+        """Write when nobody else does. Raises StoreBusy that says who may be to blame."""
+        try:
+            return await patiently(write, self.patience)
+        except StoreBusy as busy:
+            owner = described(self.store.lease().holder)
+            hint = f"{owner} owns the store; should who writes be stopped, wake or end it"
+            raise StoreBusy(f"{busy}, for {self.patience:g} s now: nothing was done ({hint})") from busy

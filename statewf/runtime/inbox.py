@@ -10,6 +10,7 @@ import math
 from typing import Protocol
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from statewf.errors import OwnerLost, StatewfError, StoreConflict, StoreError
@@ -18,6 +19,7 @@ from statewf.machine.events import Decided, Event
 from statewf.machine.record import Receipt
 from statewf.runtime.bell import Bell
 from statewf.runtime.logs import Log
+from statewf.runtime.patience import PAUSE, patiently
 from statewf.runtime.requests import (
     CancelRequest,
     DecideRequest,
@@ -35,7 +37,7 @@ log = Log("statewf.inbox")
 
 LOOK = 2.0  # seconds between two looks whether somebody wrote, who could not ring
 AT_ONCE = 100  # requests that are under way; the others wait in the store
-PAUSE = 1.0  # seconds until a store that failed is tried again
+TRIES = 5  # of a request whose step met another: what it was computed upon has changed by then
 
 
 class Taker(Protocol):
@@ -74,7 +76,7 @@ class Inbox:
         """Take requests until cancelled."""
         while True:
             try:
-                self._look()
+                await patiently(self._look, math.inf)
             except OwnerLost as error:
                 self._taker.deposed(error)
                 return
@@ -105,7 +107,7 @@ class Inbox:
     async def _serve(self, number: int, document: Json) -> None:
         try:
             told = await self._answer(number, document)
-            while not self._is_told(number, told):
+            while not await self._is_told(number, told):
                 await anyio.sleep(PAUSE)
             self._bell.ring(bell_of(document))
         finally:
@@ -116,17 +118,26 @@ class Inbox:
     async def _answer(self, number: int, document: Json) -> Json:
         """What is to be told; that a step was made was told with it already."""
         try:
+            for _ in range(TRIES):
+                try:
+                    return await self._perform(number, document)
+                except StoreConflict as conflict:
+                    if not self._waits(number):
+                        log.info("a request was withdrawn: %s", conflict)
+                        return None
+                await anyio.lowlevel.checkpoint()
             return await self._perform(number, document)
         except OwnerLost:
             return None  # the next owner finds the request
-        except StoreConflict as conflict:
-            log.info("a request was withdrawn: %s", conflict)
-            return None
         except StatewfError as error:
             return refusal(error)
         except Exception as error:
             log.exception("a request failed")
             return refusal(StatewfError(f"the request failed: {type(error).__name__}: {error}"))
+
+    def _waits(self, number: int) -> bool:
+        """Whether somebody still waits for the answer to that request."""
+        return [waiting for waiting, _ in self._store.asked(number - 1, 1)] == [number]
 
     async def _perform(self, number: int, document: Json) -> Json:
         match read(document):
@@ -141,12 +152,16 @@ class Inbox:
             case DecideRequest(decided):
                 return written_receipt(await self._taker.decide(decided, number))
 
-    def _is_told(self, number: int, told: Json) -> bool:
+    async def _is_told(self, number: int, told: Json) -> bool:
         if told is None:
             return True
-        try:
+
+        def tell() -> None:
             if self._store.answered(number) is None:  # else it was, by the commit of its step
                 self._store.answer(self._epoch, Answer(number, told))
+
+        try:
+            await patiently(tell, math.inf)
         except OwnerLost:
             pass  # the next owner finds the request
         except StoreError as error:

@@ -3,11 +3,11 @@
 A commit takes what was queued while the last one ran, up to `AT_ONCE` steps, so that the first of many need
 not wait for all. If it fails, all instances in it are thrown out of memory, with whatever was computed upon
 them, and everybody who waits is told; the store still has the truth. If it fails because of one instance, the
-others are kept without it. While another process writes, it is tried again.
+others are kept without it. While another process writes, it is tried again (`patience`).
 
 Commits run on the event loop: the way to a thread and back costs as much as a commit, and a thread that runs
 statements fights with the loop for the interpreter at each of them. The loop stands still while the disk is
-written to, never while another process holds the store.
+written to, not while another process writes.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from statewf.machine.step import step
 from statewf.runtime.live import Live
 from statewf.runtime.logs import Log
 from statewf.runtime.metrics import NONE, Metrics
+from statewf.runtime.patience import patiently
 from statewf.runtime.requests import written_instance, written_receipt
 
 log = Log("statewf.ledger")
@@ -38,7 +39,6 @@ AT_ONCE = 64  # steps in a commit: with more, it takes longer and saves little
 MOST_QUEUED = 1_000  # steps that wait for a commit: further senders wait before theirs is computed
 MOST_TIMERS = 1_000  # of one instance that are fired before others get a turn
 PATIENCE = 5.0  # seconds that a commit waits for another process to finish writing
-FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1  # seconds between two tries
 
 
 @attrs.define(eq=False)
@@ -230,23 +230,20 @@ class Ledger:
             await self._work.wait()
             self._work = anyio.Event()
             while self._commits:
-                await self._patiently()
+                await self._commit(self._commits[0])
                 await anyio.lowlevel.checkpoint()  # who was told goes on, and fills the next commit
 
-    async def _patiently(self) -> None:
-        """Make a commit; while another process writes, try again, but not for ever."""
-        pause = FIRST_PAUSE
-        deadline = anyio.current_time() + PATIENCE
-        while self._commits:
-            try:
+    async def _commit(self, commit: _Commit) -> None:
+        """Make the first commit; while another process writes, try again, but not for ever."""
+
+        def write() -> None:
+            if not commit.over:  # by `queue`, meanwhile
                 self._flush()
-            except StoreBusy as busy:
-                if anyio.current_time() < deadline:
-                    await anyio.sleep(pause)
-                    pause = min(pause * 2, LONGEST_PAUSE)
-                    continue
-                self._fail(busy)
-            return
+
+        try:
+            await patiently(write, PATIENCE)
+        except StoreBusy as busy:
+            self._fail(busy)  # those that came later, too: they would wait as long, one after another
 
     def _flush(self) -> None:
         """Make the next commit. Raises StoreBusy, and then nothing has changed."""
@@ -297,13 +294,21 @@ class Ledger:
                 instances = {pending.entry.card.id for pending in steps}
                 if len(instances) > 1:  # find out whose fault it is
                     alone = [[p for p in steps if p.entry.card.id == instance] for instance in sorted(instances)]
-                    return [pending for part in alone for pending in self._keep(part)]
+                    return [pending for part in alone for pending in self._keep_now(part)]
                 log.exception("the store broke its contract", instance=steps[0].entry.card.id)
                 self._undo(steps, StoreError(f"the store failed: {type(error).__name__}: {error}"))
                 return []
             else:
                 return steps
         return []
+
+    def _keep_now(self, steps: list[Pending]) -> list[Pending]:
+        """The same of a part, of whose commit others may be kept by now: it cannot be tried again as a whole."""
+        try:
+            return self._keep(steps)
+        except StoreBusy as busy:
+            self._undo(steps, busy)
+            return []
 
     def _append(self, entries: Sequence[Entry]) -> None:
         metrics = self._metrics
@@ -313,6 +318,8 @@ class Ledger:
         began = time.perf_counter()
         try:
             self._store.append(entries, self._epoch)
+        except StoreBusy:
+            raise  # it is tried again
         except BaseException:
             metrics.count("statewf_commits_total", 1, {"outcome": "failed"})
             raise

@@ -1,7 +1,7 @@
 """What can be counted and measured of a running executor, for whatever library shows it.
 
 `Metrics` is the port: two methods, which `prometheus_client`, OpenTelemetry and statsd all have under some name.
-`Meter` is one that only remembers. Nothing here knows the runtime; `NAMES` says what the runtime tells.
+`Meter` is one that only remembers, `Guarded` one that harms nobody. `NAMES` says what the runtime tells.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
 import attrs
+
+from statewf.runtime.logs import Log
+
+log = Log("statewf.metrics")
 
 Labels: TypeAlias = Mapping[str, str]
 
@@ -42,6 +46,31 @@ class Metrics(Protocol):
 
     def observe(self, name: str, value: float, labels: Labels) -> None:
         """A value for a histogram."""
+
+
+@attrs.define
+class Guarded:
+    """The same, but what they raise stops nothing: it is logged, once for each name that is told."""
+
+    _metrics: Metrics
+    _failed: set[str] = attrs.field(factory=set)
+
+    def count(self, name: str, amount: int, labels: Labels) -> None:
+        try:
+            self._metrics.count(name, amount, labels)
+        except Exception as error:
+            self._complain(name, error)
+
+    def observe(self, name: str, value: float, labels: Labels) -> None:
+        try:
+            self._metrics.observe(name, value, labels)
+        except Exception as error:
+            self._complain(name, error)
+
+    def _complain(self, name: str, error: Exception) -> None:
+        if name not in self._failed:
+            self._failed.add(name)
+            log.error("the metrics failed to take %s; that is not told again", name, exc_info=error)
 
 
 BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 100.0)

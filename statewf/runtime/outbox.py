@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 import anyio
@@ -13,12 +14,14 @@ from statewf.errors import StoreError
 from statewf.history import Emitted, Store
 from statewf.runtime.calling import Calling
 from statewf.runtime.logs import Log
+from statewf.runtime.patience import patiently
 
 log = Log("statewf.outbox")
 
 Listener: TypeAlias = "Callable[[Emitted], Any] | Callable[[Emitted], Awaitable[Any]]"
 
 AT_ONCE = 100
+PATIENCE = 30.0  # seconds that a note of what was delivered waits for another process to finish writing
 SWEPT = 500  # rows that are removed at once
 SWEEP = 3600.0  # seconds between removals of what every subscriber has got
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between deliveries to a subscriber that raises
@@ -28,7 +31,7 @@ async def sweep(store: Store, clock: Callable[[], int]) -> None:
     """Remove now and then what nobody waits for any more, a little at a time, until cancelled."""
     while True:
         try:
-            while store.purge(clock(), SWEPT):
+            while await patiently(lambda: store.purge(clock(), SWEPT), PATIENCE):
                 await anyio.lowlevel.checkpoint()
         except StoreError as error:
             log.error("what was delivered is not removed: %s", error)
@@ -52,7 +55,7 @@ class Subscription:
         """Deliver until cancelled."""
         while True:
             try:
-                store.subscribe(self.subscriber, self.event)
+                await patiently(lambda: store.subscribe(self.subscriber, self.event), PATIENCE)
                 while True:
                     await self._round(store)
             except StoreError as error:
@@ -63,7 +66,8 @@ class Subscription:
         self._news = anyio.Event()
         for emitted in store.undelivered(self.subscriber, self.event, AT_ONCE):
             await self._deliver(emitted)
-            store.delivered(self.subscriber, self.event, emitted.number)
+            delivered = partial(store.delivered, self.subscriber, self.event, emitted.number)
+            await patiently(delivered, PATIENCE)
         if not store.undelivered(self.subscriber, self.event, 1):
             await self._news.wait()
 

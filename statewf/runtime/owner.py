@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from functools import partial
 from logging import DEBUG
 
 import anyio
@@ -64,6 +64,7 @@ class Owner:
         self._epoch = epoch
         self._over = anyio.Event()
         self._gone: StoreError | None = None  # why nothing happens here any more
+        self._waiting: set[anyio.CancelScope] = set()  # until it is idle
         self._ledger = Ledger(self._store, epoch, self._perform, self._lost, self.deposed, self._metrics)
         self._timers = Timers(self._store, self._clock, self._fire)
         self._inbox = Inbox(self._store, epoch, self, group, house.bell)
@@ -78,13 +79,12 @@ class Owner:
         self._count("statewf_owner", NONE)
 
     def _equip(self, means: Means, group: TaskGroup, resumed: Iterable[str]) -> None:
-        busy = Tally()
-        self._replies = Replies(group, self._lives, self._ledger, busy)
         self._backlog = Backlog(self._store, self.resume, everything=self._house.resume)
         for instance in resumed:
             self._backlog.note(instance)
-        calls = (self._replies.take, busy, self._backlog.note, self._backlog.has_room)
-        self._performer = Performer(group, means, *calls)
+        busy = Tally(means.concurrency, self._backlog.has_room)
+        self._replies = Replies(group, self._lives, self._ledger, busy)
+        self._performer = Performer(group, means, self._replies.take, busy, self._backlog.note)
         group.start_soon(self._backlog.run)
 
     # --- its time
@@ -102,6 +102,8 @@ class Owner:
         self._ledger.close(error)
         self._gone = error
         self._lives.clear(error)
+        for waiting in self._waiting:
+            waiting.cancel()
 
     def deposed(self, error: OwnerLost) -> None:
         """Somebody else owns the store."""
@@ -127,7 +129,7 @@ class Owner:
                 await running.kept()
             known = self._store.request(name, request_id)
         if known is not None and not (restart and known.ended == "failure"):
-            return self._known(name, known, inputs, request_id)
+            return await self._known(name, known, inputs, request_id)
         if isinstance(known, Card) and known.inputs != inputs:
             raise _conflict(request_id, known)
         await self._ledger.room()
@@ -139,7 +141,7 @@ class Owner:
         await self._ledger.queue(live, first, asked=asked, restart=known is not None).kept()
         return instance
 
-    def _known(self, name: str, known: Card | Grave, inputs: Object, request_id: str | None) -> str:
+    async def _known(self, name: str, known: Card | Grave, inputs: Object, request_id: str | None) -> str:
         if isinstance(known, Grave):
             ended = f"{known.instance} ended in {known.state} ({known.ended}), and was archived"
             raise Archived(f"{request_id} of {name} has run: {ended}")
@@ -147,7 +149,8 @@ class Owner:
             raise _conflict(request_id, known)
         live = self._lives.get(known.id)
         event, data = status(live.machine, live.kept)
-        self._store.tell(known.id, event, data, self._clock(), self._epoch)
+        tell = partial(self._store.tell, known.id, event, data, self._clock(), self._epoch)
+        await self._house.insist(tell)
         self._house.audience.notify(event)
         return known.id
 
@@ -224,6 +227,7 @@ class Owner:
 
     async def cancel(self, instance: str, *, now: bool, asked: int | None = None) -> Receipt:
         """End an instance; see `Executor.cancel`."""
+        await self._ledger.room()
         with self._lives.using(instance) as live:
             at = self._clock()
             self._ledger.catch_up(live, at)
@@ -231,6 +235,7 @@ class Owner:
 
     async def decide(self, decided: Decided, asked: int | None = None) -> Receipt:
         """Take the decision of a task; see `Executor.complete`."""
+        await self._ledger.room()
         with self._lives.using(decided.task.partition("/")[0]) as live:
             _made_once(live, decided.task)
             at = self._clock()
@@ -259,13 +264,21 @@ class Owner:
         queue = snapshot.flight.queue
         return bool(queue) and self._performer is not None and self._performer.knows(queue[0].op.handler)
 
-    async def idle(self) -> None:
-        """Wait until no call runs, and no timer is due that can be fired."""
-        while not self._over.is_set():
-            await self._quiet()
-            if not self._timers.late(self._clock()):
-                return
-            await self._timers.caught_up()
+    async def idle(self) -> bool:
+        """Wait until no call runs, and no timer is due that can be fired; False if somebody else has to be asked."""
+        if self._gone is not None:
+            return False
+        with anyio.CancelScope() as waiting:
+            self._waiting.add(waiting)
+            try:
+                await self._quiet()
+                while self._timers.late(self._clock()):
+                    await self._timers.caught_up()
+                    await self._quiet()
+                return True
+            finally:
+                self._waiting.discard(waiting)
+        return False
 
     async def _quiet(self) -> None:
         """Wait until no call runs and no reply is on its way."""
@@ -336,8 +349,7 @@ class Owner:
     def _lost(self, instance: str, event: AnyEvent) -> None:
         """A step could not be kept, and nobody waits to be told."""
         if self._replies is not None:
-            with suppress(RuntimeError):  # the group is closed, and the call is offered again
-                self._replies.lost(instance, event)
+            self._replies.lost(instance, event)
 
 
 def _log(made: Step) -> None:

@@ -47,10 +47,12 @@ performing: ContextVar[str] = ContextVar("performing", default="")  # the instan
 
 
 class Tally:
-    """How many things are going on."""
+    """How many things are going on. `room()` is told whenever one of them is over and fewer than `most` are left."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int, room: Callable[[], None]) -> None:
         self.count = 0
+        self._most = most
+        self._room = room
         self._zero: anyio.Event | None = None
 
     def up(self) -> None:
@@ -58,6 +60,8 @@ class Tally:
 
     def down(self) -> None:
         self.count -= 1
+        if self.count < self._most:
+            self._room()
         if not self.count and self._zero is not None:
             self._zero.set()
             self._zero = None
@@ -137,8 +141,8 @@ class Means:
 class Performer:
     """Runs handlers in `group`. `answer(instance, reply)` is told what each of them said.
 
-    `busy` counts the calls whose replies were not handed in yet. `behind(instance)` is told of a call that found
-    no place, `room()` when there is some again.
+    `busy` counts the calls whose replies were not handed in yet, beside replies that are still to be kept.
+    `behind(instance)` is told of a call that found no place.
     """
 
     def __init__(
@@ -148,7 +152,6 @@ class Performer:
         answer: Callable[[str, Reply], None],
         busy: Tally,
         behind: Callable[[str], None],
-        room: Callable[[], None],
     ) -> None:
         self.busy = busy
         self._group = group
@@ -158,7 +161,6 @@ class Performer:
         self._concurrency = means.concurrency
         self._answer = answer
         self._behind = behind
-        self._room = room
         self._threads = anyio.CapacityLimiter(means.threads)
         self._waiting: deque[_Run] = deque()
         self._workers = 0
@@ -180,7 +182,7 @@ class Performer:
             told = "%s waits for %s, which no handler answers to"
             log.warning(told, instance, call.handler, instance=instance, seq=call.id.seq)
             return True
-        if len(self._running) >= 2 * self._concurrency:
+        if self.busy.count >= 2 * self._concurrency:
             self._behind(instance)
             return False
         self.busy.up()
@@ -323,8 +325,6 @@ class Performer:
         """Nothing more is told of it."""
         del self._running[run.instance, run.call.id]
         self.busy.down()
-        if len(self._running) < self._concurrency:
-            self._room()
 
     def _measure(self, run: _Run, outcome: str) -> None:
         if self._metrics is not None:

@@ -5,20 +5,20 @@ Between `perform`, which calls them, and `ledger`, which keeps what that makes o
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import anyio
 from anyio.abc import TaskGroup
 
 from statewf.errors import Closed, StatewfError
 from statewf.machine.events import AnyEvent, CallId, Failed, Returned
-from statewf.machine.snapshot import Rejected
-from statewf.runtime.ledger import Ledger
-from statewf.runtime.live import Lives
+from statewf.runtime.ledger import Ledger, Pending
+from statewf.runtime.live import Live, Lives
 from statewf.runtime.logs import Log
+from statewf.runtime.patience import PAUSE
 from statewf.runtime.perform import Reply, Tally
 
 log = Log("statewf.replies")
-
-PAUSE = 1.0  # seconds until a reply that could not be kept is tried again
 
 
 class Replies:
@@ -40,16 +40,7 @@ class Replies:
         try:
             live = self._lives.get(instance)
             if live.snapshot is live.kept or reply.call in live.snapshot.flight.calls:
-                self._ledger.catch_up(live, reply.at)
-                taken = self._ledger.take(live, reply)
-                if isinstance(taken, Rejected):
-                    log.info(
-                        "%s: a late reply is ignored: %s",
-                        instance,
-                        taken.message,
-                        instance=instance,
-                        seq=reply.call.seq,
-                    )
+                self._give(live, reply)
                 return
         except StatewfError as error:
             log.info("%s: a reply has to wait: %s", instance, error, instance=instance, seq=reply.call.seq)
@@ -57,16 +48,25 @@ class Replies:
 
     def lost(self, instance: str, event: AnyEvent) -> None:
         """A step could not be kept. Senders are told; the reply of a handler is given again."""
-        if isinstance(event, Returned | Failed):
-            self._busy.up()
-            self._held.add((instance, event.call))
-            self._group.start_soon(self._again, instance, event)
+        if isinstance(event, Returned | Failed) and not self.has(instance, event.call):
+            with suppress(RuntimeError):  # the group is closed, and the call is offered again
+                self._group.start_soon(self._again, instance, event)
+                self._held.add((instance, event.call))
+                self._busy.up()
+
+    def _give(self, live: Live, reply: Reply) -> Pending | None:
+        """Give a reply to its instance; None if that does not want it any more."""
+        self._ledger.catch_up(live, reply.at)
+        taken = self._ledger.take(live, reply)
+        if isinstance(taken, Pending):
+            return taken
+        instance, seq = live.card.id, reply.call.seq
+        log.info("%s: a late reply is ignored: %s", instance, taken.message, instance=instance, seq=seq)
+        return None
 
     async def _again(self, instance: str, reply: Reply) -> None:
         try:
-            while True:
-                if await self._is_settled(instance, reply):
-                    return
+            while not await self._is_settled(instance, reply):
                 await anyio.sleep(PAUSE)
         finally:
             self._held.discard((instance, reply.call))
@@ -76,19 +76,10 @@ class Replies:
         """Give a reply; whether it was kept, or nobody wants it any more."""
         try:
             with self._lives.using(instance) as live:
-                self._ledger.catch_up(live, reply.at)
-                taken = self._ledger.take(live, reply)
-                if isinstance(taken, Rejected):
-                    await live.settled()
-                    log.info(
-                        "%s: a late reply is ignored: %s",
-                        instance,
-                        taken.message,
-                        instance=instance,
-                        seq=reply.call.seq,
-                    )
+                if (given := self._give(live, reply)) is not None:
+                    await given.kept()
                 else:
-                    await taken.kept()
+                    await live.settled()  # it is so only once that is kept
         except Closed as closing:
             told = "%s: a reply comes too late, and the call is offered again: %s"
             log.info(told, instance, closing, instance=instance, seq=reply.call.seq)

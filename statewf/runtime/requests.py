@@ -22,7 +22,8 @@ PLAIN = {
     kind.__name__: kind
     for kind in (
         *(errors.RequestConflict, errors.KeyConflict, errors.Archived, errors.UnknownTask),
-        *(errors.UnknownInstance, errors.UnknownMachine, errors.StoreError, errors.StatewfError),
+        *(errors.UnknownInstance, errors.UnknownMachine),
+        *(errors.StoreError, errors.StoreBusy, errors.Closed, errors.StatewfError),
     )
 }
 

@@ -17,11 +17,11 @@ from statewf.runtime.house import House
 from statewf.runtime.lease import ASKED, Watch
 from statewf.runtime.logs import Log
 from statewf.runtime.owner import Owner
+from statewf.runtime.patience import PAUSE
 
 log = Log("statewf.lease")
 
-PAUSE = 1.0  # seconds until a store that failed is tried again
-RELEASES = 3  # tries to give the lease back while others write
+RELEASES = 20  # tries to give the lease back while others write: some 0.1 s
 
 
 class Seat:

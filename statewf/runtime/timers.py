@@ -16,13 +16,17 @@ from statewf.errors import Closed, StoreError
 from statewf.history import Store
 from statewf.runtime.live import Live
 from statewf.runtime.logs import Log
+from statewf.runtime.patience import PAUSE
 
 log = Log("statewf.timers")
 
 LONGEST_SLEEP = 60.0  # seconds; then the clock is read again, in case somebody set it
 JUMP = 5_000  # ms by which the clock may differ from the time that has passed, until that is told
 AT_ONCE = 100  # instances whose timers share a commit, and are fired before others get a turn
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds until a store that failed, or what was put aside, is tried again
+LONGEST_PAUSE, UNKEPT_PAUSE = (
+    60.0,
+    10.0,
+)  # seconds until what was put aside alone, or with all others, is tried again
 
 
 class Timers:
@@ -69,7 +73,7 @@ class Timers:
                 return  # before this could notice
             except StoreError as error:
                 log.error("timers wait for the store: %s", error)
-                await anyio.sleep(FIRST_PAUSE)
+                await anyio.sleep(PAUSE)
 
     async def _round(self) -> None:
         self._nearer = anyio.Event()
@@ -84,7 +88,7 @@ class Timers:
         next_due = self._store.next_due(now)
         self._next = math.inf if next_due is None else next_due
         again = min((at for at, _ in self._aside.values()), default=math.inf) - anyio.current_time()
-        pause = min((self._next - self._clock()) / 1000, max(again, FIRST_PAUSE), LONGEST_SLEEP)
+        pause = min((self._next - self._clock()) / 1000, max(again, PAUSE), LONGEST_SLEEP)
         with anyio.move_on_after(max(pause, 0.0)):
             await self._nearer.wait()
 
@@ -112,6 +116,11 @@ class Timers:
                 self._put_aside(instance, StoreError("none is due, although the store says so"))
             else:
                 fired.append((instance, live))
+        await self._keep(fired)
+
+    async def _keep(self, fired: list[tuple[str, Live]]) -> None:
+        """Wait until that is kept. If none of many was, it is the store: that is told once, and all wait."""
+        failed: dict[str, StoreError] = {}
         for instance, live in fired:
             try:
                 await live.settled()
@@ -119,10 +128,19 @@ class Timers:
             except Closed:
                 raise
             except StoreError as error:
-                self._put_aside(instance, error)
+                failed[instance] = error
+        whole = 1 < len(failed) == len(fired)
+        for instance, reason in failed.items():
+            self._put_aside(instance, reason, UNKEPT_PAUSE, told=not whole)
+        if whole:
+            log.error("the timers of %d instances wait: %s", len(failed), next(iter(failed.values())))
+            await anyio.sleep(PAUSE)
 
-    def _put_aside(self, instance: str, error: StoreError) -> None:
-        _, last = self._aside.get(instance, (0.0, FIRST_PAUSE / 2))
-        pause = min(last * 2, LONGEST_PAUSE)
+    def _put_aside(
+        self, instance: str, error: StoreError, longest: float = LONGEST_PAUSE, *, told: bool = True
+    ) -> None:
+        _, last = self._aside.get(instance, (0.0, PAUSE / 2))
+        pause = min(last * 2, longest)
         self._aside[instance] = (anyio.current_time() + pause, pause)
-        log.error("the timers of %s wait %g s: %s", instance, pause, error, instance=instance)
+        if told:
+            log.error("the timers of %s wait %g s: %s", instance, pause, error, instance=instance)

@@ -265,7 +265,7 @@ def test_while_somebody_writes_it_is_tried_again(path: str, store: Sqlite, monke
     keep(store, lived("a"))
     with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
-        monkeypatch.setattr(upkeep, "TRIES", 1)
+        monkeypatch.setattr(database, "LONG", 10)
         with pytest.raises(StoreBusy, match="in use"):
             gone(store, 0)
         monkeypatch.undo()

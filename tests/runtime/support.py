@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import anyio
 
 from statewf.compiler import compile_definition
+from statewf.errors import StoreBusy, StoreError
 from statewf.files import loads
-from statewf.history import Store
+from statewf.history import Entry, Memory, Store
 from statewf.machine.fsm import Machine
 from statewf.runtime import Executor
 from statewf.runtime.handlers import Handlers
@@ -24,6 +26,25 @@ def clock() -> int:
 
 def executor(store: Store | str, handlers: Handlers | None = None, **options: Any) -> Executor:
     return Executor(store, handlers, **{"clock": clock, **options})
+
+
+class Refusing(Memory):
+    """A store that refuses commits with its `error`, while it has one."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__()
+        self.error = error
+        self.refused = 0
+
+    def append(self, entries: Sequence[Entry], epoch: int) -> None:
+        if self.error is not None:
+            self.refused += 1
+            raise self.error
+        super().append(entries, epoch)
+
+
+FULL = StoreError("the disk is full")
+BUSY = StoreBusy("in use")
 
 
 def role(executor: Executor) -> Owner:

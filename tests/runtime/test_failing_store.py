@@ -13,48 +13,35 @@ import pytest
 
 from statewf.errors import StoreError
 from statewf.history import Entry, Memory
-from statewf.machine.events import Event
+from statewf.machine.events import Event, Returned
 from statewf.runtime import Instance
-from tests.runtime.support import DOOR, PAYMENT, executor
+from tests.runtime.support import BUSY, DOOR, FULL, PAYMENT, Refusing, executor, role
 
 pytestmark = pytest.mark.anyio
 
 
-class Full(Memory):
-    """A store that refuses to keep while it is full."""
-
-    full = False
-    refused = 0
-
-    def append(self, entries: Sequence[Entry], epoch: int) -> None:
-        if self.full:
-            self.refused += 1
-            raise StoreError("the disk is full")
-        super().append(entries, epoch)
-
-
 async def test_a_sender_is_told_and_what_was_kept_stands() -> None:
-    store = Full()
+    store = Refusing()
     async with executor(store) as owner:
         await owner.deploy(DOOR)
         door = await owner.start("door")
-        store.full = True
+        store.error = FULL
         with pytest.raises(StoreError, match="full"):
             await door.send("OPEN")
         assert door.state == "closed"
         with pytest.raises(StoreError):
             await owner.start("door", request_id="r")
-        store.full = False
+        store.error = None
         assert (await door.send("OPEN")).seq == 2
         assert (await owner.start("door", request_id="r")).state == "closed"
 
 
 async def test_everybody_in_the_batch_is_undone() -> None:
-    store = Full()
+    store = Refusing()
     async with executor(store) as owner:
         await owner.deploy(DOOR)
         doors = [await owner.start("door") for _ in range(3)]
-        store.full = True
+        store.error = FULL
         told: list[str] = []
 
         async def send(n: int, event: str) -> None:
@@ -67,18 +54,18 @@ async def test_everybody_in_the_batch_is_undone() -> None:
             for n in range(3):
                 group.start_soon(send, n, "OPEN")
         assert told == ["the disk is full"] * 3
-        store.full = False
+        store.error = None
         assert [door.state for door in doors] == ["closed"] * 3
 
 
 async def test_a_reply_that_could_not_be_kept_is_kept_later() -> None:
-    store = Full()
+    store = Refusing()
     calls = 0
 
     async def charge(_: object) -> Event:
         nonlocal calls
         calls += 1
-        store.full = True
+        store.error = FULL
         return Event("PAID")
 
     async with executor(store, {"charge": charge, "thank": lambda _: None}) as owner:
@@ -88,23 +75,92 @@ async def test_a_reply_that_could_not_be_kept_is_kept_later() -> None:
         await anyio.sleep(5)
         assert store.refused > 1
         assert payment.state == "paying"
-        store.full = False
+        store.error = None
         assert (await payment.wait()).state == "paid"
         assert calls == 1
 
 
 async def test_timers_wait_for_the_store() -> None:
-    store = Full()
+    store = Refusing()
     async with executor(store) as owner:
         await owner.deploy(DOOR)
         door = await owner.start("door")
         await door.send("OPEN")
-        store.full = True
+        store.error = FULL
         await anyio.sleep(15)
         assert door.state == "open"
-        store.full = False
+        store.error = None
         await anyio.sleep(5)
         assert door.state == "alarm"
+
+
+async def test_a_store_that_fails_as_a_whole_is_told_of_and_not_each_of_its_timers(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = Refusing()
+    async with executor(store) as owner:
+        await owner.deploy(DOOR)
+        doors = [await owner.start("door") for _ in range(300)]
+        for door in doors:
+            await door.send("OPEN")
+        store.error = FULL
+        caplog.clear()
+        await anyio.sleep(40)
+        assert 1 <= len([record for record in caplog.records if record.levelname == "ERROR"]) <= 31
+        store.error = None
+        await anyio.sleep(12)
+        assert {door.state for door in doors} == {"alarm"}
+
+
+async def test_a_reply_that_is_lost_twice_is_held_once() -> None:
+    store = Refusing()
+
+    async def charge(_: object) -> None:
+        await anyio.sleep_forever()
+
+    async with executor(store, {"charge": charge, "thank": lambda _: None}) as owner:
+        await owner.deploy(PAYMENT)
+        payment = await owner.start("payment")
+        await payment.send("PAY")
+        (call,) = payment.snapshot.flight.calls
+        reply = Returned(call, None, 0, Event("PAID"))
+        replies, performer = role(owner)._replies, role(owner)._performer
+        assert replies is not None
+        assert performer is not None
+        running = performer.busy.count
+        store.error = FULL
+        for _ in range(2):
+            replies.lost(payment.id, reply)
+            await anyio.sleep(1)
+        assert performer.busy.count == running + 1
+        assert replies.has(payment.id, call)
+        store.error = None
+        await payment.until(lambda: payment.state == "paid")
+
+
+async def test_a_commit_that_fails_strangely_and_then_in_part_keeps_nothing_twice() -> None:
+    """The store breaks its contract for many at once, and is busy when they are kept one by one."""
+
+    class Strange(Memory):
+        strange = False
+
+        def append(self, entries: Sequence[Entry], epoch: int) -> None:
+            if self.strange and len(entries) > 1:
+                raise TypeError("many at once")
+            if self.strange and entries[0].card.id == doors[1].id:
+                self.strange = False
+                raise BUSY
+            super().append(entries, epoch)
+
+    store = Strange()
+    doors: list[Instance] = []
+    async with executor(store) as owner:
+        await owner.deploy(DOOR)
+        doors = sorted([await owner.start("door") for _ in range(3)], key=lambda door: door.id)
+        store.strange = True
+        assert sorted(await sent_at_once(doors, "OPEN")) == ["accepted", "accepted", "in use"]
+        assert [door.state for door in doors] == ["open", "closed", "open"]
+        assert [len(door.history()) for door in doors] == [2, 1, 2]
 
 
 # --- a real file

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -15,17 +16,19 @@ from statewf.errors import (
     EventRejected,
     KeyConflict,
     RequestConflict,
-    StatewfError,
+    StoreBusy,
+    StoreConflict,
     StoreError,
     UnknownInstance,
     UnknownMachine,
     UnknownTask,
 )
-from statewf.history import Memory, Store
+from statewf.history import Memory, Sqlite, Store
 from statewf.machine.work import Work
 from statewf.runtime import Executor
 from statewf.runtime.lease import LEASE, Holder
-from tests.runtime.support import DOOR, executor, machine
+from statewf.values.frozen import Json
+from tests.runtime.support import BUSY, DOOR, Refusing, executor, machine, role
 
 pytestmark = pytest.mark.anyio
 Place = Callable[[], Store | str]
@@ -123,7 +126,6 @@ async def test_refusals_are_raised_where_it_was_asked(place: Place) -> None:
             {"verb": "send", "of": (door.id, "$x", {}, None)},
         ):
             number = guest.store.ask(damaged, 0)
-            assert number is not None
             ring(guest, owner)
             with anyio.fail_after(10):
                 while (told := guest.store.answered(number)) is None:
@@ -230,16 +232,174 @@ async def test_a_request_that_nobody_takes_is_withdrawn_and_was_not_done(place: 
     async with executor(place()) as owner:
         await owner.deploy(DOOR)
         door = await owner.start("door")
-    store: Any = owner.store if isinstance(owner.store, Memory) else None
-    async with executor(place(), patience=LEASE / 2) as guest:
-        guest.store.claim(elsewhere(), guest.store.lease().epoch)
-        with pytest.raises((StoreError, StatewfError), match="nothing was done"):
+    async with executor(place()) as owner:
+        async with executor(place(), patience=LEASE / 2) as guest:
+            owner.store.claim(elsewhere(), owner.store.lease().epoch)
+            with pytest.raises(
+                StoreError, match=r"process 1 on elsewhere, .* did not answer for 2.5 s: nothing was done"
+            ):
+                await guest.send(door.id, "OPEN")
+            assert guest.store.asked(0, 10) == []
+        await anyio.sleep(LEASE + 2)
+        assert owner.owns
+        assert owner.snapshot(door.id).seq == 1
+
+
+async def test_several_that_wait_beside_readers_are_all_woken(place: Place) -> None:
+    async with owner_and_guest(place) as (owner, guest):
+        doors = [await owner.start("door") for _ in range(3)]
+        seen: list[str] = []
+
+        async def watch(instance: str) -> None:
+            await guest.until(instance, lambda kept: kept.seq == 2)
+            seen.append(instance)
+
+        async def read() -> None:
+            while True:
+                for door in doors:
+                    guest.snapshot(door.id)
+                await anyio.sleep(0.001)
+
+        async with anyio.create_task_group() as group:
+            for door in doors * 2:
+                group.start_soon(watch, door.id)
+            group.start_soon(read)
+            await anyio.sleep(1)
+            for door in doors:
+                await door.send("OPEN")
+            await anyio.sleep(1)
+            group.cancel_scope.cancel()
+        assert sorted(seen) == sorted([door.id for door in doors] * 2)
+
+
+async def test_who_becomes_the_owner_while_asking_answers_itself(tmp_path: Path) -> None:
+    class Crowded(Sqlite):
+        crowded = False
+
+        def ask(self, request: Json, at: int) -> int:
+            if self.crowded:
+                raise StoreBusy("in use")
+            return super().ask(request, at)
+
+    store = Crowded(str(tmp_path / "store.db"))
+    receipts: list[int] = []
+    async with executor(store.path) as owner, executor(store) as guest:
+        await owner.deploy(DOOR)
+        door = await owner.start("door")
+        store.crowded = True
+
+        async def send() -> None:
+            receipts.append((await guest.send(door.id, "OPEN")).seq)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(send)
+            await anyio.sleep(0.1)
+            role(owner)._over.set()  # as if it made room
+            while not guest.owns:
+                await anyio.sleep(0.01)
+            store.crowded = False
+            await anyio.sleep(1)
+            assert receipts == [2]
+        assert store.asked(0, 10) == []
+
+
+@pytest.mark.parametrize("error", [StoreError("disk I/O error"), StoreBusy("in use")])
+async def test_an_answer_that_cannot_be_read_yet_is_read_later(error: StoreError) -> None:
+    class Blind(Memory):
+        blind = 0
+
+        def answered(self, number: int) -> Json:
+            if self.blind:
+                self.blind -= 1
+                raise error
+            return super().answered(number)
+
+    store = Blind()
+    async with owner_and_guest(lambda: store) as (owner, guest):
+        door = await owner.start("door")
+        store.blind = 3
+        assert (await guest.send(door.id, "OPEN")).seq == 2
+
+
+async def test_what_meets_another_step_is_tried_again_for_who_asked() -> None:
+    store = Refusing()
+    async with owner_and_guest(lambda: store) as (owner, guest), anyio.create_task_group() as group:
+        door = await owner.start("door")
+        store.error = StoreConflict(door.id, "was changed by somebody else")
+        receipts: list[int] = []
+
+        async def send() -> None:
+            receipts.append((await guest.send(door.id, "OPEN")).seq)
+
+        group.start_soon(send)
+        while not store.refused:
+            await anyio.lowlevel.checkpoint()
+        store.error = None
+        await anyio.sleep(1)
+        assert receipts == [2]
+
+
+async def test_that_the_store_was_busy_is_told_who_asked_as_such() -> None:
+    store = Refusing()
+    async with owner_and_guest(lambda: store) as (owner, guest):
+        door = await owner.start("door")
+        store.error = BUSY
+        with pytest.raises(StoreBusy, match="in use"):
             await guest.send(door.id, "OPEN")
-        assert guest.store.asked(0, 10) == []
-        await anyio.sleep(LEASE + 1)
-        assert guest.owns
-        assert guest.snapshot(door.id).seq == 1
-    assert store is None or store.lease().holder == ""
+        store.error = None
+
+
+async def test_a_request_that_was_made_before_is_found_although_the_store_is_busy() -> None:
+    class Busy(Memory):
+        busy_until = 0.0
+
+        def tell(self, *told: Any) -> None:
+            if anyio.current_time() < self.busy_until:
+                raise StoreBusy("in use")
+            super().tell(*told)
+
+    store = Busy()
+    async with executor(store) as owner:
+        await owner.deploy(DOOR)
+        door = await owner.start("door", request_id="R")
+        store.busy_until = anyio.current_time() + 3
+        assert (await owner.start("door", request_id="R")).id == door.id
+        assert anyio.current_time() >= store.busy_until
+
+
+async def test_idle_goes_on_when_another_process_owns_the_store(place: Place) -> None:
+    """Whoever waits does so until nothing is open, be it the owner by then or not."""
+    idle: list[str] = []
+    again = anyio.Event()
+
+    async def hang(_: Work) -> None:
+        if not again.is_set():
+            await anyio.sleep_forever()
+
+    async def wait(name: str, one: Executor) -> None:
+        await one.idle()
+        idle.append(name)
+
+    async with (
+        executor(place(), {"ship": hang}) as owner,
+        executor(place(), {"ship": hang}) as guest,
+        anyio.create_task_group() as group,
+    ):
+        await owner.deploy(REVIEW)
+        review, other = await owner.start("review"), await owner.start("review")
+        await review.complete(review.tasks()[0].id, "approved")
+        group.start_soon(wait, "owner", owner)
+        group.start_soon(wait, "guest", guest)
+        await anyio.sleep(1)
+        assert idle == []
+        owner.store.claim(elsewhere(), owner.store.lease().epoch)
+        group.start_soon(other.cancel)  # cannot be kept
+        await anyio.sleep(1)
+        assert (owner.owns, guest.owns, idle) == (False, False, [])
+        again.set()
+        assert (await review.wait()).success
+        await anyio.sleep(1)
+        assert sorted(idle) == ["guest", "owner"]
 
 
 async def test_two_that_ask_for_the_same_get_the_same(place: Place) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import anyio
 import pytest
 
 from statewf.errors import StoreBusy
-from statewf.history import Entry, Memory, Store
+from statewf.history import Memory, Store
 from statewf.machine.work import Work
 from statewf.runtime.ledger import AT_ONCE, MOST_QUEUED, PATIENCE
 from statewf.runtime.live import MOST_IDLE
-from tests.runtime.support import DOOR, executor, machine, role
+from tests.runtime.support import BUSY, DOOR, FULL, Refusing, executor, machine, role
 
 pytestmark = pytest.mark.anyio
 Place = Callable[[], Store | str]
@@ -36,25 +36,12 @@ WIDE = machine(
 )
 
 
-class Locked(Memory):
-    """A store that another process writes to, for a while."""
-
-    locked = False
-    tries = 0
-
-    def append(self, entries: Sequence[Entry], epoch: int) -> None:
-        if self.locked:
-            self.tries += 1
-            raise StoreBusy("in use")
-        super().append(entries, epoch)
-
-
 async def test_a_commit_waits_for_who_writes_and_is_then_made_in_order() -> None:
-    store = Locked()
+    store = Refusing()
     async with executor(store) as owner:
         await owner.deploy(DOOR)
         door = await owner.start("door")
-        store.locked = True
+        store.error = BUSY
         told: list[str] = []
 
         async def send(event: str) -> None:
@@ -66,33 +53,33 @@ async def test_a_commit_waits_for_who_writes_and_is_then_made_in_order() -> None
                 await anyio.lowlevel.checkpoint()
             await anyio.sleep(PATIENCE - 1)
             assert (told, door.state) == ([], "closed")
-            store.locked = False
+            store.error = None
         assert sorted(told) == ["CLOSE", "OPEN", "OPEN"]
         assert [row["event"] for row in door.history()] == ["$start", "OPEN", "CLOSE", "OPEN"]
-        assert store.tries > 10
+        assert store.refused > 10
 
 
 async def test_who_waits_too_long_is_told_and_the_executor_goes_on() -> None:
-    store = Locked()
+    store = Refusing()
     async with executor(store) as owner:
         await owner.deploy(DOOR)
         door = await owner.start("door")
-        store.locked = True
+        store.error = BUSY
         began = anyio.current_time()
         with pytest.raises(StoreBusy, match="in use"):
             await door.send("OPEN")
         assert PATIENCE <= anyio.current_time() - began < PATIENCE + 1
         assert door.state == "closed"
-        store.locked = False
+        store.error = None
         assert (await door.send("OPEN")).seq == 2
 
 
 async def test_a_flood_of_events_waits_outside() -> None:
-    store = Locked()
+    store = Refusing()
     async with executor(store) as owner:
         await owner.deploy(PATIENT)
         patients = [await owner.start("patient") for _ in range(20)]
-        store.locked = True
+        store.error = BUSY
         told: list[int] = []
 
         async def send(number: int) -> None:
@@ -103,7 +90,7 @@ async def test_a_flood_of_events_waits_outside() -> None:
                 group.start_soon(send, number)
             await anyio.sleep(1)
             assert role(owner)._ledger._queued == MOST_QUEUED
-            store.locked = False
+            store.error = None
         assert len(told) == 5 * MOST_QUEUED
         for patient in patients:
             assert len({row["data"]["n"] for row in patient.history()[1:]}) == 5 * MOST_QUEUED / 20
@@ -146,6 +133,39 @@ async def test_calls_that_have_no_place_are_not_in_memory() -> None:
         assert performer is not None
         assert len(performer._running) == 10
         assert len(performer._waiting) == 5
+
+
+async def test_no_more_calls_are_made_than_replies_can_be_held_for_a_store_that_fails() -> None:
+    store = Refusing()
+    made: list[str] = []
+
+    async def work(call: Work) -> None:
+        store.error = FULL
+        made.append(call.key)
+
+    async with executor(store) as owner:
+        await owner.deploy(JOB)
+        jobs = [await owner.start("job") for _ in range(100)]
+    async with executor(store, {"work": work}, concurrency=5) as owner:
+        await anyio.sleep(30)
+        assert len(made) == 10
+        while not all(owner.snapshot(job.id).ended for job in jobs):
+            store.error = None
+            await anyio.sleep(0.1)
+    assert len(made) == len(set(made)) == 100
+
+
+async def test_who_cancels_waits_for_room_too() -> None:
+    store = Refusing()
+    async with executor(store) as owner, anyio.create_task_group() as group:
+        await owner.deploy(PATIENT)
+        patients = [await owner.start("patient") for _ in range(MOST_QUEUED + 100)]
+        store.error = BUSY
+        for patient in patients:
+            group.start_soon(patient.cancel)
+        await anyio.sleep(1)
+        assert role(owner)._ledger._queued == MOST_QUEUED
+        store.error = None
 
 
 async def test_few_idle_instances_stay_in_memory() -> None:

@@ -11,7 +11,7 @@ from statewf.history import Store
 from statewf.machine.events import Fired
 from statewf.machine.fsm import Machine
 from statewf.machine.snapshot import Step
-from tests.runtime.support import clock, executor, machine
+from tests.runtime.support import BUSY, DOOR, Refusing, clock, executor, machine
 
 pytestmark = pytest.mark.anyio
 Place = Callable[[], Store | str]
@@ -77,3 +77,35 @@ async def test_a_clock_that_is_set_is_told_and_time_within_an_instance_never_run
         assert times == sorted(times)
         await anyio.sleep(2 * 3600 + 1)  # late by as much as it was set back
         assert parked.done
+
+
+async def test_an_event_in_the_very_millisecond_of_a_deadline_is_kept(place: Place) -> None:
+    async with executor(place()) as owner:
+        await owner.deploy(DOOR)
+        for _ in range(20):
+            door = await owner.start("door")
+            deadline = anyio.current_time() + 10
+            await door.send("OPEN")
+            await anyio.sleep_until(deadline)
+            assert (await door.send("CLOSE")).state == "closed"
+            assert [row["event"] for row in door.history()][-1] == "CLOSE"
+
+
+async def test_a_timer_waits_for_the_step_that_cancels_it_and_is_not_kept_yet(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = Refusing()
+    async with executor(store) as owner, anyio.create_task_group() as group:
+        await owner.deploy(DOOR)
+        door = await owner.start("door")
+        await door.send("OPEN")
+        await anyio.sleep(9)
+        store.error = BUSY
+        group.start_soon(door.send, "CLOSE")
+        await anyio.sleep(3)
+        assert door.state == "open"  # it is due now, as far as the store knows
+        store.error = None
+        await door.until(lambda: door.state == "closed")
+        await anyio.sleep(60)
+        assert [row["event"] for row in door.history()] == ["$start", "OPEN", "CLOSE"]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -11,26 +11,15 @@ import pytest
 
 import statewf.runtime
 from statewf.errors import EventRejected, StoreError
-from statewf.history import Entry, Memory, Store
+from statewf.history import Store
 from statewf.machine.work import Work
 from statewf.runtime import Meter
 from statewf.runtime.logs import Log
 from statewf.runtime.metrics import BOUNDS, NAMES
-from tests.runtime.support import DOOR, PAYMENT, executor, role
+from tests.runtime.support import BUSY, DOOR, FULL, PAYMENT, Refusing, executor, role
 
 pytestmark = pytest.mark.anyio
 Place = Callable[[], Store | str]
-
-
-class Full(Memory):
-    """A store that refuses while it is full."""
-
-    full = False
-
-    def append(self, entries: Sequence[Entry], epoch: int) -> None:
-        if self.full:
-            raise StoreError("full")
-        super().append(entries, epoch)
 
 
 async def charge(_: Work) -> None:
@@ -111,21 +100,48 @@ async def test_commits_that_fail_and_calls_that_are_recalled_are_counted() -> No
     async def hang(_: Work) -> None:
         await anyio.sleep_forever()
 
-    store, meter = Full(), Meter()
+    store, meter = Refusing(), Meter()
     async with executor(store, {"charge": hang, "thank": hang}, metrics=meter) as owner:
         await owner.deploy(PAYMENT)
         payment = await owner.start("payment")
         await payment.send("PAY")
         await anyio.sleep(1)
-        store.full = True
+        store.error = FULL
         with pytest.raises(StoreError):
             await payment.send("DECLINED")
-        store.full = False
-        await payment.send("DECLINED")
+        store.error = BUSY  # it is tried again: that is no failure
+        async with anyio.create_task_group() as group:
+            group.start_soon(payment.send, "DECLINED")
+            await anyio.sleep(1)
+            store.error = None
         await anyio.sleep(1)
         assert role(owner)._performer is not None
     assert meter.counters["statewf_commits_total", (("outcome", "failed"),)] == 1
     assert meter.counters["statewf_calls_total", (("handler", "charge"), ("outcome", "recalled"))] == 1
+
+
+async def test_metrics_that_fail_stop_nothing_and_are_told_of_once(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        def count(self, name: str, *_: object) -> None:
+            raise ValueError(name)
+
+        observe = count
+
+    async with executor(place(), {"charge": charge, "thank": lambda _: None}, metrics=Broken()) as owner:
+        await owner.deploy(PAYMENT)
+        for _ in range(3):
+            payment = await owner.start("payment")
+            await payment.send("PAY")
+            await payment.until(lambda payment=payment: "PAID" in payment.allowed)  # type: ignore[misc]  # asked at once
+            await payment.send("PAID")
+            assert (await payment.wait()).success
+    told = [record.getMessage() for record in caplog.records if record.name == "statewf.metrics"]
+    assert len(told) == len(set(told))
+    assert {"statewf_commit_seconds", "statewf_steps_total", "statewf_calls_total"} <= {
+        word.rstrip(";") for text in told for word in text.split()
+    }
 
 
 def test_a_histogram_counts_by_its_bounds() -> None:
