@@ -40,11 +40,11 @@ def card_of(store: Sqlite, instance: str) -> Card:
     """The card of an instance. Raises UnknownInstance, Archived."""
     card = store.card(instance)
     if card is None:
-        raise _gone(store, instance)
+        raise gone(store, instance)
     return card
 
 
-def _gone(store: Sqlite, instance: str) -> StatewfError:
+def gone(store: Sqlite, instance: str) -> StatewfError:
     """Why an instance is not there."""
     from statewf.cli.tables import clock
     from statewf.errors import Archived, UnknownInstance

@@ -38,7 +38,7 @@ async def executor(
 ) -> AsyncIterator[Executor]:
     """An executor on `db` with the handlers of that module. None for `handlers`: it only keeps.
 
-    It leaves open calls alone, unless it is to `resume` all: another process may be at them.
+    It leaves open calls alone, unless it is to `resume` all: `serve` does.
     """
     from statewf.runtime import Executor
 

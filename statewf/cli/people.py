@@ -71,7 +71,7 @@ def complete_verb(
     With --handlers what follows from it is performed; without, it is left to `serve`.
     """
     from statewf.cli.drive import deliver
-    from statewf.cli.look import opened
+    from statewf.cli.look import gone, opened
     from statewf.errors import UnknownTask
 
     if not decision.strip():
@@ -83,7 +83,7 @@ def complete_verb(
     instance = task.partition("/")[0]
     with opened(db) as store:
         if store.card(instance) is None:
-            raise _unknown(task, store)
+            raise gone(store, instance) if store.grave(instance) else _unknown(task, store)
 
     async def decide(handle: Instance) -> Receipt:
         try:

@@ -18,7 +18,7 @@ from statewf.runtime.live import replayed
 from statewf.values.frozen import thaw
 
 
-class Owner(Protocol):
+class Host(Protocol):
     """What a handle asks of its executor."""
 
     store: Store
@@ -82,7 +82,7 @@ def outcome(
 class Instance:
     """One instance in the executor's store. What its properties say was kept: a crash cannot take it back."""
 
-    def __init__(self, executor: Owner, instance: str) -> None:
+    def __init__(self, executor: Host, instance: str) -> None:
         self._executor = executor
         self.id = instance
 

@@ -6,7 +6,7 @@ clock that is set, and no two clocks that differ, can take a store from its owne
 writes nothing for it. A new owner makes a new epoch, which every commit checks: one that was stopped for longer, and
 wakes up, can keep nothing.
 
-Above: `executor`, which owns or asks accordingly. Below: the store, which keeps the lease.
+Above: `seat`, which owns or asks accordingly. Below: the store, which keeps the lease.
 """
 
 from __future__ import annotations

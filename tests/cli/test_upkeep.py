@@ -187,13 +187,14 @@ def test_archive_removes_nothing_that_it_could_not_write(
 # --- after that
 
 
-@pytest.mark.parametrize("verb", ["show", "history", "draw", "send", "cancel", "tasks"])
+@pytest.mark.parametrize("verb", ["show", "history", "draw", "send", "cancel", "tasks", "complete"])
 def test_what_was_archived_is_told_with_its_end(verb: str, cli: Cli, closed: str) -> None:
     cli("archive", "--older-than", "0")
     args = {
         "draw": ["door.yaml", "--instance", closed],
         "send": [closed, "OPEN"],
         "tasks": ["--instance", closed],
+        "complete": [f"{closed}/ask/1", "--decision", "approved"],
     }.get(verb, [closed])
     said = cli(verb, *args)
     assert (said.code, said.out) == (1, "")

@@ -10,6 +10,7 @@ import pytest
 from statewf.errors import StoreBusy
 from statewf.history import Memory, Store
 from statewf.machine.work import Work
+from statewf.runtime import inbox
 from statewf.runtime.ledger import AT_ONCE, MOST_QUEUED, PATIENCE
 from statewf.runtime.live import MOST_IDLE
 from tests.runtime.support import BUSY, DOOR, FULL, Refusing, executor, machine, role
@@ -153,6 +154,31 @@ async def test_no_more_calls_are_made_than_replies_can_be_held_for_a_store_that_
             store.error = None
             await anyio.sleep(0.1)
     assert len(made) == len(set(made)) == 100
+
+
+async def test_no_more_requests_of_others_are_under_way_than_allowed() -> None:
+    store = Refusing()
+    async with executor(store) as owner, executor(store) as guest, anyio.create_task_group() as group:
+        await owner.deploy(PATIENT)
+        patient = await owner.start("patient")
+        store.error = BUSY
+        for _ in range(3 * inbox.AT_ONCE):
+            group.start_soon(guest.send, patient.id, "HELLO")
+        await anyio.sleep(PATIENCE / 2)
+        assert role(owner)._inbox._busy == inbox.AT_ONCE
+        assert len(store.asked(0, 1_000)) == 3 * inbox.AT_ONCE
+        store.error = None
+        await patient.until(lambda: patient.snapshot.seq == 1 + 3 * inbox.AT_ONCE)
+
+
+async def test_keys_and_request_ids_are_forgotten_once_they_are_kept(place: Place) -> None:
+    async with executor(place()) as owner:
+        await owner.deploy(PATIENT)
+        for number in range(10):
+            patient = await owner.start("patient", request_id=f"R-{number}")
+            await patient.send("HELLO", key="k")
+        ledger = role(owner)._ledger
+        assert (ledger._keys, ledger._requests, ledger._queued) == ({}, {}, 0)
 
 
 async def test_who_cancels_waits_for_room_too() -> None:
