@@ -131,7 +131,8 @@ class Executor:
         assert self._stack is not None
         stack, self._stack = self._stack, None
         self._group.cancel_scope.cancel()  # before who waits is woken: of our own tasks none is to complain
-        self._seat.leave(Closed("the executor is closed"))
+        self._house.closed = Closed("the executor is closed")
+        self._seat.leave(self._house.closed)
         self._audience.close()
         try:
             await stack.__aexit__(kind, error, trace)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import attrs
 
-from statewf.errors import StoreBusy
+from statewf.errors import Closed, StoreBusy
 from statewf.history import Store
 from statewf.machine.fsm import Machine
 from statewf.machine.snapshot import Step
@@ -24,9 +24,12 @@ T = TypeVar("T")
 Observer = Callable[[Machine, Step], None]
 
 
-@attrs.frozen
+@attrs.define
 class House:
-    """Without `means` nothing is performed here. `patience` is how many seconds another process has for an answer."""
+    """Without `means` nothing is performed here. `patience` is how many seconds another process has for an answer.
+
+    `closed` says why nothing can be done here any more.
+    """
 
     store: Store
     machines: Machines
@@ -39,11 +42,18 @@ class House:
     observe: Observer | None
     metrics: Metrics | None
     resume: bool
+    closed: Closed | None = None
 
     async def insist(self, write: Callable[[], T]) -> T:
-        """Write when nobody else does. Raises StoreBusy that says who may be to blame."""
+        """Write when nobody else does. Raises StoreBusy that says who may be to blame, Closed."""
+
+        def attempt() -> T:
+            if self.closed is not None:
+                raise self.closed
+            return write()
+
         try:
-            return await patiently(write, self.patience)
+            return await patiently(attempt, self.patience)
         except StoreBusy as busy:
             owner = described(self.store.lease().holder)
             hint = f"{owner} owns the store; should who writes be stopped, wake or end it"

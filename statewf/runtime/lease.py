@@ -103,6 +103,7 @@ class Watch:
         self._holder = Holder.here(bell.port)
         self._performs = performs
         self._seen: tuple[int, int] | None = None
+        self._questioned = False  # since the last sign of life
         self._silent = 0.0  # seconds without a sign of life, in which we looked
         self._looked = self._asked = -math.inf
 
@@ -122,8 +123,8 @@ class Watch:
     def _is_over(self, lease: Lease, holder: Holder) -> bool:
         now = anyio.current_time()
         if self._seen != (lease.epoch, lease.beat):
-            self._seen, self._silent = (lease.epoch, lease.beat), 0.0
-        else:
+            self._seen, self._silent, self._questioned = (lease.epoch, lease.beat), 0.0, False
+        elif self._questioned or self._silent < ASKED:  # who was not asked need not answer
             self._silent += min(now - self._looked, ASKED)  # longer, and it was we who did not move
         self._looked = now
         return holder.gone or self._silent >= LEASE
@@ -133,8 +134,8 @@ class Watch:
         now = anyio.current_time()
         wants = self._performs and not lease.wanted
         if wants or (self._silent >= ASKED and now - self._asked >= ASKED):
-            self._asked = now
             self._store.question(lease.epoch, wanted=self._performs)
+            self._asked, self._questioned = now, True
             self._bell.ring(holder.bell)
 
     async def turn(self) -> int:

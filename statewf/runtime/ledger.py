@@ -30,7 +30,7 @@ from statewf.machine.step import step
 from statewf.runtime.live import Live
 from statewf.runtime.logs import Log
 from statewf.runtime.metrics import NONE, Metrics
-from statewf.runtime.patience import patiently
+from statewf.runtime.patience import at_last, patiently
 from statewf.runtime.requests import written_instance, written_receipt
 
 log = Log("statewf.ledger")
@@ -216,7 +216,7 @@ class Ledger:
         self._closed = error
         with suppress(StoreBusy):
             while self._commits:
-                self._flush()
+                at_last(self._flush)
         self._fail(error)
 
     async def flushed(self) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable
-from functools import partial
 from logging import DEBUG
 
 import anyio
@@ -28,7 +27,7 @@ from statewf.errors import (
 )
 from statewf.history import Card, Grave
 from statewf.machine.effects import Call, Emit, Finish, Recall, SetTimer
-from statewf.machine.events import AnyEvent, Cancel, Decided, Event
+from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Returned
 from statewf.machine.fsm import Machine
 from statewf.machine.record import Receipt, event_name, receipt, state_of, status
 from statewf.machine.snapshot import Rejected, Snapshot, Step, region_state
@@ -82,7 +81,7 @@ class Owner:
         self._backlog = Backlog(self._store, self.resume, everything=self._house.resume)
         for instance in resumed:
             self._backlog.note(instance)
-        busy = Tally(means.concurrency, self._backlog.has_room)
+        busy = Tally(2 * means.concurrency, self._backlog.has_room)
         self._replies = Replies(group, self._lives, self._ledger, busy)
         self._performer = Performer(group, means, self._replies.take, busy, self._backlog.note)
         group.start_soon(self._backlog.run)
@@ -147,11 +146,14 @@ class Owner:
             raise Archived(f"{request_id} of {name} has run: {ended}")
         if known.inputs != inputs:
             raise _conflict(request_id, known)
-        live = self._lives.get(known.id)
-        event, data = status(live.machine, live.kept)
-        tell = partial(self._store.tell, known.id, event, data, self._clock(), self._epoch)
-        await self._house.insist(tell)
-        self._house.audience.notify(event)
+        with self._lives.using(known.id) as live:
+
+            def tell() -> str:
+                event, data = status(live.machine, live.kept)
+                self._store.tell(known.id, event, data, self._clock(), self._epoch)
+                return event
+
+            self._house.audience.notify(await self._house.insist(tell))
         return known.id
 
     # --- events
@@ -312,6 +314,8 @@ class Owner:
         """Perform the effects of a step that was kept."""
         instance = made.after.instance
         performer = self._performer
+        if self._replies is not None and isinstance(made.event, Returned | Failed):
+            self._replies.kept(instance, made.event.call)
         for effect in made.effects:
             match effect:
                 case Call() if (

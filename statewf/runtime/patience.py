@@ -6,6 +6,7 @@ No statement waits for another process: the loop would stand still meanwhile. Ab
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import anyio
@@ -16,6 +17,7 @@ T = TypeVar("T")
 
 SHORTEST, LONGEST = 0.002, 0.1  # seconds between two tries while another process writes
 PAUSE = 1.0  # seconds until a store that failed is tried again
+LAST_TRIES = 20  # of a write for which nobody can wait any more; each takes a few ms while another process writes
 
 
 async def patiently(write: Callable[[], T], within: float) -> T:
@@ -30,3 +32,11 @@ async def patiently(write: Callable[[], T], within: float) -> T:
                 raise
         await anyio.sleep(pause)
         pause = min(pause * 2, LONGEST)
+
+
+def at_last(write: Callable[[], T]) -> T:
+    """The same where nothing can be awaited, on closing: the loop stands still for a tenth of a second at most."""
+    for _ in range(LAST_TRIES - 1):
+        with suppress(StoreBusy):
+            return write()
+    return write()

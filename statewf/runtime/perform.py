@@ -47,7 +47,7 @@ performing: ContextVar[str] = ContextVar("performing", default="")  # the instan
 
 
 class Tally:
-    """How many things are going on. `room()` is told whenever one of them is over and fewer than `most` are left."""
+    """How many things are going on. `room()` is told whenever one of them is over and there are fewer than `most`."""
 
     def __init__(self, most: int, room: Callable[[], None]) -> None:
         self.count = 0
@@ -55,12 +55,17 @@ class Tally:
         self._room = room
         self._zero: anyio.Event | None = None
 
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for more."""
+        return self.count >= self._most
+
     def up(self) -> None:
         self.count += 1
 
     def down(self) -> None:
         self.count -= 1
-        if self.count < self._most:
+        if not self.full:
             self._room()
         if not self.count and self._zero is not None:
             self._zero.set()
@@ -141,7 +146,7 @@ class Means:
 class Performer:
     """Runs handlers in `group`. `answer(instance, reply)` is told what each of them said.
 
-    `busy` counts the calls whose replies were not handed in yet, beside replies that are still to be kept.
+    `busy` counts the calls whose replies were not handed in yet, beside those replies that are still to be kept.
     `behind(instance)` is told of a call that found no place.
     """
 
@@ -182,7 +187,7 @@ class Performer:
             told = "%s waits for %s, which no handler answers to"
             log.warning(told, instance, call.handler, instance=instance, seq=call.id.seq)
             return True
-        if self.busy.count >= 2 * self._concurrency:
+        if self.busy.full:
             self._behind(instance)
             return False
         self.busy.up()

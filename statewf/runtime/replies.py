@@ -29,10 +29,11 @@ class Replies:
         self._lives = lives
         self._ledger = ledger
         self._busy = busy
+        self._given: set[tuple[str, CallId]] = set()  # replies that wait for their commit
         self._held: set[tuple[str, CallId]] = set()  # replies that could not be kept yet
 
     def has(self, instance: str, call: CallId) -> bool:
-        """Whether the reply to that call is here, and is still to be kept: it must not be made again."""
+        """Whether the reply to that call is held here: it must not be made again."""
         return (instance, call) in self._held
 
     def take(self, instance: str, reply: Reply) -> None:
@@ -40,19 +41,30 @@ class Replies:
         try:
             live = self._lives.get(instance)
             if live.snapshot is live.kept or reply.call in live.snapshot.flight.calls:
-                self._give(live, reply)
+                self._busy.up()
+                self._given.add((instance, reply.call))
+                if self._give(live, reply) is None:
+                    self.kept(instance, reply.call)
                 return
         except StatewfError as error:
             log.info("%s: a reply has to wait: %s", instance, error, instance=instance, seq=reply.call.seq)
         self.lost(instance, reply)
 
+    def kept(self, instance: str, call: CallId) -> None:
+        """The reply to that call was kept, or nobody wants it."""
+        if (instance, call) in self._given:
+            self._given.discard((instance, call))
+            self._busy.down()
+
     def lost(self, instance: str, event: AnyEvent) -> None:
         """A step could not be kept. Senders are told; the reply of a handler is given again."""
-        if isinstance(event, Returned | Failed) and not self.has(instance, event.call):
-            with suppress(RuntimeError):  # the group is closed, and the call is offered again
-                self._group.start_soon(self._again, instance, event)
-                self._held.add((instance, event.call))
-                self._busy.up()
+        if isinstance(event, Returned | Failed):
+            if not self.has(instance, event.call):
+                with suppress(RuntimeError):  # the group is closed, and the call is offered again
+                    self._group.start_soon(self._again, instance, event)
+                    self._held.add((instance, event.call))
+                    self._busy.up()
+            self.kept(instance, event.call)  # no more under way, only held
 
     def _give(self, live: Live, reply: Reply) -> Pending | None:
         """Give a reply to its instance; None if that does not want it any more."""
@@ -65,25 +77,43 @@ class Replies:
         return None
 
     async def _again(self, instance: str, reply: Reply) -> None:
+        """Give a reply until it is kept. Meanwhile it takes a place, unless it is its instance that cannot be read."""
+        counts = True
         try:
-            while not await self._is_settled(instance, reply):
+            while True:
+                try:
+                    using = self._lives.using(instance)
+                except StatewfError as error:
+                    _log_wait(instance, reply, error)
+                    if counts:
+                        counts = False
+                        self._busy.down()
+                else:
+                    with using as live:
+                        if await self._is_settled(live, reply):
+                            return
                 await anyio.sleep(PAUSE)
         finally:
             self._held.discard((instance, reply.call))
-            self._busy.down()
+            if counts:
+                self._busy.down()
 
-    async def _is_settled(self, instance: str, reply: Reply) -> bool:
+    async def _is_settled(self, live: Live, reply: Reply) -> bool:
         """Give a reply; whether it was kept, or nobody wants it any more."""
+        instance, seq = live.card.id, reply.call.seq
         try:
-            with self._lives.using(instance) as live:
-                if (given := self._give(live, reply)) is not None:
-                    await given.kept()
-                else:
-                    await live.settled()  # it is so only once that is kept
+            if (given := self._give(live, reply)) is not None:
+                await given.kept()
+            else:
+                await live.settled()  # it is so only once that is kept
         except Closed as closing:
             told = "%s: a reply comes too late, and the call is offered again: %s"
-            log.info(told, instance, closing, instance=instance, seq=reply.call.seq)
+            log.info(told, instance, closing, instance=instance, seq=seq)
         except StatewfError as error:
-            log.error("%s: a reply waits for the store: %s", instance, error, instance=instance, seq=reply.call.seq)
+            _log_wait(instance, reply, error)
             return False
         return True
+
+
+def _log_wait(instance: str, reply: Reply, error: StatewfError) -> None:
+    log.error("%s: a reply waits for the store: %s", instance, error, instance=instance, seq=reply.call.seq)

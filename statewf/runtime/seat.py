@@ -17,11 +17,9 @@ from statewf.runtime.house import House
 from statewf.runtime.lease import ASKED, Watch
 from statewf.runtime.logs import Log
 from statewf.runtime.owner import Owner
-from statewf.runtime.patience import PAUSE
+from statewf.runtime.patience import PAUSE, at_last
 
 log = Log("statewf.lease")
-
-RELEASES = 20  # tries to give the lease back while others write: some 0.1 s
 
 
 class Seat:
@@ -82,10 +80,6 @@ class Seat:
 
     def _release(self) -> None:
         try:
-            for _ in range(RELEASES):
-                with suppress(StoreBusy):
-                    return self._house.store.release(self._epoch)
+            at_last(lambda: self._house.store.release(self._epoch))
         except StoreError as error:
-            log.info("%s", error)
-        log.info("the lease runs out by itself")
-        return None
+            log.info("the lease runs out by itself: %s", error)

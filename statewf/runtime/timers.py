@@ -111,15 +111,15 @@ class Timers:
             except StoreError as error:
                 self._put_aside(instance, error)
                 continue
-            if not is_fired and live.snapshot is live.kept:  # memory is not what the store is: it is loaded again
+            if is_fired or live.snapshot is not live.kept:
+                fired.append((instance, live))
+            elif instance in self._store.due(now, AT_ONCE + len(self._aside)):  # so it is loaded again
                 live.void(StoreError("none is due, although the store says so"))
                 self._put_aside(instance, StoreError("none is due, although the store says so"))
-            else:
-                fired.append((instance, live))
         await self._keep(fired)
 
     async def _keep(self, fired: list[tuple[str, Live]]) -> None:
-        """Wait until that is kept. If none of many was, it is the store: that is told once, and all wait."""
+        """Wait until that is kept. If none of many was, for one reason, it is the store: that is told once, and all wait."""
         failed: dict[str, StoreError] = {}
         for instance, live in fired:
             try:
@@ -129,7 +129,8 @@ class Timers:
                 raise
             except StoreError as error:
                 failed[instance] = error
-        whole = 1 < len(failed) == len(fired)
+        alike = len({str(reason) for reason in failed.values()}) == 1
+        whole = alike and 1 < len(failed) == len(fired)
         for instance, reason in failed.items():
             self._put_aside(instance, reason, UNKEPT_PAUSE, told=not whole)
         if whole:

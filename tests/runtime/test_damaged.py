@@ -11,6 +11,7 @@ import pytest
 
 from statewf.errors import StoreError
 from statewf.history import Sqlite
+from statewf.machine.work import Work
 from tests.runtime.support import DOOR, executor, machine
 
 pytestmark = pytest.mark.anyio
@@ -123,3 +124,23 @@ async def test_open_calls_of_others_are_offered_again(tmp_path: Path) -> None:
         assert (await owner.wait(second.id)).state == "done"
         with pytest.raises(StoreError, match="damaged"):
             owner.snapshot(first.id)
+
+
+async def test_one_damaged_instance_whose_reply_is_held_takes_no_place_from_others(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    made: list[str] = []
+
+    async def work(call: Work) -> None:
+        if call.instance == jobs[0]:
+            damage(path, "UPDATE history SET body = '[]' WHERE instance = 1")
+            owner._lives.clear(StoreError("it was read again"))
+        made.append(call.instance)
+
+    async with executor(str(path)) as keeper:
+        await keeper.deploy(CALLING)
+        jobs = [(await keeper.start("calling")).id for _ in range(20)]
+    async with executor(str(path), {"work": work}, concurrency=1) as owner:
+        with anyio.fail_after(60):
+            await owner.idle()
+        assert sorted(made) == sorted(jobs)
+        assert [card.ended for card in await owner.list()].count("success") == 19

@@ -9,8 +9,8 @@ from typing import Any
 import anyio
 import pytest
 
-from statewf.errors import DataError
-from statewf.history import Emitted, Store
+from statewf.errors import DataError, StoreBusy
+from statewf.history import Emitted, Memory, Store
 from tests.runtime.support import DOOR, executor
 
 pytestmark = [pytest.mark.anyio, pytest.mark.plain]
@@ -44,6 +44,24 @@ async def test_what_a_plain_listener_returns_is_awaited(place: Place) -> None:
         await ring(owner)
         await anyio.sleep(1)
         assert later.told == ["Alarm.raised"] * 2
+
+
+async def test_what_was_delivered_is_not_delivered_again_because_the_store_is_busy() -> None:
+    class Busy(Memory):
+        tries = 0
+
+        def delivered(self, subscriber: str, event: str, number: int) -> None:
+            self.tries += 1
+            if self.tries % 5:
+                raise StoreBusy("in use")
+            super().delivered(subscriber, event, number)
+
+    told: list[int] = []
+    async with executor(Busy()) as owner:
+        owner.on("Alarm.raised", lambda emitted: told.append(emitted.number), subscriber="me")
+        await ring(owner)
+        await anyio.sleep(10)
+        assert len(told) == 1
 
 
 @pytest.mark.parametrize("plain", [True, False])

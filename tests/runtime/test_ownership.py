@@ -245,6 +245,80 @@ async def test_a_request_that_nobody_takes_is_withdrawn_and_was_not_done(place: 
         assert owner.snapshot(door.id).seq == 1
 
 
+async def test_a_request_is_withdrawn_when_the_store_is_busy_no_more(tmp_path: Path) -> None:
+    """Also of somebody who was cancelled: what he asked for is not done behind his back."""
+
+    class Busy(Sqlite):
+        tries = 0
+
+        def withdraw(self, number: int) -> bool:
+            self.tries += 1
+            if self.tries % 10:
+                raise StoreBusy("in use")
+            return super().withdraw(number)
+
+    store = Busy(str(tmp_path / "store.db"))
+    async with executor(store.path) as owner, executor(store, patience=1) as guest:
+        await owner.deploy(DOOR)
+        door = await owner.start("door")
+        owner.store.claim(elsewhere(), owner.store.lease().epoch)
+        with pytest.raises(StoreError, match="nothing was done"):
+            await guest.send(door.id, "OPEN")
+        assert (store.tries, store.asked(0, 10)) == (10, [])
+        async with anyio.create_task_group() as group:
+            group.start_soon(guest.send, door.id, "OPEN")
+            await anyio.sleep(0.1)
+            assert len(store.asked(0, 10)) == 1
+            group.cancel_scope.cancel()
+        assert (store.tries, store.asked(0, 10)) == (20, [])
+
+
+async def test_an_idle_owner_keeps_the_store_although_nobody_can_ask_whether_it_lives() -> None:
+    """A third process writes so much that questions seldom get through."""
+
+    class Crowded(Memory):
+        asked_for = 0
+
+        def question(self, epoch: int, *, wanted: bool) -> None:
+            self.asked_for += 1
+            if self.asked_for % 7:
+                raise StoreBusy("in use")
+            super().question(epoch, wanted=wanted)
+
+    store = Crowded()
+    async with executor(store, {}) as owner, executor(store, {}) as other:
+        epoch = store.lease().epoch
+        await anyio.sleep(10 * LEASE)
+        assert (owner.owns, other.owns, store.lease().epoch) == (True, False, epoch)
+        assert store.asked_for > 14
+
+
+async def test_a_request_that_ends_while_the_store_is_busy_is_told_as_ended() -> None:
+    class Busy(Memory):
+        locked = False
+
+        def tell(self, *told: Any) -> None:
+            if self.locked:
+                raise StoreBusy("in use")
+            super().tell(*told)
+
+    store = Busy()
+    told: list[str] = []
+    async with executor(store, {"ship": ship}) as owner, anyio.create_task_group() as group:
+        for event in ("ServiceProgress.status", "ServiceResult.deliver"):
+            owner.on(event, lambda emitted: told.append(emitted.event), subscriber="me")
+        await owner.deploy(REVIEW)
+        review = await owner.start("review", request_id="R")
+        store.locked = True
+        group.start_soon(lambda: owner.start("review", request_id="R"))
+        await anyio.sleep(1)
+        await review.complete(review.tasks()[0].id, "approved")
+        await review.wait()
+        store.locked = False
+        await anyio.sleep(1)
+    assert set(told) == {"ServiceResult.deliver"}
+
+
 async def test_several_that_wait_beside_readers_are_all_woken(place: Place) -> None:
     async with owner_and_guest(place) as (owner, guest):
         doors = [await owner.start("door") for _ in range(3)]

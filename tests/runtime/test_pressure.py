@@ -32,6 +32,11 @@ states:
   here: {on: {HELLO: here, BYE: gone}}
   gone: {terminal: true}
 """)
+ASKING = machine("""
+name: asking
+steps:
+  - {id: ask, type: human-task, assignTo: ann}
+""")
 WIDE = machine(
     "name: wide\nsteps:\n" + "".join(f"  - {{id: s{n}, handler: work, dependsOn: []}}\n" for n in range(50))
 )
@@ -181,14 +186,18 @@ async def test_keys_and_request_ids_are_forgotten_once_they_are_kept(place: Plac
         assert (ledger._keys, ledger._requests, ledger._queued) == ({}, {}, 0)
 
 
-async def test_who_cancels_waits_for_room_too() -> None:
+@pytest.mark.parametrize("verb", ["cancel", "complete"])
+async def test_who_cancels_or_decides_waits_for_room_too(verb: str) -> None:
     store = Refusing()
     async with executor(store) as owner, anyio.create_task_group() as group:
-        await owner.deploy(PATIENT)
-        patients = [await owner.start("patient") for _ in range(MOST_QUEUED + 100)]
+        await owner.deploy(ASKING)
+        asking = [await owner.start("asking") for _ in range(MOST_QUEUED + 100)]
         store.error = BUSY
-        for patient in patients:
-            group.start_soon(patient.cancel)
+        for one in asking:
+            if verb == "cancel":
+                group.start_soon(one.cancel)
+            else:
+                group.start_soon(one.complete, f"{one.id}/ask/1", "approved")
         await anyio.sleep(1)
         assert role(owner)._ledger._queued == MOST_QUEUED
         store.error = None
