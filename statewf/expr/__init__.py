@@ -2,7 +2,7 @@
 
 `parse(text)` gives an `Expression`, a value that can be compared, hashed, evaluated, and asked what it reads.
 Below: `values` and `errors`. Above: everything with a guard, a `when`, a `match` or an assignment.
-Inside, from the ground: syntax (the tree), operators, functions, grammar, evaluate, reads.
+Inside, from the ground: syntax (the tree), operators, functions, grammar, evaluate, partly, reads.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from statewf.errors import Diagnostic, ExpressionError
 from statewf.expr.evaluate import Closure, compiled
 from statewf.expr.grammar import LENGTH, parsed
 from statewf.expr.operators import Fault, kind, settled, truthy
+from statewf.expr.partly import UNKNOWN, Unknown, may_fault, partly, truth
 from statewf.expr.reads import Path, reads, texts
 from statewf.expr.syntax import UNDEFINED, Literal, Node, Undefined, literal_text
 
-__all__ = ["UNDEFINED", "Expression", "Fault", "Undefined", "literal", "parse"]
+__all__ = ["UNDEFINED", "UNKNOWN", "Expression", "Fault", "Undefined", "Unknown", "literal", "parse"]
 
 
 @attrs.frozen
@@ -53,6 +54,19 @@ class Expression:
     def evaluate(self, scope: Mapping[str, Any]) -> Any:
         """Its value: JSON, or UNDEFINED. Raises `Fault` where there is none."""
         return self._run(scope)
+
+    def partly(self, scope: Mapping[str, Any]) -> Any:
+        """Its value where a missing member may be anything, or an `Unknown`. Raises `Fault` where there certainly is none."""
+        return partly(self.node, scope)
+
+    def truth(self, scope: Mapping[str, Any]) -> bool | Unknown:
+        """Whether it holds, likewise: that may be known where its value is not. Raises `Fault` likewise."""
+        return truth(self.node, scope)
+
+    @cached_property
+    def may_fault(self) -> bool:
+        """Whether some data leave it without a value."""
+        return may_fault(self.node)
 
     def holds(self, scope: Mapping[str, Any]) -> bool:
         """Whether its value is true, as JavaScript has it. Raises `Fault` where there is no value."""

@@ -1,235 +1,88 @@
-"""All that can become of a workflow, whatever its data say: its configurations, and the ways between them.
+"""All that can become of a machine, whatever its data say: its configurations, and the ways between them.
 
 The real `step` is asked, from the start on, what follows when each thing happens that can: every call
-returns or fails, every timer comes due, every event is sent, every task is decided, somebody cancels. Data
-and times are left out. So timers come in any order, and guards are free: an oracle answers them, true and
-false, each time they are asked. Two guards that ask the same are answered apart, so there may be more here
-than any run can do; there is never less.
+returns or fails, every timer comes due, every event is sent, every task is decided, somebody cancels. There are
+no data: what a condition cannot know is supposed, either way (`suppose`), and a move on which something was
+supposed is `free`. Times are left out, but for this: of two timers that one region set, the one that certainly
+comes due first does so first.
 
-A `Configuration` is what of a snapshot decides what can come next. Left out is what no longer does: visits,
-attempts where nothing counts them, counters at zero, deferred events that nobody is left to take.
+What is found is a graph. A node is a configuration (`lens`) and what is supposed by then. Of what steps do each by
+itself while a workflow is about to end, one order may stand for all: see `Ending`.
 
-Below: `step`. Above: `flatten`; the checker counts configurations.
+Below: `step`, `suppose`, `lens`. Above: `flatten`, and the checker.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeAlias, cast
+from collections.abc import Container, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 import attrs
 
-from statewf.expr import Expression, Fault
+from statewf.expr import Expression, Unknown
+from statewf.machine.effects import ACTION, Call, SetTimer
 from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Fired, Returned, Start
-from statewf.machine.fsm import DECIDED, Machine, Region, Transition
+from statewf.machine.fsm import ERROR, Arm, Machine
+from statewf.machine.lens import Configuration, lens
 from statewf.machine.snapshot import Snapshot, Step, blank, region_state
 from statewf.machine.step import step
+from statewf.machine.suppose import Answer, Supposer, Supposition, anything, standing, supposing
 from statewf.values.frozen import EMPTY
 
 EFFORT = 50  # how many moves each configuration of the limit is good for, in all of them together
 SEEN = 100  # and so many regions looked at cost as much as one move
 
-Move: TypeAlias = tuple[int, str, int]  # the numbers of two configurations, and what leads from one to the other
+Timer: TypeAlias = tuple[str, str]  # region, name
 
 
-class Configuration(NamedTuple):
-    """What decides what can come next. `regions` holds the local states of each chunk, then their attempts."""
+class Move(NamedTuple):
+    """A way from one node to another, by number: what happened, in words and as the event, and the moves it made.
 
-    regions: tuple[tuple[tuple[Any, ...], tuple[Any, ...]], ...]
-    deadlines: frozenset[tuple[str, str]]
-    calls: frozenset[tuple[str, str, bool]]
-    queue: tuple[Hashable, ...]
-    deferred: tuple[str, ...]
-    counters: frozenset[tuple[tuple[str, str], int]]
-    lines: frozenset[tuple[str, int, tuple[str, ...]]]
-    tasks: frozenset[str]
-    ended: str
+    `free`: something was supposed on it. `path` is that of the step, flat.
+    """
+
+    source: int
+    label: str
+    target: int
+    free: bool
+    event: AnyEvent
+    path: tuple[str | int, ...]
+
+
+@attrs.frozen
+class Ending:
+    """In these `states` of the first region all others end, each by itself, and begin nothing.
+
+    What one of them does then neither helps nor hinders what another does, nor a cancel; all that anybody hears of it
+    is that there is one less to wait for. So whatever happens afterwards can happen, too, if one of them goes first,
+    unless it is the last, or among the `seen`, of which somebody asks when they move. Therefore only the moves of one
+    that is neither are looked at, if there is such a one: an ample set, in the words of partial-order reduction. None
+    of them comes back to a state where it was, so no move is put off for ever.
+    """
+
+    states: Container[str]
+    seen: Container[str] = ()
 
 
 @attrs.frozen
 class Exploration:
-    """What was found: snapshots, one of each configuration, in the order of finding, and the moves between them.
+    """What was found: snapshots, one of each node, in the order of finding, and the moves between them.
 
-    `initial` are those in which a run can begin. `cut` are those behind which more may lie: a limit was
-    reached before everything was tried in them. `whole`: no limit was.
+    `initial` are the moves in which a run begins (their source is -1). `cut` are the nodes behind which more may lie:
+    a limit was reached before everything was tried in them. `whole`: no limit was.
     """
 
     configurations: tuple[Configuration, ...]
     snapshots: tuple[Snapshot, ...]
     moves: tuple[Move, ...]
-    initial: tuple[int, ...]
+    initial: tuple[Move, ...]
     cut: tuple[int, ...]
     whole: bool
 
 
-def explore(machine: Machine, limit: int) -> Exploration:
-    """At most `limit` configurations of a workflow, those that are nearest to the start."""
-    oracle = _Oracle()
-    return _Walk(asking(machine, oracle), oracle, limit).walk()
-
-
-# --- guards that ask an oracle
-
-
-class _Oracle:
-    """Answers yes or no; `next` turns to the following sequence of answers, depth first, until all were given."""
-
-    def __init__(self) -> None:
-        self.given: list[bool] = []
-        self.at = 0
-
-    def answer(self) -> bool:
-        if self.at == len(self.given):
-            self.given.append(True)
-        self.at += 1
-        return self.given[self.at - 1]
-
-    def next(self) -> bool:
-        """Whether there is one more sequence."""
-        del self.given[self.at :]
-        self.at = 0
-        while self.given and not self.given[-1]:
-            self.given.pop()
-        if self.given:
-            self.given[-1] = False
-        return bool(self.given)
-
-
-@attrs.frozen
-class _Asked:
-    """What stands where a guard stood. One for which it counts whether it can be told, asks that alone."""
-
-    text: str
-    faulty: bool
-    oracle: _Oracle
-
-    def holds(self, _: Mapping[str, object]) -> bool:
-        yes = self.oracle.answer()
-        if self.faulty and yes:
-            raise Fault("not known")
-        return yes
-
-
-def asking(machine: Machine, oracle: _Oracle) -> Machine:
-    """The machine, with guards that ask; those that ask for a decision are left, for the event tells it."""
-
-    def asked(transition: Transition) -> Transition:
-        guard = transition.guard
-        if guard is None or guard.constant or transition.trigger == DECIDED:
-            return transition
-        free = _Asked(guard.text, transition.faulty, oracle)
-        return attrs.evolve(transition, guard=cast("Expression", free))  # `step` wants no more of it than this
-
-    def region(one: Region) -> Region:
-        if all(asked(t) is t for state in one.states.values() for t in state.transitions()):
-            return one  # most are, in a large workflow
-        states = {
-            name: attrs.evolve(
-                state,
-                on={trigger: tuple(map(asked, listed)) for trigger, listed in state.on.items()},
-                always=tuple(map(asked, state.always)),
-            )
-            for name, state in one.states.items()
-        }
-        return attrs.evolve(one, states=states)
-
-    regions = tuple(map(region, machine.regions))
-    same = all(new is old for new, old in zip(regions, machine.regions, strict=True))
-    return machine if same else attrs.evolve(machine, regions=regions)
-
-
-# --- what of a snapshot counts
-
-
-@attrs.frozen(eq=False)
-class Lens:
-    """Sees the configuration in a snapshot of its machine.
-
-    `counted` says for each region in which local states its attempt can still matter, `takers` for each event
-    in which local states a region that listens to it may yet take it.
-    """
-
-    machine: Machine
-    counted: tuple[frozenset[str], ...]
-    takers: Mapping[str, tuple[tuple[int, frozenset[str]], ...]]
-
-    def configuration(self, snapshot: Snapshot) -> Configuration:
-        """What of the snapshot decides what can come next."""
-        flight, book = snapshot.flight, snapshot.book
-        return Configuration(
-            regions=self._regions(snapshot),
-            deadlines=frozenset(flight.deadlines),
-            calls=frozenset((call.region, call.owner, call.stopped) for call in flight.calls.values()),
-            queue=tuple((queued.region, queued.op, queued.attempt, queued.call is None) for queued in flight.queue),
-            deferred=tuple(self._deferred(snapshot)),
-            counters=frozenset((name, left) for name, left in book.counters.items() if left > 0),
-            lines=frozenset(self._lines(snapshot)),
-            tasks=frozenset(book.tasks),
-            ended=snapshot.ended,
-        )
-
-    def _regions(self, snapshot: Snapshot) -> tuple[tuple[tuple[Any, ...], tuple[Any, ...]], ...]:
-        found = []
-        number = 0
-        for chunk in snapshot.regions:
-            states, attempts = chunk[::3], chunk[1::3]
-            if any(attempt != 1 for attempt in attempts):
-                here = enumerate(zip(states, attempts, strict=True), number)
-                attempts = tuple(attempt if state in self.counted[at] else 1 for at, (state, attempt) in here)
-            number += len(states)
-            found.append((states, attempts))
-        return tuple(found)
-
-    def _deferred(self, snapshot: Snapshot) -> Iterator[str]:
-        """Their names in order, of each at most as many as there are regions to take one."""
-        left: dict[str, int] = {}
-        for event in snapshot.flight.deferred:
-            if event.name not in left:
-                takers = self.takers.get(event.name, ())
-                left[event.name] = sum(region_state(snapshot.regions, n)[0] in hopeful for n, hopeful in takers)
-            if left[event.name]:
-                left[event.name] -= 1
-                yield event.name
-
-    def _lines(self, snapshot: Snapshot) -> Iterator[tuple[str, int, tuple[str, ...]]]:
-        """Of each block with something to remember the free places, and who stands in line."""
-        for block, (free, first, last) in snapshot.book.lines.items():
-            if first != last or free != self.machine.regions[self.machine.numbers[block]].places:
-                yield block, free, tuple(snapshot.book.waiting[block, number] for number in range(first, last))
-
-
-def lens(machine: Machine) -> Lens:
-    """The lens for snapshots of that machine."""
-
-    def hopeful(number: int, event: str) -> frozenset[str]:
-        return _leading(machine.regions[number], lambda t: t.trigger == event, lambda _: True)
-
-    def counted(region: Region) -> frozenset[str]:
-        return _leading(region, lambda t: t.below is not None, lambda t: t.attempt != "reset")
-
-    listeners = machine.listeners.items()
-    takers = {event: tuple((number, hopeful(number, event)) for number in numbers) for event, numbers in listeners}
-    return Lens(machine, tuple(map(counted, machine.regions)), takers)
-
-
-def _leading(
-    region: Region, wanted: Callable[[Transition], bool], passed: Callable[[Transition], bool]
-) -> frozenset[str]:
-    """The local states from which a wanted transition can be reached over such as may be passed."""
-    found = dict.fromkeys(name for name, state in region.states.items() if any(map(wanted, state.transitions())))
-    if not found:
-        return frozenset()
-    before: dict[str, list[str]] = {}
-    for name, state in region.states.items():
-        for transition in filter(passed, state.transitions()):
-            if transition.target is not None:
-                before.setdefault(transition.target, []).append(name)
-    queue = list(found)
-    for name in queue:  # grows while it is read
-        fresh = [source for source in before.get(name, ()) if source not in found]
-        found.update(dict.fromkeys(fresh))
-        queue += fresh
-    return frozenset(found)
+def explore(machine: Machine, limit: int, ending: Ending | None = None) -> Exploration:
+    """At most `limit` nodes, those that are nearest to the start; without an `ending`, every order of everything."""
+    return _Walk(machine, limit, ending).walk()
 
 
 # --- what can happen
@@ -249,16 +102,22 @@ def tries(machine: Machine, snapshot: Snapshot) -> Iterator[Try]:
         yield Try("start", Start(EMPTY))
         return
     for number, call in sorted(snapshot.flight.calls.items()):
-        returned = f"{call.region} returned"
-        yield Try(returned, Returned(number, EMPTY))
+        of = call.region if len(machine.regions) > 1 else call.handler
+        yield Try(f"{of} returned", Returned(number, Unknown()))  # type: ignore[arg-type]  # it stands for any result
         for event in machine.listeners:
-            yield Try(f"{call.region} answered {event}", Returned(number, None, 0, Event(event)), returned)
-        yield Try(f"{call.region} failed", Failed(number, "Error", ""))
-        yield Try(f"{call.region} failed for good", Failed(number, "Error", "", 0, False), f"{call.region} failed")
+            yield Try(
+                f"{of} answered {event}", Returned(number, None, 0, Event(event, anything())), f"{of} returned"
+            )
+        error = (Unknown(), Unknown())
+        yield Try(f"{of} failed", Failed(number, *error))  # type: ignore[arg-type]  # likewise, for any error
+        if _is_tried_again(machine, snapshot, call):
+            yield Try(f"{of} failed for good", Failed(number, *error, 0, False), f"{of} failed")  # type: ignore[arg-type]  # likewise
     for _, region, timer in sorted((machine.ranks.get(name, -1), *name) for name in snapshot.flight.deadlines):
-        yield Try(f"{region} {timer.partition(':')[0]}", Fired(region, timer))
+        yield Try(
+            f"{region} {timer.partition(':')[0]}" if len(machine.regions) > 1 else timer, Fired(region, timer)
+        )
     for event in machine.listeners:
-        yield Try(event, Event(event))
+        yield Try(event, Event(event, anything()))
     for region, task in sorted(snapshot.book.tasks.items(), key=lambda item: machine.numbers[item[0]]):
         approved = f"{region} approved"
         yield Try(approved, Decided(task.id, "approved"))
@@ -268,65 +127,172 @@ def tries(machine: Machine, snapshot: Snapshot) -> Iterator[Try]:
     yield Try("cancel now", Cancel(now=True))
 
 
+def _is_tried_again(machine: Machine, snapshot: Snapshot, call: Call) -> bool:
+    """Whether it may make a difference that no attempt is left."""
+    if call.owner == ACTION:
+        return True
+    number = machine.numbers[call.region]
+    listed = (
+        machine.regions[number].states[region_state(snapshot.regions, number)[0]].on.get(ERROR + call.owner, ())
+    )
+    return any(transition.below is not None for transition in listed)
+
+
+# --- the walk
+
+
+@attrs.frozen(eq=False)
+class _Node:
+    """Where a run may be. `delays` are those of the timers that are set, ms, `order` which of two comes first."""
+
+    snapshot: Snapshot
+    known: Mapping[Expression, Supposition]
+    delays: Mapping[Timer, int]
+    order: frozenset[tuple[Timer, Timer]]
+
+
+Key: TypeAlias = tuple[Configuration, frozenset[tuple[Expression, Answer]], frozenset[tuple[Timer, Timer]]]
+
+
 class _Walk:
     """The exploration in the making, breadth first."""
 
-    def __init__(self, machine: Machine, oracle: _Oracle, limit: int) -> None:
-        self.machine = machine
-        self.oracle = oracle
+    def __init__(self, machine: Machine, limit: int, ending: Ending | None) -> None:
+        self.supposer = Supposer()
+        self.machine = supposing(machine, self.supposer)
         self.lens = lens(machine)
+        self.vague = _vague(machine)
         self.limit = max(limit, 1)
-        self.effort = limit * EFFORT
+        self.effort = self.limit * EFFORT
+        self.ending = ending
         self.full = False  # a limit was reached: nothing more is tried
-        self.numbers: dict[Configuration, int] = {}
-        self.snapshots: list[Snapshot] = []
+        self.numbers: dict[Key, int] = {}
+        self.nodes: list[_Node] = []
         self.moves: dict[Move, None] = {}
 
     def walk(self) -> Exploration:
-        before = blank(self.machine, "any")
-        (start,) = tries(self.machine, before)
-        initial = dict.fromkeys(self.lead(before, start.event))
+        before = _Node(blank(self.machine, "any"), {}, {}, frozenset())
+        (start,) = tries(self.machine, before.snapshot)
+        initial = tuple(self.lead(-1, before, start))
         done = 0
         cut: list[int] = []
-        while done < len(self.snapshots):  # which grows
-            if not self.snapshots[done].ended:
+        while done < len(self.nodes):  # which grows
+            if not self.nodes[done].snapshot.ended:
                 if not self.full:
                     self.expand(done)
                 if self.full:
                     cut.append(done)
             done += 1
-        found = (tuple(self.numbers), tuple(self.snapshots), tuple(self.moves))
-        return Exploration(*found, tuple(initial), tuple(cut), not self.full)
+        configurations = tuple(configuration for configuration, _, _ in self.numbers)
+        snapshots = tuple(node.snapshot for node in self.nodes)
+        return Exploration(configurations, snapshots, tuple(self.moves), initial, tuple(cut), not self.full)
 
     def expand(self, source: int) -> None:
         """Try all that can happen there."""
-        snapshot = self.snapshots[source]
-        led: dict[str, dict[int, None]] = {}
-        for label, event, like in tries(self.machine, snapshot):
-            there = led[label] = dict.fromkeys(self.lead(snapshot, event))
-            if not (like and there.keys() <= led[like].keys()):
-                self.moves.update(dict.fromkeys((source, label, target) for target in there))
+        node = self.nodes[source]
+        possible = [tried for tried in tries(self.machine, node.snapshot) if not _is_later(tried.event, node)]
+        chosen = self.alone(node, possible)
+        led: dict[str, set[int]] = {}
+        for tried in chosen or possible:
+            moves = list(self.lead(source, node, tried))
+            there = led[tried.label] = {move.target for move in moves}
+            if not (tried.like and there <= led[tried.like]):
+                self.moves.update(dict.fromkeys(moves))
 
-    def lead(self, before: Snapshot, event: AnyEvent) -> Iterator[int]:
-        """The configurations that it leads to, until the limit is reached."""
-        more = not self.full
-        while more:
-            made = step(self.machine, before, event)
+    def alone(self, node: _Node, possible: Sequence[Try]) -> Sequence[Try]:
+        """What one region can do that may go first; nothing, if there is none."""
+        ending = self.ending
+        if ending is None or region_state(node.snapshot.regions, 0)[0] not in ending.states:
+            return ()
+        calls = node.snapshot.flight.calls
+        of: dict[str, list[Try]] = {}
+        for tried in possible:
+            match tried.event:
+                case Returned() | Failed():
+                    of.setdefault(calls[tried.event.call].region, []).append(tried)
+                case Fired():
+                    of.setdefault(tried.event.region, []).append(tried)
+                case _:
+                    pass
+        quiet = (tried for region, tried in of.items() if region not in ending.seen)
+        return next((tried for tried in quiet if all(self.by_itself(node, one) for one in tried)), ())
+
+    def by_itself(self, node: _Node, tried: Try) -> bool:
+        """Whether that moves one region only, and not the first."""
+        first = self.machine.regions[0].name
+        for _ in self.supposer.sequences(node.known):
+            made = step(self.machine, node.snapshot, tried.event)
+            if isinstance(made, Step) and (len(moved := set(made.path[::4])) != 1 or first in moved):
+                return False
+        return True
+
+    def lead(self, source: int, before: _Node, tried: Try) -> Iterator[Move]:
+        """The ways that it leads, until the limit is reached."""
+        if self.full:
+            return
+        for _ in self.supposer.sequences(before.known):
+            made = step(self.machine, before.snapshot, tried.event)
             self.effort -= 1
             if isinstance(made, Step):
                 self.effort -= len(made.moves) + len(self.machine.regions) // SEEN
-                number = self.number(made.after)
+                number = self.number(before, made)
                 if number is not None:
-                    yield number
+                    yield Move(source, tried.label, number, self.supposer.asked > 0, tried.event, made.path)
             self.full = self.full or self.effort < 0
-            more = self.oracle.next() and not self.full
+            if self.full:
+                return
 
-    def number(self, snapshot: Snapshot) -> int | None:
-        """The number of its configuration, old or new; None if there are too many."""
-        configuration = self.lens.configuration(snapshot)
-        number = self.numbers.get(configuration)
-        if number is None and len(self.snapshots) < self.limit:
-            number = self.numbers[configuration] = len(self.snapshots)
-            self.snapshots.append(snapshot)
+    def number(self, before: _Node, made: Step) -> int | None:
+        """The number of the node that a step leads to, old or new; None if there are too many."""
+        after = made.after
+        known = standing(self.supposer.known, after, many=len(self.machine.regions) > 1)
+        delays, order = self.timers(before, made)
+        supposed = frozenset((guard, supposition.answer) for guard, supposition in known.items())
+        key = (self.lens.configuration(after), supposed, order)
+        number = self.numbers.get(key)
+        if number is None and len(self.nodes) < self.limit:
+            number = self.numbers[key] = len(self.nodes)
+            self.nodes.append(_Node(after, known, delays, order))
         self.full = number is None
         return number
+
+    def timers(self, before: _Node, made: Step) -> tuple[Mapping[Timer, int], frozenset[tuple[Timer, Timer]]]:
+        """What is certain of the timers that are set now: one that was set earlier, for no longer, comes first."""
+        deadlines, at = made.after.flight.deadlines, made.after.at
+        if not deadlines:
+            return {}, frozenset()
+        armed = [(e.region, e.timer) for e in made.effects if isinstance(e, SetTimer)]
+        fresh = {timer: deadlines[timer] - at for timer in armed if timer in deadlines}
+        delays = {
+            timer: delay for timer, delay in before.delays.items() if timer in deadlines and timer not in fresh
+        }
+        order = {pair for pair in before.order if pair[0] in delays and pair[1] in delays}
+        for timer, delay in fresh.items():
+            if timer not in self.vague:
+                alike = ((other, much) for other, much in {**delays, **fresh}.items() if other[0] == timer[0])
+                order.update(
+                    (other, timer)
+                    for other, much in alike
+                    if other not in self.vague and (much, self._rank(other)) < (delay, self._rank(timer))
+                )
+        return {**delays, **fresh}, frozenset(order)
+
+    def _rank(self, timer: Timer) -> int:
+        return self.machine.ranks.get(timer, -1)
+
+
+def _vague(machine: Machine) -> frozenset[Timer]:
+    """The timers of which nobody can say how long they take."""
+    return frozenset(
+        (region.name, op.timer)
+        for region in machine.regions
+        for state in region.states.values()
+        for transition in state.transitions()
+        for op in transition.entry
+        if isinstance(op, Arm) and op.delay.jitter
+    )
+
+
+def _is_later(event: AnyEvent, node: _Node) -> bool:
+    """Whether it is a timer, and another one certainly comes first."""
+    return isinstance(event, Fired) and any(later == (event.region, event.timer) for _, later in node.order)

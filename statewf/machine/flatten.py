@@ -85,9 +85,9 @@ def _product(machine: Machine, limit: int) -> Flat:
     found = explore(machine, limit)
     names = _names(machine, found)
     states = tuple(map(_state, names, found.snapshots))
-    moves = tuple(FlatTransition(names[source], trigger, names[target]) for source, trigger, target in found.moves)
-    initial, cut = (tuple(names[number] for number in numbers) for numbers in (found.initial, found.cut))
-    return Flat(initial, states, moves, cut, found.whole)
+    moves = dict.fromkeys(FlatTransition(names[m.source], m.label, names[m.target]) for m in found.moves)
+    initial = dict.fromkeys(names[move.target] for move in found.initial)
+    return Flat(tuple(initial), states, tuple(moves), tuple(names[number] for number in found.cut), found.whole)
 
 
 def _state(name: str, snapshot: Snapshot) -> FlatState:

@@ -116,12 +116,30 @@ def test_a_condition_goes_either_way_or_cannot_be_told() -> None:
               - {id: sure, type: condition, condition: 1 > 2, then: {id: never}}
         """)
     )
-    fault, *told = flat.initial
+    *told, fault = flat.initial
     assert fault.startswith("failed c:failed "), "an inputs.x that is text"
     assert told == ["t:running", "e:running"]
     ways = table(flat, without=CANCELS)
     assert [trigger for trigger, _ in ways["t:running"]] == ["t returned", "t failed"]
     assert not any("never:running" in state.name for state in flat.states), "what reads nothing is answered"
+
+
+def test_the_same_condition_has_the_same_answer_as_long_as_its_data_are_the_same() -> None:
+    flat = flatten(
+        compiled("steps: [{id: a, when: inputs.x}, {id: b, when: inputs.x}, {id: c, when: results.a.y}]")
+    )
+    assert flat.initial == ("a:running", "completed a:skipped b:skipped c:skipped"), (
+        "what was skipped found nothing"
+    )
+    ways = table(flat, without=CANCELS)
+    assert ways["a:running"] == [
+        ("a returned", "b:running"),
+        ("a failed", "failed a:failed b:cancelled c:cancelled"),
+    ]
+    assert [target for trigger, target in ways["b:running"] if trigger == "b returned"] == [
+        "c:running",
+        "completed a:succeeded b:succeeded c:skipped",
+    ]
 
 
 def test_an_event_that_comes_early_is_remembered_once_for_each_who_may_take_it() -> None:
@@ -224,8 +242,8 @@ def test_a_limit_is_kept_and_told(limit: int) -> None:
 
 
 def test_what_is_too_much_is_cut_and_does_not_last_for_ever() -> None:
-    """Thirty guards are asked before the first snapshot: three to the thirtieth beginnings."""
-    steps = ", ".join(f"{{id: s{n}, dependsOn: [], required: false, when: inputs.x}}" for n in range(30))
+    """Thirty guards are asked before the first snapshot: two to the thirtieth beginnings."""
+    steps = ", ".join(f"{{id: s{n}, dependsOn: [], required: false, when: inputs.x{n}}}" for n in range(30))
     flat = flatten(compiled(f"steps: [{steps}]"), 100)
     assert len(flat.states) == 100
     assert not flat.whole

@@ -20,7 +20,8 @@ from statewf.definition.workflow import (
     WorkflowErrors,
 )
 from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Fired, Returned
-from statewf.machine.snapshot import Snapshot
+from statewf.machine.fsm import Machine
+from statewf.machine.snapshot import Snapshot, due
 
 KINDS: tuple[StepType, ...] = ("function", "function", "human-task", "wait", "event", "parallel", "condition")
 EVENTS = ("GO", "STOP")
@@ -98,9 +99,15 @@ answers = st.none() | st.builds(Event, st.sampled_from((*EVENTS, "UNKNOWN")), da
 _errors_raised = st.sampled_from(["Error", "Bad"])
 
 
-def happenings(snapshot: Snapshot) -> st.SearchStrategy[AnyEvent]:
-    """Anything that can happen next to a running instance, timers in any order; and some that cannot."""
+def happenings(snapshot: Snapshot, machine: Machine | None = None) -> st.SearchStrategy[AnyEvent]:
+    """Anything that can happen next to a running instance; and some that cannot.
+
+    Timers in any order; with the machine, those of one region in the order in which they come due.
+    """
     calls, timers = sorted(snapshot.flight.calls), sorted(snapshot.flight.deadlines)
+    if machine is not None:
+        first = {region: timer for _, region, timer in reversed(due(machine, snapshot))}
+        timers = sorted(first.items())
     tasks = sorted(task.id for task in snapshot.book.tasks.values())
     found: list[st.SearchStrategy[AnyEvent]] = [st.builds(Event, st.sampled_from(EVENTS), data)]
     if calls:

@@ -1,0 +1,188 @@
+"""What of a snapshot decides what can come next: its configuration.
+
+Left out is what does not: times, visits, attempts where nothing counts them, counters at zero, deferred events
+that nobody is left to take, data that no condition reads.
+
+Below: `snapshot`. Above: `explore`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import attrs
+
+from statewf.expr import UNKNOWN, Expression, Unknown
+from statewf.machine.book import in_order
+from statewf.machine.fsm import Assign, Machine, Region, Transition
+from statewf.machine.snapshot import Snapshot, region_state
+
+Path: TypeAlias = tuple[str | int, ...]
+
+
+class Configuration(NamedTuple):
+    """What decides what can come next. `regions` holds the local states of each chunk, then their attempts.
+
+    `data` are the values that conditions read and the run itself made, in the order of the lens.
+    """
+
+    regions: tuple[tuple[tuple[Any, ...], tuple[Any, ...]], ...]
+    deadlines: frozenset[tuple[str, str]]
+    calls: frozenset[tuple[str, str, bool]]
+    queue: tuple[Hashable, ...]
+    deferred: tuple[str, ...]
+    counters: frozenset[tuple[tuple[str, str], int]]
+    lines: frozenset[tuple[str, int, tuple[str, ...]]]
+    tasks: frozenset[str]
+    data: tuple[Hashable, ...]
+    ended: str
+
+
+@attrs.frozen(eq=False)
+class Lens:
+    """Sees the configuration in a snapshot of its machine.
+
+    `counted` says for each region in which local states its attempt can still matter, `takers` for each event
+    in which local states a region that listens to it may yet take it, `read` the data that conditions read.
+    """
+
+    machine: Machine
+    counted: tuple[frozenset[str], ...]
+    takers: Mapping[str, tuple[tuple[int, frozenset[str]], ...]]
+    read: tuple[Path, ...]
+
+    def configuration(self, snapshot: Snapshot) -> Configuration:
+        """What of the snapshot decides what can come next."""
+        flight, book = snapshot.flight, snapshot.book
+        return Configuration(
+            regions=self._regions(snapshot),
+            deadlines=frozenset(flight.deadlines),
+            calls=frozenset((call.region, call.owner, call.stopped) for call in flight.calls.values()),
+            queue=tuple((queued.region, queued.op, queued.attempt, queued.call is None) for queued in flight.queue),
+            deferred=tuple(self._deferred(snapshot)),
+            counters=frozenset((name, left) for name, left in book.counters.items() if left > 0),
+            lines=frozenset(self._lines(snapshot)),
+            tasks=frozenset(book.tasks),
+            data=tuple(_at(snapshot, path) for path in self.read),
+            ended=snapshot.ended,
+        )
+
+    def _regions(self, snapshot: Snapshot) -> tuple[tuple[tuple[Any, ...], tuple[Any, ...]], ...]:
+        found = []
+        number = 0
+        for chunk in snapshot.regions:
+            states, attempts = chunk[::3], chunk[1::3]
+            if any(attempt != 1 for attempt in attempts):
+                here = enumerate(zip(states, attempts, strict=True), number)
+                attempts = tuple(attempt if state in self.counted[at] else 1 for at, (state, attempt) in here)
+            number += len(states)
+            found.append((states, attempts))
+        return tuple(found)
+
+    def _deferred(self, snapshot: Snapshot) -> Iterator[str]:
+        """Their names in order, of each at most as many as there are regions to take one."""
+        left: dict[str, int] = {}
+        for event in snapshot.flight.deferred:
+            if event.name not in left:
+                takers = self.takers.get(event.name, ())
+                left[event.name] = sum(region_state(snapshot.regions, n)[0] in hopeful for n, hopeful in takers)
+            if left[event.name]:
+                left[event.name] -= 1
+                yield event.name
+
+    def _lines(self, snapshot: Snapshot) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+        """Of each block with something to remember the free places, and who stands in line."""
+        for block, (free, first, last) in snapshot.book.lines.items():
+            if first != last or free != self.machine.regions[self.machine.numbers[block]].places:
+                yield block, free, tuple(snapshot.book.waiting[block, number] for number in range(first, last))
+
+
+def _at(snapshot: Snapshot, path: Path) -> Hashable:
+    """What lies at a path of what the run made, as far as it is known."""
+    root, *keys = path
+    if root in ("completedSteps", "failedSteps"):
+        return in_order(snapshot.book.completed if root == "completedSteps" else snapshot.book.failed)
+    roots = {"context": snapshot.context, "results": snapshot.book.results, "errors": snapshot.book.errors}
+    value: Any = roots[str(root)]
+    for key in keys:
+        if not isinstance(value, Mapping):
+            break
+        value = value.get(key, UNKNOWN)
+    if isinstance(value, Mapping):
+        return frozenset((key, UNKNOWN if isinstance(item, Unknown) else item) for key, item in value.items())
+    return UNKNOWN if isinstance(value, Unknown) else value
+
+
+def lens(machine: Machine) -> Lens:
+    """The lens for snapshots of that machine."""
+    guards = conditions(machine)
+    asked = any(path[0] == "attempt" for guard in guards for path in guard.reads)
+
+    def hopeful(number: int, event: str) -> frozenset[str]:
+        return leading(machine.regions[number], lambda t: t.trigger == event)
+
+    def counts(transition: Transition) -> bool:
+        reads_it = asked and transition.guard is not None and ("attempt",) in transition.guard.reads
+        return transition.below is not None or reads_it
+
+    def counted(region: Region) -> frozenset[str]:
+        return leading(region, counts, lambda t: t.attempt != "reset")
+
+    listeners = machine.listeners.items()
+    takers = {event: tuple((number, hopeful(number, event)) for number in numbers) for event, numbers in listeners}
+    return Lens(machine, tuple(map(counted, machine.regions)), takers, _made(machine, guards))
+
+
+def conditions(machine: Machine) -> tuple[Expression, ...]:
+    """All guards that read something, each once, in document order."""
+    guards = (
+        t.guard for region in machine.regions for state in region.states.values() for t in state.transitions()
+    )
+    return tuple(dict.fromkeys(guard for guard in guards if guard is not None and not guard.constant))
+
+
+def _made(machine: Machine, guards: tuple[Expression, ...]) -> tuple[Path, ...]:
+    """The data that guards read and the machine itself makes: names it assigns, or what its steps found."""
+    assigned = _assigned(machine)
+    wanted: dict[Path, None] = {}
+    queue = list(guards)
+    for expression in queue:  # grows while it is read
+        for path in expression.reads:
+            if path[0] in ("results", "errors", "completedSteps", "failedSteps"):
+                wanted[path] = None
+            elif path[0] == "context" and path[1:2] and path[1] in assigned and path[:2] not in wanted:
+                wanted[path[:2]] = None
+                queue += assigned[str(path[1])]
+    return tuple(wanted)
+
+
+def _assigned(machine: Machine) -> dict[str, list[Expression]]:
+    """What is assigned to which names of the context, anywhere."""
+    found: dict[str, list[Expression]] = {}
+    for region in machine.regions:
+        for transition in (region.start, *(t for state in region.states.values() for t in state.transitions())):
+            for op in (*transition.exit, *transition.actions, *transition.entry):
+                for name, value in op.values if isinstance(op, Assign) else ():
+                    found.setdefault(name, []).append(value)
+    return found
+
+
+def leading(
+    region: Region, wanted: Callable[[Transition], bool], passed: Callable[[Transition], bool] = lambda _: True
+) -> frozenset[str]:
+    """The local states from which a wanted transition can be reached over such as may be passed."""
+    found = dict.fromkeys(name for name, state in region.states.items() if any(map(wanted, state.transitions())))
+    if not found:
+        return frozenset()
+    before: dict[str, list[str]] = {}
+    for name, state in region.states.items():
+        for transition in filter(passed, state.transitions()):
+            if transition.target is not None:
+                before.setdefault(transition.target, []).append(name)
+    queue = list(found)
+    for name in queue:  # grows while it is read
+        fresh = [source for source in before.get(name, ()) if source not in found]
+        found.update(dict.fromkeys(fresh))
+        queue += fresh
+    return frozenset(found)

@@ -1,0 +1,231 @@
+"""Running a machine without data: whatever a condition cannot know is supposed, either way.
+
+In `supposing(machine)` the guards and assignments are replaced by such as ask a `Supposer`. What can be told
+from the data that the run itself made is told; for the rest it answers both true and false, one after the
+other. The same condition over data that did not change has one answer, so what was answered is remembered as
+long as it stands: a `Supposition` is an answer and what the condition had read.
+
+What comes from outside (inputs, the data of events, results, what went wrong) is unknown. So is what depends on
+it. Names that the machine assigns are taken to be its own: no event overwrites them.
+
+Below: `fsm` and the condition language. Above: `explore`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
+
+import attrs
+
+from statewf.expr import UNKNOWN, Expression, Fault, Unknown
+from statewf.machine.book import in_order
+from statewf.machine.fsm import DECIDED, Assign, Machine, Op, Region, Transition
+from statewf.machine.snapshot import Snapshot
+from statewf.values.frozen import Object
+
+MARK = "$"  # the name under which unknown data merged into a context leaves its mark
+
+_PASSING = frozenset({"event", "attempt", "compensations"})  # what is another one at the next step
+
+Answer: TypeAlias = Literal["yes", "no", "fault"]
+
+
+class Supposition(NamedTuple):
+    """What was answered, and to what: it holds as long as the condition would read the same."""
+
+    answer: Answer
+    read: tuple[Hashable, ...]
+
+
+Suppositions: TypeAlias = Mapping[Expression, Supposition]
+
+
+def anything() -> Object:
+    """The data of an event, of which nothing is known, and which are other data each time."""
+    return Object({MARK: Unknown()})
+
+
+class Supposer:
+    """Answers conditions. `sequences` goes through all that can be answered in one step, depth first."""
+
+    def __init__(self) -> None:
+        self.known: dict[Expression, Supposition] = {}  # what stands by now
+        self.asked = 0  # how many questions of this step were new
+        self._given: list[Answer] = []
+        self._choices: list[tuple[Answer, ...]] = []
+
+    def sequences(self, before: Suppositions) -> Iterator[None]:
+        """Each time this yields, what is asked until the next time is answered otherwise."""
+        self._given.clear()
+        self._choices.clear()
+        while True:
+            self.known = dict(before)
+            self.asked = 0
+            yield
+            del self._given[self.asked :], self._choices[self.asked :]
+            while self._given and self._given[-1] == self._choices[-1][-1]:
+                self._given.pop()
+                self._choices.pop()
+            if not self._given:
+                return
+            choices = self._choices[-1]
+            self._given[-1] = choices[choices.index(self._given[-1]) + 1]
+
+    def answer(self, guard: Expression, scope: Mapping[str, Any], choices: tuple[Answer, ...]) -> Answer:
+        """Whether a guard holds."""
+        try:
+            told = guard.truth(scope)
+        except Fault:
+            return "fault"
+        if not isinstance(told, Unknown):
+            return "yes" if told else "no"
+        read = reading(guard, scope)
+        supposed = self.known.get(guard)
+        if supposed is None or supposed.read != read:
+            supposed = self.known[guard] = Supposition(self._choose(choices), read)
+        return supposed.answer
+
+    def _choose(self, choices: tuple[Answer, ...]) -> Answer:
+        if self.asked == len(self._given):
+            self._given.append(choices[0])
+            self._choices.append(choices)
+        self.asked += 1
+        return self._given[self.asked - 1]
+
+
+def reading(guard: Expression, scope: Mapping[str, Any]) -> tuple[Hashable, ...]:
+    """What a condition reads, as far as it tells whether it would read the same again."""
+    return tuple(_read(path, scope) for path in guard.reads)
+
+
+def standing(known: Suppositions, after: Snapshot, *, many: bool) -> dict[Expression, Supposition]:
+    """The suppositions that still stand after a step; `many`: of a machine with several regions."""
+    if not known:
+        return {}
+    scope: dict[str, object] = {"context": after.context}
+    if many:
+        book = after.book
+        scope |= {"results": book.results, "errors": book.errors}
+        scope |= {"completedSteps": in_order(book.completed), "failedSteps": in_order(book.failed)}
+    return {
+        guard: supposed
+        for guard, supposed in known.items()
+        if not _PASSING.intersection(path[0] for path in guard.reads) and supposed.read == reading(guard, scope)
+    }
+
+
+class _Same:
+    """A value that equals itself only."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+def _read(path: tuple[str | int, ...], scope: Mapping[str, Any]) -> Hashable:
+    root = path[0]
+    if root in ("inputs", "instance"):
+        return None  # what never changes
+    if root in ("attempt", "completedSteps", "failedSteps", "compensations"):
+        return scope[root]  # type: ignore[no-any-return]  # a number or a tuple
+    if root == "context" and "results" in scope:
+        return _Same(scope["results"])  # in a workflow any result may set any name
+    if root == "event":
+        return _Same(scope["event"]["data"])
+    held = scope.get(str(root), {})
+    own = held.get(path[1], UNKNOWN) if len(path) > 1 else UNKNOWN
+    return _Same(own), _Same(held.get(MARK)) if root == "context" else None
+
+
+@attrs.frozen(eq=False)
+class _Guard:
+    """What stands where a guard stood: `step` wants no more of it than this. One that is `told` may be without an answer."""
+
+    guard: Expression
+    choices: tuple[Answer, ...]
+    supposer: Supposer
+
+    @property
+    def text(self) -> str:
+        return self.guard.text
+
+    def holds(self, scope: Mapping[str, Any]) -> bool:
+        answer = self.supposer.answer(self.guard, scope, self.choices)
+        if answer == "fault":
+            raise Fault("it has no answer")
+        return answer == "yes"
+
+
+@attrs.frozen(eq=False)
+class _Value:
+    """What stands where a value to be assigned stood."""
+
+    expression: Expression
+
+    @property
+    def text(self) -> str:
+        return self.expression.text
+
+    def evaluate(self, scope: Mapping[str, Any]) -> Any:
+        return self.expression.partly(scope)
+
+
+def supposing(machine: Machine, supposer: Supposer) -> Machine:
+    """The machine, with guards that ask; those of a decision are left, for its event tells them."""
+    faulty = {
+        t.guard for region in machine.regions for s in region.states.values() for t in s.transitions() if t.faulty
+    }
+
+    def asked(transition: Transition) -> Transition:
+        guard = transition.guard
+        told = guard is None or guard.constant or transition.trigger == DECIDED
+        assigns = any(isinstance(op, Assign) for op in _ops(transition))
+        if told and not assigns:
+            return transition
+        changes: dict[str, Any] = {}
+        if guard is not None and not told:
+            choices: tuple[Answer, ...] = ("yes", "no")
+            if guard in faulty and guard.may_fault:
+                choices = (*choices, "fault")
+            changes["guard"] = cast("Expression", _Guard(guard, choices, supposer))
+        if assigns:
+            for name in ("exit", "actions", "entry"):
+                changes[name] = tuple(map(_assigning, getattr(transition, name)))
+        return attrs.evolve(transition, **changes)
+
+    regions = tuple(_region(region, asked) for region in machine.regions)
+    same = all(new is old for new, old in zip(regions, machine.regions, strict=True))
+    return machine if same else attrs.evolve(machine, regions=regions)
+
+
+def _ops(transition: Transition) -> tuple[Op, ...]:
+    return (*transition.exit, *transition.actions, *transition.entry)
+
+
+def _assigning(op: Op) -> Op:
+    if not isinstance(op, Assign):
+        return op
+    return Assign(tuple((name, cast("Expression", _Value(value))) for name, value in op.values))
+
+
+def _region(region: Region, asked: Any) -> Region:
+    start = asked(region.start)
+    if start is region.start and all(asked(t) is t for s in region.states.values() for t in s.transitions()):
+        return region  # most are, in a large workflow
+    states = {
+        name: attrs.evolve(
+            state,
+            on={trigger: tuple(map(asked, listed)) for trigger, listed in state.on.items()},
+            always=tuple(map(asked, state.always)),
+        )
+        for name, state in region.states.items()
+    }
+    return attrs.evolve(region, start=start, states=states)
