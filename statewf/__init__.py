@@ -12,18 +12,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from statewf.checker import check as check
     from statewf.compiler import compile_definition
+    from statewf.definition.model import Absence as Absence
+    from statewf.definition.model import Always as Always
     from statewf.definition.model import Assign as Assign
     from statewf.definition.model import Compensation as Compensation
     from statewf.definition.model import CompensationAction as CompensationAction
     from statewf.definition.model import Emit as Emit
     from statewf.definition.model import ErrorHandling as ErrorHandling
     from statewf.definition.model import EscalationPolicy as EscalationPolicy
+    from statewf.definition.model import Eventually as Eventually
+    from statewf.definition.model import Existence as Existence
     from statewf.definition.model import Function as Function
     from statewf.definition.model import Invoke as Invoke
+    from statewf.definition.model import Precedence as Precedence
     from statewf.definition.model import Quorum as Quorum
+    from statewf.definition.model import Response as Response
     from statewf.definition.model import Retry as Retry
     from statewf.definition.model import RetryPolicy as RetryPolicy
     from statewf.definition.model import Review as Review
+    from statewf.definition.model import Sometimes as Sometimes
     from statewf.definition.model import State as State
     from statewf.definition.model import StateMachine as StateMachine
     from statewf.definition.model import Step as Step
@@ -74,8 +81,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODEL = (
-    "Assign Compensation CompensationAction Emit ErrorHandling EscalationPolicy Function Invoke Quorum Retry "
-    "RetryPolicy Review State StateMachine Step Transition Workflow WorkflowErrors"
+    "Absence Always Assign Compensation CompensationAction Emit ErrorHandling EscalationPolicy Eventually "
+    "Existence Function Invoke Precedence Quorum Response Retry RetryPolicy Review Sometimes State "
+    "StateMachine Step Transition Workflow WorkflowErrors"
 )
 _ERRORS = (
     "Archived Closed CompileError DataError DefinitionError Diagnostic EventRejected ExpressionError HandlersError "

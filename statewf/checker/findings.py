@@ -1,6 +1,6 @@
 """What the checker says: findings, and the report that holds them with a few figures.
 
-Below: nothing. Above: the rules, which make findings; the command line, which shows them.
+Below: `properties`, whose verdicts a report holds. Above: the rules, which make findings; the command line, which shows them.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias
 
 import attrs
+
+from statewf.checker.properties import Verdict
 
 Severity: TypeAlias = Literal["error", "warning"]
 
@@ -48,7 +50,7 @@ class Report:
     `states` counts as people wrote them, compound ones too; `compiled_states` and `transitions` count the
     compiled table, with the waits between attempts and `$cancelled`; `configurations` is what a run can visit.
     For a workflow (`of_steps`) they count its steps, and the tables of all regions. `bounded`: there are more
-    configurations than were counted.
+    configurations than were counted. `verdicts` say what became of each property, in its order.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Report:
     findings: tuple[Finding, ...]
     of_steps: bool = False
     bounded: bool = False
+    verdicts: tuple[Verdict, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -75,4 +78,5 @@ class Report:
             **({"bounded": True} if self.bounded else {}),
             "transitions": self.transitions,
             "findings": [finding.document() for finding in self.findings],
+            **({"properties": [verdict.document() for verdict in self.verdicts]} if self.verdicts else {}),
         }

@@ -6,13 +6,15 @@ serves the whole graph and a part of it alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from itertools import count
 from math import inf
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from statewf.checker.edges import Edge
+
+Node = TypeVar("Node", bound=Hashable)
 
 
 class Arrival(NamedTuple):
@@ -53,26 +55,26 @@ def way(arrivals: Mapping[str, Arrival], state: str) -> tuple[Edge, ...]:
     return tuple(reversed(found))
 
 
-def components(nodes: Iterable[str], successors: Callable[[str], Iterable[str]]) -> list[tuple[str, ...]]:
+def components(nodes: Iterable[Node], successors: Callable[[Node], Iterable[Node]]) -> list[tuple[Node, ...]]:
     """The strongly connected components, by Tarjan; they and what is in them in the order of `nodes`.
 
     `low` of a node is the smallest number it can get back to; one that gets no further back than itself
     closes a component.
     """
     place = {node: at for at, node in enumerate(nodes)}
-    number: dict[str, int] = {}
-    low: dict[str, int] = {}
-    stack: list[str] = []
-    work: list[tuple[str, Iterator[str]]] = []
-    found: list[tuple[str, ...]] = []
+    number: dict[Node, int] = {}
+    low: dict[Node, int] = {}
+    stack: list[Node] = []
+    work: list[tuple[Node, Iterator[Node]]] = []
+    found: list[tuple[Node, ...]] = []
 
-    def visit(node: str) -> None:
+    def visit(node: Node) -> None:
         number[node] = low[node] = len(number)
         stack.append(node)
         work.append((node, iter([after for after in successors(node) if after in place])))
 
-    def close(node: str) -> None:
-        group: list[str] = []
+    def close(node: Node) -> None:
+        group: list[Node] = []
         while not group or group[-1] != node:
             group.append(stack.pop())
             low[group[-1]] = len(place)  # greater than any number: it draws nobody into another component

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import attrs
 import click
 
 from statewf.errors import DataError, Diagnostic, InputError
+from statewf.testing.files import compiled as compiled  # noqa: PLC0414  # the verbs know it from here
+from statewf.testing.files import not_a_definition
 
 if TYPE_CHECKING:
     from statewf.definition.document import Document
@@ -110,29 +111,8 @@ def _read_text(text: str | bytes, source: str) -> Document:
     return read
 
 
-def not_a_definition(error: InputError) -> list[Diagnostic]:
-    """The mistakes of a text that is no definition: what an empty one lacks is not what a definition has."""
-    return [
-        attrs.evolve(d, message="the text is empty", hint=None) if d.code == "empty" else d
-        for d in error.diagnostics
-    ]
-
-
 def is_workflow(machine: Machine) -> bool:
     """Whether it has steps, and not states."""
     from statewf.definition.model import Workflow
 
     return isinstance(machine.notes.definition, Workflow)
-
-
-def compiled(path: str) -> Machine:
-    """The machine in a file. Raises DefinitionError or CompileError when it must not run."""
-    from statewf.checker import faults
-    from statewf.compiler import compile_definition
-    from statewf.errors import CompileError
-    from statewf.files import load
-
-    machine = compile_definition(load(path))
-    if wrong := faults(machine):
-        raise CompileError((Diagnostic(f.rule, f.message, f.where, f.line, f.hint) for f in wrong), path)
-    return machine

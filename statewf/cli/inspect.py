@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import attrs
 import click
 
 from statewf.cli.common import compiled, db_option, json_option, print_json
 
 if TYPE_CHECKING:
     from statewf.checker import Finding, Report
+    from statewf.checker.table import Table
+    from statewf.definition.model import Definition
     from statewf.errors import InputError
     from statewf.machine.snapshot import Step
 
@@ -23,59 +26,114 @@ FEW = 3  # warnings alike that are told one by one; of more, the first and where
 
 @click.command("check")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option("--table", "tabled", is_flag=True, help="Show what each state does with each event, or each step.")
+@click.option("--format", "form", type=click.Choice(["text", "markdown"]), help="Of the table. [default: text]")
+@click.option(
+    "--limit", type=click.IntRange(1, MOST), help="At most so many configurations, to decide the properties."
+)
 @json_option
-def check_verb(files: tuple[str, ...], as_json: bool) -> None:
+def check_verb(
+    files: tuple[str, ...], tabled: bool, form: Literal["text", "markdown"] | None, limit: int | None, as_json: bool
+) -> None:
     """Tell all that is wrong with definitions, and what may surprise.
 
     Exit code 0: no errors; 1: there are; 2: a file cannot be read as a definition.
     Of many warnings alike only the first is told in full; --json tells everything.
+    With --format markdown the table alone is on standard output.
     """
-    from statewf.cli.tell import document, lines
-
-    results = [(file, _checked(file)) for file in files]
+    if form is not None and (as_json or not tabled):
+        raise click.UsageError("--format is of use only with --table, and not with --json.")
+    results = [(file, _checked(file, limit)) for file in files]
     if as_json:
-        documents = [document(found) if isinstance(found, Exception) else found.document() for _, found in results]
+        documents = [_document(found, tabled=tabled) for _, found in results]
         print_json(documents[0] if len(documents) == 1 else documents)
     else:
         for file, found in results:
-            if isinstance(found, Exception):
-                click.echo("\n".join(lines(found, err=True)), err=True)
-            else:
-                _tell(file, found)
+            _tell_all(file, found, tabled=tabled, form=form, several=len(files) > 1)
     click.get_current_context().exit(max(_code(found) for _, found in results))
 
 
-def _checked(file: str) -> Report | InputError:
+@attrs.frozen
+class Checked:
+    """A definition that was read, and what is to be said of it."""
+
+    definition: Definition
+    report: Report
+
+    def table(self) -> Table | None:
+        """What its states or steps do; None if it cannot be compiled."""
+        from statewf.checker.table import table_of
+        from statewf.compiler import compile_definition
+        from statewf.errors import CompileError
+
+        try:
+            return table_of(compile_definition(self.definition))
+        except CompileError:
+            return None
+
+
+def _checked(file: str, limit: int | None) -> Checked | InputError:
     from statewf.checker import check
     from statewf.errors import InputError
     from statewf.files import load
 
     try:
-        return check(load(file))
+        definition = load(file)
+        return Checked(definition, check(definition, limit=limit))
     except InputError as error:
         return error
 
 
-def _code(found: Report | InputError) -> int:
+def _code(found: Checked | InputError) -> int:
     if isinstance(found, Exception):
         return 2
-    return 0 if found.ok else 1
+    return 0 if found.report.ok else 1
 
 
-def _tell(file: str, report: Report) -> None:
+def _document(found: Checked | InputError, *, tabled: bool) -> dict[str, Any]:
+    """What was found as JSON; the table, if it was asked for, is null where there can be none."""
+    from statewf.cli.tell import document
+
+    if isinstance(found, Exception):
+        return document(found)
+    if not tabled:
+        return found.report.document()
+    table = found.table()
+    return {**found.report.document(), "table": None if table is None else table.document()}
+
+
+def _tell_all(file: str, found: Checked | InputError, *, tabled: bool, form: str | None, several: bool) -> None:
+    """The table, then the findings: on standard error if the table is to be kept by itself."""
+    from statewf.cli.grid import markdown, show
+    from statewf.cli.tell import lines
+
+    if isinstance(found, Exception):
+        click.echo("\n".join(lines(found, err=True)), err=True)
+        return
+    table = found.table() if tabled else None
+    if table is not None and form == "markdown":
+        click.echo(f"## {found.report.name}\n\n{markdown(table)}\n" if several else markdown(table))
+    elif table is not None:
+        show(table)
+        click.echo()
+    _tell(file, found.report, err=form == "markdown")
+
+
+def _tell(file: str, report: Report, *, err: bool) -> None:
     """The findings as compilers tell theirs, errors first, and one line for the whole."""
     errors = [finding for finding in report.findings if finding.severity == "error"]
     warnings = [finding for finding in report.findings if finding.severity == "warning"]
     for finding in errors:
-        _tell_alike(file, [finding])
+        _tell_alike(file, [finding], err=err)
     for _, alike in groupby(sorted(warnings, key=_kind), key=_kind):
-        _tell_alike(file, list(alike))
+        _tell_alike(file, list(alike), err=err)
     counts = [
         _size(report),
+        *([_proved(report)] if report.verdicts else []),
         *(_count(len(found), what) for what, found in (("error", errors), ("warning", warnings)) if found),
     ]
     verdict = click.style("ok", fg="green", bold=True) if report.ok else click.style("not ok", fg="red", bold=True)
-    click.echo(f"{file}: {verdict}: {', '.join(counts)}")
+    click.echo(f"{file}: {verdict}: {', '.join(counts)}", err=err)
 
 
 def _size(report: Report) -> str:
@@ -89,6 +147,12 @@ def _size(report: Report) -> str:
     return f"{steps}, {more}{_count(report.configurations, 'configuration')}"
 
 
+def _proved(report: Report) -> str:
+    """How many of its properties hold."""
+    proved, every = sum(verdict.answer == "proved" for verdict in report.verdicts), len(report.verdicts)
+    return f"{proved} proved" if proved == every else f"{proved} of {every} proved"
+
+
 def _kind(finding: Finding) -> tuple[str, str]:
     return finding.rule, finding.hint or ""
 
@@ -97,7 +161,7 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _tell_alike(file: str, alike: Sequence[Finding]) -> None:
+def _tell_alike(file: str, alike: Sequence[Finding], *, err: bool) -> None:
     """Findings of one rule with one hint: the hint once, and when they are many, only where the others are."""
     from statewf.cli.tell import below, mistake
     from statewf.errors import Diagnostic
@@ -105,13 +169,13 @@ def _tell_alike(file: str, alike: Sequence[Finding]) -> None:
     told = alike if len(alike) <= FEW else alike[:1]
     for finding in told:
         at = Diagnostic(finding.rule, finding.message, finding.where, finding.line)
-        click.echo(mistake(file, at, finding.severity))
-        if finding.trace and finding.severity == "error":
-            click.echo(below(f"on the way {', '.join(finding.trace)}"))
+        click.echo(mistake(file, at, finding.severity, err=err), err=err)
+        if finding.trace and (finding.severity == "error" or finding.rule == "possible-violation"):
+            click.echo(below(f"on the way {', '.join(finding.trace)}", err=err), err=err)
     if len(alike) > len(told):
-        click.echo(below(f"also {', '.join(map(_place, alike[len(told) :]))}"))
+        click.echo(below(f"also {', '.join(map(_place, alike[len(told) :]))}", err=err), err=err)
     if alike[0].hint:
-        click.echo(below(alike[0].hint))
+        click.echo(below(alike[0].hint, err=err), err=err)
 
 
 def _place(finding: Finding) -> str:

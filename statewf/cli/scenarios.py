@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from statewf.cli.common import compiled, json_option, not_a_definition, print_json
-from statewf.errors import DefinitionError, Diagnostic, InputError, ScenarioError
+from statewf.cli.common import compiled, json_option, print_json
+from statewf.errors import Diagnostic, InputError, ScenarioError
+from statewf.testing.files import document as read_document
+from statewf.testing.files import play
+from statewf.testing.recognise import SUFFIXES
 
 if TYPE_CHECKING:
-    from statewf.definition.document import Document
-    from statewf.machine.fsm import Machine
     from statewf.simulator import Outcome
-
-SUFFIXES = (".yaml", ".yml", ".json")
+    from statewf.testing.files import Played
 
 
 @click.command("simulate")
@@ -32,7 +31,7 @@ def simulate_verb(file: str, scenario: str, as_json: bool) -> None:
     from statewf.simulator import read_scenario, simulate
 
     machine = compiled(file)
-    document = _document(scenario)
+    document = read_document(scenario)
     script = read_scenario(document.value, document.places, machine=machine)
     outcome = simulate(machine, script)
     if as_json:
@@ -67,10 +66,10 @@ def test_verb(paths: tuple[str, ...], as_json: bool) -> None:
     """
     results = []
     for file in _scenarios(paths):
-        result, mistakes = _play(file)
-        results.append(result)
+        played = play(file)
+        results.append(_result(played))
         if not as_json:
-            _report(result, mistakes)
+            _report(played)
     if not results:
         hint = "a scenario is a YAML or JSON file with a `machine`"
         raise ScenarioError([Diagnostic("no-scenarios", "there are no scenarios", hint=hint)], ", ".join(paths))
@@ -84,57 +83,23 @@ def test_verb(paths: tuple[str, ...], as_json: bool) -> None:
     click.get_current_context().exit(2 if counts["wrong"] else 1 if counts["failed"] else 0)
 
 
-def _play(file: Path) -> tuple[dict[str, Any], InputError | None]:
-    """The verdict on one scenario file, and what is wrong with the file if something is."""
+def _result(played: Played) -> dict[str, Any]:
+    """The verdict on one scenario file as JSON."""
     from statewf.cli.tell import document as told
-    from statewf.simulator import read_scenario, simulate
 
-    result: dict[str, Any] = {"scenario": str(file), "verdict": "passed", "failures": []}
-    try:
-        document = _document(str(file))
-        machine = _machine(file, document)
-        outcome = simulate(machine, read_scenario(document.value, document.places, machine=machine))
-    except InputError as error:
-        return {**result, "verdict": "wrong", "failures": str(error).splitlines(), **told(error)}, error
-    result["state"] = outcome.state
-    if not outcome.passed:
-        ended = f"it ended in {outcome.state}, which is no success; say so in `expect` if that is right"
-        result |= {"verdict": "failed", "failures": list(outcome.failures) or [ended]}
-    return result, None
+    said = {"scenario": str(played.file), "verdict": played.verdict, "failures": played.failures}
+    if played.error is not None:
+        return {**said, **told(played.error)}
+    return said if played.outcome is None else {**said, "state": played.outcome.state}
 
 
-def _report(result: dict[str, Any], mistakes: InputError | None) -> None:
+def _report(played: Played) -> None:
     from statewf.cli.tell import below, lines
 
-    colour = "green" if result["verdict"] == "passed" else "red"
-    click.echo(f"{click.style(result['verdict'], fg=colour, bold=True)}  {result['scenario']}")
-    for line in lines(mistakes, indent="    ") if mistakes else map(below, result["failures"]):
+    colour = "green" if played.verdict == "passed" else "red"
+    click.echo(f"{click.style(played.verdict, fg=colour, bold=True)}  {played.file}")
+    for line in lines(played.error, indent="    ") if played.error else map(below, played.failures):
         click.echo(line)
-
-
-def _machine(file: Path, document: Document) -> Machine:
-    """The machine a scenario names, by a path from where the scenario stands."""
-    named = document.value.get("machine") if isinstance(document.value, dict) else None
-    if not isinstance(named, str):
-        line = document.places.line(("machine",))
-        hint = "machine: order.yaml, by a path from this file"
-        missing = Diagnostic("no-machine", "a scenario names its machine", "$.machine", line, hint)
-        raise ScenarioError([missing], str(file))
-    return compiled(os.path.normpath(file.parent / named))
-
-
-def _document(path: str) -> Document:
-    """The document in a scenario file. Raises ScenarioError when it is not even that."""
-    from statewf.definition.document import document
-    from statewf.files import read_bytes
-
-    try:
-        read = document(read_bytes(Path(path), path), path)
-    except DefinitionError as error:
-        raise ScenarioError(not_a_definition(error), path) from None
-    if read.mistakes:
-        raise ScenarioError([mistake.diagnostic(read.places) for mistake in read.mistakes], path)
-    return read
 
 
 def _scenarios(paths: tuple[str, ...]) -> Iterator[Path]:
@@ -150,7 +115,7 @@ def _scenarios(paths: tuple[str, ...]) -> Iterator[Path]:
 
 def _names_a_machine(file: Path) -> bool:
     try:
-        value = _document(str(file)).value
+        value = read_document(str(file)).value
     except InputError:
         # too broken to tell what it is: a scenario if it looks like one, for silence would hide it
         return _looks_like_one(file)

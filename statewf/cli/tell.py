@@ -10,18 +10,17 @@ import shutil
 import sys
 from collections.abc import Iterator
 from textwrap import wrap
-from typing import Any, Literal
+from typing import Any
 
 import click
 
 from statewf.cli.common import print_json
 from statewf.errors import Archived, Diagnostic, EventRejected, InputError, StatewfError
-
-Severity = Literal["error", "warning"]
+from statewf.testing import telling
+from statewf.testing.telling import Severity
+from statewf.testing.telling import one_line as one_line  # noqa: PLC0414  # the verbs know it from here
 
 COLOURS = {"error": "red", "warning": "yellow"}
-LONGEST_PATH = 60  # characters of a place in a document; in the middle of a longer one is nothing to see
-LONGEST = 2_000  # characters of a message; what is longer is somebody's data
 INTERRUPTED = 130  # the exit code of a shell for what Ctrl-C ended
 
 
@@ -133,28 +132,13 @@ def lines(error: InputError, *, err: bool = False, indent: str = "") -> Iterator
 def mistake(
     source: str | None, found: Diagnostic, severity: Severity, *, err: bool = False, indent: str = ""
 ) -> str:
-    """One mistake as a compiler tells it: `order.yaml:7: error: there is no state x [unknown-target] at $...`."""
-    place = ":".join(str(part) for part in (source, found.line) if part is not None)
-    where = "" if found.path in ("$", "") else f" at {_short(found.path)}"
-    line = f"{severity}: {one_line(found.message)} [{found.code}]{where}"
-    return _styled(wrapped(f"{place}: {line}" if place else line, indent, err=err), severity)
+    """One mistake as a compiler tells it, in colours and as wide as the terminal."""
+    return _styled(wrapped(telling.mistake(source, found, severity), indent, err=err), severity)
 
 
 def below(text: str, *, err: bool = False, indent: str = "") -> str:
     """What is said below a line, set in."""
     return wrapped(one_line(text), indent + "    ", err=err)
-
-
-def one_line(text: str) -> str:
-    """A text of others as it may stand in a line of ours: no line ends, nothing that moves the cursor."""
-    folded = " ".join(line.strip() for line in text.splitlines())
-    cut = folded if len(folded) <= LONGEST else folded[: LONGEST - 1] + "…"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
-
-
-def _short(path: str) -> str:
-    half = LONGEST_PATH // 2
-    return path if len(path) <= LONGEST_PATH else f"{path[:half]}…{path[-half:]}"
 
 
 def _styled(line: str, severity: Severity) -> str:

@@ -2,7 +2,7 @@
 
 Stands on `expr` and `values`; knows nothing of machines, and touches no file: whoever has one gives its text.
 Above: the compiler, which turns a definition into a machine, and whoever loads or shows one.
-Inside, from the ground: places, shape, words, policy, workflow, model; then mistakes,
+Inside, from the ground: places, shape, words, policy, properties, workflow, model; then mistakes, patterns,
 converter, document (yaml_text, json_text), read, write, schema.
 The package gives the model alone, so that importing it stays cheap; `definition.read.read`,
 `definition.write.to_yaml` and `definition.schema.schema` are imported where they are needed.
@@ -10,7 +10,9 @@ The package gives the model alone, so that importing it stays cheap; `definition
 
 from statewf.definition.model import (
     ERROR,
+    Absence,
     Action,
+    Always,
     Assign,
     Compensation,
     CompensationAction,
@@ -18,13 +20,19 @@ from statewf.definition.model import (
     Emit,
     ErrorHandling,
     EscalationPolicy,
+    Eventually,
+    Existence,
     Function,
     Invoke,
     Places,
+    Precedence,
+    Property,
     Quorum,
+    Response,
     Retry,
     RetryPolicy,
     Review,
+    Sometimes,
     State,
     StateMachine,
     Step,
@@ -36,7 +44,9 @@ from statewf.definition.model import (
 
 __all__ = [
     "ERROR",
+    "Absence",
     "Action",
+    "Always",
     "Assign",
     "Compensation",
     "CompensationAction",
@@ -44,13 +54,19 @@ __all__ = [
     "Emit",
     "ErrorHandling",
     "EscalationPolicy",
+    "Eventually",
+    "Existence",
     "Function",
     "Invoke",
     "Places",
+    "Precedence",
+    "Property",
     "Quorum",
+    "Response",
     "Retry",
     "RetryPolicy",
     "Review",
+    "Sometimes",
     "State",
     "StateMachine",
     "Step",

@@ -5,7 +5,7 @@ model's types carry say what a single value must be. No hook knows where it stan
 their way up. A list or mapping gives up after a thousand mistakes, so that a hostile file costs no more than a
 careless one.
 
-Below: `model`, `words`, `shape`, `mistakes`, cattrs. Above: `read`.
+Below: `model`, `words`, `shape`, `mistakes`, `patterns`, cattrs. Above: `read`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import attrs
 from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn, override
 
-from statewf.definition.mistakes import ACTIONS, MISSING, Wrong, keys_of, mistakes_in, unknown
+from statewf.definition.mistakes import ACTIONS, MISSING, Wrong, collect, keys_of, mistakes_in, unknown
 from statewf.definition.model import (
     Action,
     Assign,
@@ -43,8 +43,10 @@ from statewf.definition.model import (
     Workflow,
     WorkflowErrors,
 )
+from statewf.definition.patterns import read_property
 from statewf.definition.places import MOST_TOLD, Mistake, mistakes_of
 from statewf.definition.policy import BASE_DELAY, MAX_DELAY, delay_misfit
+from statewf.definition.properties import Property
 from statewf.definition.shape import DEAF, NOWHERE, STEP_FITTING, misfits, said, step_misfits
 from statewf.definition.words import EventName, camel, duration, expression, flag, one_of, wrong, wrong_type
 from statewf.errors import InputError
@@ -100,6 +102,7 @@ def converter() -> Converter:
     made.register_structure_hook(Invoke, partial(_invoke, _record(Invoke, made)))
     made.register_structure_hook(State, partial(_state, _record(State, made)))
     made.register_structure_hook_func(lambda type: type == Action, partial(_action, made))
+    made.register_structure_hook_func(lambda type: type == Property, partial(read_property, made))
     return made
 
 
@@ -150,8 +153,8 @@ def _mapping(type: Any, made: Converter) -> Hook:
         result: dict[str, Any] = {}
         wrong: list[Mistake] = []
         for key, item in value.items():
-            name = _collect(of_key, key, key, wrong)
-            result[name] = _collect(of_value, item, key, wrong)
+            name = collect(of_key, key, key, wrong)
+            result[name] = collect(of_value, item, key, wrong)
             if len(wrong) >= MOST_TOLD:
                 break
         if wrong:
@@ -171,7 +174,7 @@ def _one_or_many(type: Any, made: Converter) -> Hook:
         result: list[Any] = []
         wrong: list[Mistake] = []
         for i, item in enumerate(value):
-            result.append(_collect(structure, item, i, wrong))
+            result.append(collect(structure, item, i, wrong))
             if len(wrong) >= MOST_TOLD:
                 break
         if wrong:
@@ -179,16 +182,6 @@ def _one_or_many(type: Any, made: Converter) -> Hook:
         return tuple(result)
 
     return hook
-
-
-def _collect(structure: Callable[[Any], Any], value: Any, step: str | int, wrong: list[Mistake]) -> Any:
-    """The structured value; or its mistakes, as seen from the list or mapping it stands in."""
-    try:
-        return structure(value)
-    except Exception as error:
-        found = islice(mistakes_in(error), MOST_TOLD)
-        wrong.extend(mistake.under((step,)) for mistake in found)
-        return None
 
 
 # --- classes and their short forms

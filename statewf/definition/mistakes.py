@@ -7,15 +7,16 @@ Below: `model`, `words`, cattrs. Above: `converter`, `read`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import attrs
 from cattrs import ClassValidationError, ForbiddenExtraKeysError
 
 from statewf.definition.model import Assign, Emit, Function, StateMachine, Workflow
-from statewf.definition.places import Mistake, mistakes_of, shown
+from statewf.definition.places import MOST_TOLD, Mistake, mistakes_of, shown
 from statewf.definition.words import camel, nearest
 from statewf.errors import InputError
 
@@ -28,6 +29,7 @@ _ELSEWHERE = {
     "after": ("dependsOn", "timeout"),
     "assignee": ("assignTo",),
     "attempts": ("maxAttempts",),
+    "before": ("until", "first"),
     "branches": ("steps",),
     "call": ("handler",),
     "concurrency": ("maxConcurrency",),
@@ -40,21 +42,27 @@ _ELSEWHERE = {
     "exit": ("onExit",),
     "final": ("terminal",),
     "goto": ("target",),
+    "globally": ("always",),
     "guard": ("when",),
-    "if": ("guard", "condition", "when"),
+    "if": ("guard", "condition", "when", "after"),
+    "invariant": ("always",),
     "needs": ("dependsOn",),
+    "never": ("absence",),
     "otherwise": ("else",),
     "retries": ("retryPolicy", "retry", "maxAttempts"),
     "retry": ("retryPolicy",),
     "run": ("handler",),
     "seconds": ("duration",),
+    "since": ("after",),
     "src": ("handler",),
     "start": ("initialState",),
     "tasks": ("steps",),
+    "then": ("eventually",),
     "to": ("target", "assignTo"),
     "transitions": ("on",),
+    "trigger": ("after",),
     "uses": ("handler",),
-    "when": ("guard",),
+    "when": ("guard", "after"),
 }
 
 MISSING = {
@@ -106,6 +114,16 @@ def _of_attribute(error: Exception, key: str) -> Iterator[Mistake]:
         yield Mistake("missing-key", f"{key} is missing", hint=MISSING.get(key))
     else:
         yield from (mistake.under((key,)) for mistake in mistakes_in(error))
+
+
+def collect(structure: Callable[[Any], Any], value: Any, step: str | int, wrong: list[Mistake]) -> Any:
+    """The structured value; or its mistakes, as seen from the list or mapping it stands in."""
+    try:
+        return structure(value)
+    except Exception as error:
+        found = islice(mistakes_in(error), MOST_TOLD)
+        wrong.extend(mistake.under((step,)) for mistake in found)
+        return None
 
 
 def unknown(key: str, known: tuple[str, ...], said: Collection[str] = ()) -> Mistake:

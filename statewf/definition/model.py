@@ -30,6 +30,17 @@ from statewf.definition.policy import (
     RetryPolicy,
     check_delays,
 )
+from statewf.definition.properties import (
+    Absence,
+    Always,
+    Eventually,
+    Existence,
+    Precedence,
+    Property,
+    Response,
+    Sometimes,
+    properties,
+)
 from statewf.definition.shape import DEAF, NOWHERE, Misfit, misfits, said
 from statewf.definition.words import (
     ERROR,
@@ -70,7 +81,9 @@ from statewf.values.frozen import EMPTY, freeze
 
 __all__ = [
     "ERROR",
+    "Absence",
     "Action",
+    "Always",
     "Assign",
     "Backoff",
     "Compensation",
@@ -79,15 +92,21 @@ __all__ = [
     "Emit",
     "ErrorHandling",
     "EscalationPolicy",
+    "Eventually",
+    "Existence",
     "Function",
     "Invoke",
     "Jitter",
     "Outcome",
     "Places",
+    "Precedence",
+    "Property",
     "Quorum",
+    "Response",
     "Retry",
     "RetryPolicy",
     "Review",
+    "Sometimes",
     "State",
     "StateMachine",
     "Step",
@@ -290,7 +309,7 @@ class ErrorHandling:
 class StateMachine:
     """A lifecycle: named states, and the one it starts in.
 
-    `pricing`, `billing` and `properties` are kept as they were written, for those who will read them.
+    `pricing` and `billing` are kept as they were written, for those who will read them.
     """
 
     name: Name = attrs.field(converter=identifier)
@@ -301,7 +320,7 @@ class StateMachine:
     description: Text | None = attrs.field(default=None, converter=optional(plain_text), kw_only=True)
     pricing: Data = attrs.field(default=None, converter=freeze, kw_only=True)
     billing: Data = attrs.field(default=None, converter=freeze, kw_only=True)
-    properties: Data = attrs.field(default=None, converter=freeze, kw_only=True)
+    properties: tuple[Property, ...] = attrs.field(default=(), converter=properties, kw_only=True)
     places: Places = attrs.field(factory=Places, kw_only=True, eq=False, repr=False)
 
 

@@ -6,6 +6,7 @@ Below: `document` (text to plain data), `converter` (plain data to values). Abov
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -18,9 +19,9 @@ from statewf.definition.mistakes import Wrong, mistakes_in
 from statewf.definition.model import Definition, StateMachine, Workflow
 from statewf.definition.places import FULL, MOST_TOLD, Mistake, mistakes_of, shown
 from statewf.definition.words import one_of
-from statewf.errors import InputError
+from statewf.errors import DefinitionError, InputError
 
-__all__ = ["UNNAMED", "Format", "read"]
+__all__ = ["UNNAMED", "Format", "read", "read_kept"]
 
 UNNAMED = "machine"  # what a machine is called if neither its text nor anybody else says a name
 
@@ -43,6 +44,21 @@ def read(
     if found.mistakes:
         raise refusal(found.mistakes, found.places)
     return attrs.evolve(machine, places=found.places)
+
+
+def read_kept(text: str) -> Definition:
+    """The definition that a store keeps, as JSON. Raises DefinitionError, but not for its properties alone.
+
+    They used to be kept as they were written, whatever that was; and a machine runs the same without them.
+    """
+    try:
+        return read(text, format="json")
+    except DefinitionError:
+        value = document(text, format="json").value
+        if not isinstance(value, dict) or "properties" not in value:
+            raise
+        rest = {key: item for key, item in value.items() if key != "properties"}
+        return read(json.dumps(rest), format="json")
 
 
 def _stem(source: str | None) -> str:

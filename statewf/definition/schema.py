@@ -35,6 +35,7 @@ from statewf.definition.model import (
     Workflow,
     WorkflowErrors,
 )
+from statewf.definition.properties import ATOMS, BESIDE, PATTERNS, Property, atom, own_keys
 from statewf.definition.shape import NOT_IN_TERMINAL, STEP_FITTING, STEP_NEEDS
 from statewf.definition.words import LONGEST_NAME, MOST, camel, count, duration, event_name, identifier, plain_text
 from statewf.definition.words import params as params_of
@@ -55,9 +56,11 @@ _CONDITION = {
     "description": "A condition over inputs, context, event and attempt, or results of steps; or a constant.",
     "type": ["string", "number", "boolean"],
 }
+_ATOM = {"description": f"What may happen: {ATOMS}.", "type": "string", "pattern": r"[^\s\u0000-\u001f]"}
 _BY_CHECK: dict[Any, dict[str, Any]] = {
     identifier: {"$ref": "#/$defs/name"},
     step_id: {"$ref": "#/$defs/name", "not": {"const": WHOLE}},
+    atom: {"$ref": "#/$defs/atom"},
     event_name: {"anyOf": [{"const": "$error"}, {"$ref": "#/$defs/name"}]},
     duration: {"$ref": "#/$defs/duration"},
     count: {"type": "integer", "minimum": 1, "maximum": MOST},
@@ -84,6 +87,7 @@ _KEYS = {
     "onError": "The transition on a failure.",
     "onExit": "Actions on leaving the state.",
     "outcome": "How a terminal state counts; success unless said otherwise.",
+    "properties": "What must hold of every run.",
     "retry": "Enter the state again on these events, up to maxAttempts times.",
     "states": "States by their names.",
     "target": "A sibling, else a state further out, or a whole path (parent.child).",
@@ -112,6 +116,7 @@ _STEP_KEYS = {
     "notifyOnFailure": "Whether Notification.send tells of a workflow that failed.",
     "onError": "What happens after the last attempt failed.",
     "onReject": "Whether the step fails when somebody decides `rejected`.",
+    "properties": "What must hold of every run.",
     "required": "Whether the workflow fails with it; true unless said otherwise.",
     "retryPolicy": "How a call that failed is tried again.",
     "review": "Whom to ask with onError: human-review, and how long to wait.",
@@ -122,6 +127,18 @@ _STEP_KEYS = {
     "timeout": "How long it may take; of a function step, each attempt.",
     "type": "What kind of step it is; function unless said otherwise.",
     "when": "The step is skipped unless this condition holds.",
+}
+_PROPERTY_KEYS = {
+    "absence": "It never happens; of two: never both in one run.",
+    "existence": "It happens in every run that ends; of several: one of them does.",
+    "precedence": "There is no `then` before a `first`.",
+    "response": "After each `after`, one of `eventually` happens.",
+    "always": "A condition over state, context, results and attempts: it holds in every snapshot.",
+    "sometimes": "It holds in some snapshot of some run.",
+    "eventually": "It holds in some snapshot of every run.",
+    "name": "What people call the property.",
+    "after": "It is asked for only after this happened.",
+    "until": "It is asked for only until this happens.",
 }
 _OF_STEPS = (Workflow, Step, Compensation, CompensationAction, Review, EscalationPolicy, WorkflowErrors)
 
@@ -155,6 +172,8 @@ def _definitions() -> dict[str, Any]:
         found[action.__name__]["properties"]["type"] = {"const": action.__name__.lower()}
         found[action.__name__].setdefault("required", []).insert(0, "type")
     found["Action"] = {"oneOf": [{"$ref": f"#/$defs/{action.__name__}"} for action in actions]}
+    found |= {cls.__name__: _property(pattern, cls) for pattern, cls in PATTERNS.items()}
+    found["Property"] = {"oneOf": [{"$ref": f"#/$defs/{cls.__name__}"} for cls in PATTERNS.values()]}
     found["State"]["dependentRequired"] = {
         "timeout": ["timeoutTransition"],
         "timeoutTransition": ["timeout"],
@@ -165,7 +184,8 @@ def _definitions() -> dict[str, Any]:
     found["State"]["if"] = {"properties": {"terminal": {"const": True}}, "required": ["terminal"]}
     found["State"]["then"] = {"properties": dict.fromkeys(NOT_IN_TERMINAL, False)}
     expression = {"anyOf": [{"$ref": "#/$defs/condition"}, {"type": "null"}]}
-    return {**found, "name": _NAME, "duration": _DURATION, "condition": _CONDITION, "expression": expression}
+    words = {"name": _NAME, "duration": _DURATION, "condition": _CONDITION, "atom": _ATOM}
+    return {**found, **words, "expression": expression}
 
 
 def _whole(found: dict[str, Any], subtype: str) -> None:
@@ -192,6 +212,34 @@ def _step_rules() -> Iterator[dict[str, Any]]:
     yield {"if": {"required": ["review"]}, "then": asking}
 
 
+def _property(pattern: str, cls: type[Property]) -> dict[str, Any]:
+    """A property: the key of its pattern, and beside it what all have."""
+    types = get_type_hints(cls, include_extras=True)
+    own = {key: _atoms(types[name]) for name, key in own_keys(cls).items()}
+    (alone, *more) = own.values()
+    within = {"type": "object", "properties": own, "additionalProperties": False, "required": [*own]}
+    if pattern == "absence":
+        alone["anyOf"][1]["maxItems"] = 2
+    said = {pattern: within if more else alone, **{name: _of(types[name]) for name in BESIDE}}
+    return {
+        "description": (cls.__doc__ or "").split("\n")[0],
+        "type": "object",
+        "properties": {key: {"description": _PROPERTY_KEYS[key], **found} for key, found in said.items()},
+        "additionalProperties": False,
+        "required": [pattern],
+    }
+
+
+def _atoms(type: Any) -> dict[str, Any]:
+    """What is a pattern's own: a list is not empty, and a condition not null."""
+    if type is Expression:
+        return {"$ref": "#/$defs/condition"}
+    found = _of(type)
+    if "anyOf" in found:
+        found["anyOf"][1]["minItems"] = 1
+    return found
+
+
 def _object(cls: type[Any]) -> dict[str, Any]:
     types = get_type_hints(cls, include_extras=True)
     fields = [field for field in attrs.fields(cls) if field.name != "places"]
@@ -216,6 +264,8 @@ def _of(type: Any) -> dict[str, Any]:
     arguments = get_args(type)
     if type == Action:
         return {"$ref": "#/$defs/Action"}
+    if type == Property:
+        return {"$ref": "#/$defs/Property"}
     if type == Strategy:
         return {"anyOf": [_of(inner) for inner in arguments]}
     if NoneType in arguments:

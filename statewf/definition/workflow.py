@@ -18,6 +18,7 @@ from attrs.converters import optional
 from statewf.definition.parts import check_depth, part, part_if_any, several
 from statewf.definition.places import Places
 from statewf.definition.policy import RetryPolicy
+from statewf.definition.properties import Property, properties
 from statewf.definition.shape import said, step_misfits
 from statewf.definition.words import (
     Count,
@@ -227,7 +228,7 @@ class Workflow:
     """A DAG of steps, in listed order where nothing else is said.
 
     `timeout` bounds the whole; `cancel_grace` is how long a handler that was given up has to end (ms).
-    `pricing`, `billing` and `properties` are kept as they were written, for those who will read them.
+    `pricing` and `billing` are kept as they were written, for those who will read them.
     """
 
     name: Name = attrs.field(converter=identifier)
@@ -240,5 +241,5 @@ class Workflow:
     description: Text | None = attrs.field(default=None, converter=optional(plain_text), kw_only=True)
     pricing: Data = attrs.field(default=None, converter=freeze, kw_only=True)
     billing: Data = attrs.field(default=None, converter=freeze, kw_only=True)
-    properties: Data = attrs.field(default=None, converter=freeze, kw_only=True)
+    properties: tuple[Property, ...] = attrs.field(default=(), converter=properties, kw_only=True)
     places: Places = attrs.field(factory=Places, kw_only=True, eq=False, repr=False)

@@ -17,12 +17,14 @@ from typing import Any
 import attrs
 
 from statewf.definition.model import Assign, Definition, Emit, Function, Invoke, StateMachine, Transition, Workflow
+from statewf.definition.properties import Property, own_keys, pattern_of
 from statewf.definition.words import camel
 from statewf.expr import Expression, literal
 from statewf.expr.syntax import Literal
 from statewf.values.frozen import thaw
 
-_DATA = frozenset({"params", "details", "data", "pricing", "billing", "properties"})  # JSON, kept as it was written
+_DATA = frozenset({"params", "details", "data", "pricing", "billing"})  # JSON, kept as it was written
+_LISTED = frozenset({"steps", "properties"})  # a list even of one
 _FIRST = ("id", "name", "type", "description", "initial_state", "unexpected", "error_handling")
 
 
@@ -56,6 +58,8 @@ def _plain(value: Any) -> Any:
             return {"type": "assign", "set": {key: _assigned(item) for key, item in assignments.items()}}
         case Function() | Emit():
             return {"type": type(value).__name__.lower(), **_fields(value)}
+        case _ if isinstance(value, Property):
+            return _property(value)
         case tuple():
             parts = [_plain(part) for part in value]
             return parts[0] if len(parts) == 1 else parts
@@ -63,6 +67,14 @@ def _plain(value: Any) -> Any:
             return {key: _plain(item) for key, item in value.items()}
         case _:
             return _fields(value) if attrs.has(type(value)) else value
+
+
+def _property(value: Property) -> dict[str, Any]:
+    """By the key of its pattern, under which what is its own lies, and beside it the rest."""
+    written = _fields(value)
+    own = {key: written.pop(camel(name)) for name, key in own_keys(type(value)).items()}
+    (alone, *more) = own.values()
+    return {pattern_of(type(value)): own if more else alone, **written}
 
 
 def _fields(value: Any) -> dict[str, Any]:
@@ -81,8 +93,8 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 def _written(name: str, item: Any) -> Any:
-    if name == "steps":
-        return [_plain(step) for step in item]  # a list even of one
+    if name in _LISTED:
+        return [_plain(part) for part in item]
     return thaw(item) if name in _DATA else _plain(item)
 
 

@@ -28,7 +28,9 @@ from statewf.expr.syntax import (
     Unary,
 )
 
-MADE = frozenset({"results", "errors"})  # what the run itself makes: a member that is missing there is missing
+MADE = frozenset(
+    {"results", "errors", "attempts"}
+)  # what the run itself makes: a member that is missing there is missing
 _NEVER_FAULT = frozenset({"===", "!==", "!", "&&", "||", "??"})
 
 

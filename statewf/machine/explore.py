@@ -24,7 +24,8 @@ from statewf.machine.effects import ACTION, Call, SetTimer
 from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Fired, Returned, Start
 from statewf.machine.fsm import ERROR, Arm, Machine
 from statewf.machine.lens import Configuration, lens
-from statewf.machine.snapshot import Snapshot, Step, blank, region_state
+from statewf.machine.macrostep import MOST_ALWAYS
+from statewf.machine.snapshot import Note, Snapshot, Step, blank, region_state
 from statewf.machine.step import step
 from statewf.machine.suppose import Answer, Supposer, Supposition, anything, standing, supposing
 from statewf.values.frozen import EMPTY
@@ -38,7 +39,7 @@ Timer: TypeAlias = tuple[str, str]  # region, name
 class Move(NamedTuple):
     """A way from one node to another, by number: what happened, in words and as the event, and the moves it made.
 
-    `free`: something was supposed on it. `path` is that of the step, flat.
+    `free`: something was supposed on it. `path` is that of the step, flat, `notes` are its notes.
     """
 
     source: int
@@ -47,6 +48,7 @@ class Move(NamedTuple):
     free: bool
     event: AnyEvent
     path: tuple[str | int, ...]
+    notes: tuple[Note, ...] = ()
 
 
 @attrs.frozen
@@ -55,9 +57,10 @@ class Ending:
 
     What one of them does then neither helps nor hinders what another does, nor a cancel; all that anybody hears of it
     is that there is one less to wait for. So whatever happens afterwards can happen, too, if one of them goes first,
-    unless it is the last, or among the `seen`, of which somebody asks when they move. Therefore only the moves of one
-    that is neither are looked at, if there is such a one: an ample set, in the words of partial-order reduction. None
-    of them comes back to a state where it was, so no move is put off for ever.
+    unless it is the last, or among the `seen`, of which somebody asks when they move. Therefore of all that are neither
+    the moves of one are looked at (an ample set, in the words of partial-order reduction); those of the seen as ever, so
+    that a shortest run to what somebody asks for is still there. None of them comes back to a state where it was, so no
+    move is put off for ever.
     """
 
     states: Container[str]
@@ -68,21 +71,29 @@ class Ending:
 class Exploration:
     """What was found: snapshots, one of each node, in the order of finding, and the moves between them.
 
-    `initial` are the moves in which a run begins (their source is -1). `cut` are the nodes behind which more may lie:
-    a limit was reached before everything was tried in them. `whole`: no limit was.
+    `supposed` is what holds at each node as far as something had to be supposed. `initial` are the moves in which a run
+    begins (their source is -1). `cut` are the nodes behind which more may lie: a limit was reached before everything was
+    tried in them. `whole`: no limit was.
     """
 
     configurations: tuple[Configuration, ...]
+    supposed: tuple[frozenset[tuple[Expression, Answer]], ...]
     snapshots: tuple[Snapshot, ...]
     moves: tuple[Move, ...]
     initial: tuple[Move, ...]
     cut: tuple[int, ...]
     whole: bool
+    watched: tuple[Expression, ...] = ()
 
 
-def explore(machine: Machine, limit: int, ending: Ending | None = None) -> Exploration:
-    """At most `limit` nodes, those that are nearest to the start; without an `ending`, every order of everything."""
-    return _Walk(machine, limit, ending).walk()
+def explore(
+    machine: Machine, limit: int, ending: Ending | None = None, watched: Sequence[Expression] = ()
+) -> Exploration:
+    """At most `limit` nodes, those that are nearest to the start; without an `ending`, every order of everything.
+
+    Nodes differ also in what the `watched` conditions read.
+    """
+    return _Walk(machine, limit, ending, watched).walk()
 
 
 # --- what can happen
@@ -122,7 +133,11 @@ def tries(machine: Machine, snapshot: Snapshot) -> Iterator[Try]:
         approved = f"{region} approved"
         yield Try(approved, Decided(task.id, "approved"))
         yield Try(f"{region} rejected", Decided(task.id, "rejected"))
-        yield Try(f"{region} retry", Decided(task.id, "retry"), approved)
+        asks_again = "retry" in task.details.get("decisions", ())
+        label, decision = (
+            (f"{region} retry", "retry") if asks_again else (f"{region} decided otherwise", "otherwise")
+        )
+        yield Try(label, Decided(task.id, decision), approved)
     yield Try("cancel", Cancel())
     yield Try("cancel now", Cancel(now=True))
 
@@ -157,11 +172,12 @@ Key: TypeAlias = tuple[Configuration, frozenset[tuple[Expression, Answer]], froz
 class _Walk:
     """The exploration in the making, breadth first."""
 
-    def __init__(self, machine: Machine, limit: int, ending: Ending | None) -> None:
+    def __init__(self, machine: Machine, limit: int, ending: Ending | None, watched: Sequence[Expression]) -> None:
         self.supposer = Supposer()
         self.machine = supposing(machine, self.supposer)
-        self.lens = lens(machine)
-        self.vague = _vague(machine)
+        self.watched = tuple(watched)
+        self.lens = lens(machine, watched)
+        self.vague = vague_timers(machine)
         self.limit = max(limit, 1)
         self.effort = self.limit * EFFORT
         self.ending = ending
@@ -184,38 +200,46 @@ class _Walk:
                     cut.append(done)
             done += 1
         configurations = tuple(configuration for configuration, _, _ in self.numbers)
+        supposed = tuple(supposed for _, supposed, _ in self.numbers)
         snapshots = tuple(node.snapshot for node in self.nodes)
-        return Exploration(configurations, snapshots, tuple(self.moves), initial, tuple(cut), not self.full)
+        found = (configurations, supposed, snapshots, tuple(self.moves), initial)
+        return Exploration(*found, tuple(cut), not (self.full or self.supposer.exceeded), self.watched)
 
     def expand(self, source: int) -> None:
         """Try all that can happen there."""
         node = self.nodes[source]
         possible = [tried for tried in tries(self.machine, node.snapshot) if not _is_later(tried.event, node)]
-        chosen = self.alone(node, possible)
         led: dict[str, set[int]] = {}
-        for tried in chosen or possible:
+        for tried in self.without_orders(node, possible):
             moves = list(self.lead(source, node, tried))
             there = led[tried.label] = {move.target for move in moves}
             if not (tried.like and there <= led[tried.like]):
                 self.moves.update(dict.fromkeys(moves))
 
-    def alone(self, node: _Node, possible: Sequence[Try]) -> Sequence[Try]:
-        """What one region can do that may go first; nothing, if there is none."""
+    def without_orders(self, node: _Node, possible: Sequence[Try]) -> Sequence[Try]:
+        """The same, but of those regions that end by themselves and unseen one alone."""
         ending = self.ending
         if ending is None or region_state(node.snapshot.regions, 0)[0] not in ending.states:
-            return ()
+            return possible
         calls = node.snapshot.flight.calls
-        of: dict[str, list[Try]] = {}
+        unseen: dict[str, list[Try]] = {}
+        others: list[Try] = []
         for tried in possible:
             match tried.event:
-                case Returned() | Failed():
-                    of.setdefault(calls[tried.event.call].region, []).append(tried)
-                case Fired():
-                    of.setdefault(tried.event.region, []).append(tried)
-                case _:
+                case Returned(number) | Failed(number):
+                    region = calls[number].region
+                case Fired(region):
                     pass
-        quiet = (tried for region, tried in of.items() if region not in ending.seen)
-        return next((tried for tried in quiet if all(self.by_itself(node, one) for one in tried)), ())
+                case _:
+                    region = ""
+            if region and region not in ending.seen:
+                unseen.setdefault(region, []).append(tried)
+            else:
+                others.append(tried)
+        for tried_of in unseen.values():
+            if all(self.by_itself(node, one) for one in tried_of):
+                return [*tried_of, *others]
+        return possible
 
     def by_itself(self, node: _Node, tried: Try) -> bool:
         """Whether that moves one region only, and not the first."""
@@ -234,10 +258,13 @@ class _Walk:
             made = step(self.machine, before.snapshot, tried.event)
             self.effort -= 1
             if isinstance(made, Step):
-                self.effort -= len(made.moves) + len(self.machine.regions) // SEEN
+                circled = any(note.kind == "livelock" for note in made.notes)
+                self.effort -= len(made.moves) + len(self.machine.regions) // SEEN + circled * MOST_ALWAYS
                 number = self.number(before, made)
                 if number is not None:
-                    yield Move(source, tried.label, number, self.supposer.asked > 0, tried.event, made.path)
+                    yield Move(
+                        source, tried.label, number, self.supposer.asked > 0, tried.event, made.path, made.notes
+                    )
             self.full = self.full or self.effort < 0
             if self.full:
                 return
@@ -281,7 +308,7 @@ class _Walk:
         return self.machine.ranks.get(timer, -1)
 
 
-def _vague(machine: Machine) -> frozenset[Timer]:
+def vague_timers(machine: Machine) -> frozenset[Timer]:
     """The timers of which nobody can say how long they take."""
     return frozenset(
         (region.name, op.timer)

@@ -8,7 +8,7 @@ Below: `snapshot`. Above: `explore`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import attrs
@@ -114,10 +114,11 @@ def _at(snapshot: Snapshot, path: Path) -> Hashable:
     return UNKNOWN if isinstance(value, Unknown) else value
 
 
-def lens(machine: Machine) -> Lens:
-    """The lens for snapshots of that machine."""
-    guards = conditions(machine)
+def lens(machine: Machine, watched: Sequence[Expression] = ()) -> Lens:
+    """The lens for snapshots of that machine; what the `watched` conditions read is seen, too."""
+    guards = (*conditions(machine), *watched)
     asked = any(path[0] == "attempt" for guard in guards for path in guard.reads)
+    all_of_them = any(path[0] == "attempts" for guard in watched for path in guard.reads)
 
     def hopeful(number: int, event: str) -> frozenset[str]:
         return leading(machine.regions[number], lambda t: t.trigger == event)
@@ -127,6 +128,8 @@ def lens(machine: Machine) -> Lens:
         return transition.below is not None or reads_it
 
     def counted(region: Region) -> frozenset[str]:
+        if all_of_them:
+            return frozenset(region.states)
         return leading(region, counts, lambda t: t.attempt != "reset")
 
     listeners = machine.listeners.items()

@@ -24,6 +24,7 @@ from statewf.machine.fsm import DECIDED, Assign, Machine, Op, Region, Transition
 from statewf.machine.snapshot import Snapshot
 from statewf.values.frozen import Object
 
+MOST_TIMES = 3  # that one condition is asked anew in one step
 MARK = "$"  # the name under which unknown data merged into a context leaves its mark
 
 _PASSING = frozenset({"event", "attempt", "compensations"})  # what is another one at the next step
@@ -52,6 +53,8 @@ class Supposer:
     def __init__(self) -> None:
         self.known: dict[Expression, Supposition] = {}  # what stands by now
         self.asked = 0  # how many questions of this step were new
+        self.exceeded = False  # some answer was left out, once
+        self._times: dict[Expression, int] = {}  # how often each was asked anew in this step
         self._given: list[Answer] = []
         self._choices: list[tuple[Answer, ...]] = []
 
@@ -62,6 +65,7 @@ class Supposer:
         while True:
             self.known = dict(before)
             self.asked = 0
+            self._times.clear()
             yield
             del self._given[self.asked :], self._choices[self.asked :]
             while self._given and self._given[-1] == self._choices[-1][-1]:
@@ -83,8 +87,16 @@ class Supposer:
         read = reading(guard, scope)
         supposed = self.known.get(guard)
         if supposed is None or supposed.read != read:
-            supposed = self.known[guard] = Supposition(self._choose(choices), read)
+            supposed = self.known[guard] = Supposition(self._choose(self._limited(guard, choices)), read)
         return supposed.answer
+
+    def _limited(self, guard: Expression, choices: tuple[Answer, ...]) -> tuple[Answer, ...]:
+        """The choices, unless it was asked too often: `always` transitions that change what they read might go on for ever."""
+        self._times[guard] = self._times.get(guard, 0) + 1
+        if self._times[guard] <= MOST_TIMES:
+            return choices
+        self.exceeded = True
+        return ("no",)
 
     def _choose(self, choices: tuple[Answer, ...]) -> Answer:
         if self.asked == len(self._given):

@@ -10,7 +10,7 @@ import pytest
 from statewf.compiler import compile_definition
 from statewf.compiler.check import check
 from statewf.compiler.tree import grow
-from statewf.definition.model import Retry, State, StateMachine, Transition
+from statewf.definition.model import Existence, Retry, State, StateMachine, Transition
 from statewf.errors import CompileError
 from statewf.files import loads
 from statewf.machine.fsm import CANCEL, CANCELLED
@@ -83,7 +83,7 @@ BASE = StateMachine("m", "a", {"a": State({"GO": "b"}), "b": State(terminal=True
 
 def test_the_digest_covers_behaviour_and_nothing_else() -> None:
     digest = compile_definition(BASE).digest
-    spoken = attrs.evolve(BASE, description="what it is for", properties=[{"existence": "b"}])
+    spoken = attrs.evolve(BASE, description="what it is for", properties=[Existence("b")])
     assert compile_definition(spoken).digest == digest
     described = attrs.evolve(BASE, states={"a": State({"GO": "b"}, description="first"), "b": State(terminal=True)})
     assert compile_definition(described).digest == digest

@@ -84,6 +84,8 @@ def _list_holds(word: str, said: Any, value: list[Any], root: Schema) -> bool:
             return all(valid(item, said, root) for item in value)
         case "minItems":
             return bool(len(value) >= said)
+        case "maxItems":
+            return bool(len(value) <= said)
         case _:
             return _is_of_others(word)
 
@@ -112,7 +114,7 @@ def _scalar_holds(word: str, said: Any, value: Any) -> bool:
 
 _OTHERS = {
     *("properties", "additionalProperties", "propertyNames", "required", "dependentRequired", "minProperties"),
-    *("items", "minItems", "minLength", "maxLength", "pattern", "minimum", "maximum"),
+    *("items", "minItems", "maxItems", "minLength", "maxLength", "pattern", "minimum", "maximum"),
 }
 
 

@@ -10,19 +10,27 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 
 from statewf.definition.model import (
+    Absence,
     Action,
+    Always,
     Assign,
     Compensation,
     CompensationAction,
     Emit,
     ErrorHandling,
     EscalationPolicy,
+    Eventually,
+    Existence,
     Function,
     Invoke,
+    Precedence,
+    Property,
     Quorum,
+    Response,
     Retry,
     RetryPolicy,
     Review,
+    Sometimes,
     State,
     StateMachine,
     Step,
@@ -214,6 +222,21 @@ def _compound(inner: st.SearchStrategy[State]) -> st.SearchStrategy[State]:
 
 states = opaque(st.recursive(st.one_of(simple, terminal), _compound, max_leaves=3))
 
+atoms = opaque(names | st.builds("{}:{}".format, names, names) | st.sampled_from(["event:GO", "$cancelled", "a/b"]))
+scopes = {"name": texts, "after": atoms, "until": atoms}
+properties: st.SearchStrategy[list[Property]] = st.lists(
+    opaque(
+        st.one_of(
+            made(Absence, st.lists(atoms, min_size=1, max_size=2), **scopes),
+            made(Existence, st.lists(atoms, min_size=1, max_size=3), **scopes),
+            made(Precedence, atoms, atoms, **scopes),
+            made(Response, atoms, st.lists(atoms, min_size=1, max_size=3), **scopes),
+            *(made(cls, conditions, **scopes) for cls in (Always, Sometimes, Eventually)),
+        )
+    ),
+    max_size=3,
+)
+
 machines: st.SearchStrategy[StateMachine] = made(
     StateMachine,
     names,
@@ -224,7 +247,7 @@ machines: st.SearchStrategy[StateMachine] = made(
     description=texts,
     pricing=json,
     billing=json,
-    properties=json,
+    properties=properties,
 )
 
 
@@ -336,6 +359,6 @@ def workflows(draw: st.DrawFn) -> Workflow:
         description=texts,
         pricing=json,
         billing=json,
-        properties=json,
+        properties=properties,
     )
     return Workflow(draw(names), _Steps(draw, ids).listed(ids), **draw(whole))

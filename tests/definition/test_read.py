@@ -8,6 +8,7 @@ import pytest
 
 from statewf.definition.document import document
 from statewf.definition.model import (
+    Absence,
     Assign,
     Emit,
     ErrorHandling,
@@ -170,7 +171,7 @@ def test_everything_that_can_be_said() -> None:
         description="all of it",
         pricing={"perRun": 1.5, "tiers": [1, {"a": None}]},
         billing={"customer": "inputs.customer"},
-        properties=[{"absence": "paid"}],
+        properties=[Absence("paid")],
     )
 
 

@@ -9,6 +9,7 @@ from statewf.definition.model import (
     Compensation,
     CompensationAction,
     EscalationPolicy,
+    Existence,
     Quorum,
     RetryPolicy,
     Review,
@@ -178,7 +179,7 @@ def test_everything_else_that_can_be_said() -> None:
         error_handling=WorkflowErrors(compensation_strategy="parallel"),
         description="the other half",
         billing={"customer": "inputs.customer"},
-        properties=[{"existence": "workflow:completed"}],
+        properties=[Existence("workflow:completed")],
     )
 
 

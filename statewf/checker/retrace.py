@@ -1,0 +1,122 @@
+"""Going along a run that was found once more, step by step and with times, so that it can be shown and played.
+
+What was found is a way from node to node, each of which was reached in some other way first. Here the real `step`
+goes along it. Then each step gets a time: a timer comes due so long after it was set, no timer that stays set is
+overdue, and nothing waits longer than it must. These are differences that must be at least so much, so a longest path
+solves them, or shows that no times do: then the run would need its timers in an order in which they never come.
+
+Below: `runs`, `explore`. Above: `properties`, and the ways to show a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import attrs
+
+from statewf.checker.runs import Run
+from statewf.machine.effects import SetTimer
+from statewf.machine.events import AnyEvent, Decided, Failed, Fired, Returned
+from statewf.machine.explore import Exploration, Move, Timer, vague_timers
+from statewf.machine.fsm import Machine
+from statewf.machine.lens import lens
+from statewf.machine.snapshot import Snapshot, Step, blank
+from statewf.machine.step import step
+from statewf.machine.suppose import Supposer, Suppositions, standing, supposing
+
+
+@attrs.frozen
+class Told:
+    """One step of a run: how it is called, what it did, and when it happens, in ms since the start."""
+
+    label: str
+    step: Step
+    at: int
+
+
+def retraced(machine: Machine, found: Exploration, run: Run) -> tuple[Told, ...] | None:
+    """The steps of a run, its loop once; None if they cannot come at such times."""
+    moves = (*run.moves, *run.loop)
+    steps = tuple(_steps(machine, found, moves))
+    times = _times(machine, steps)
+    if times is None:
+        return None
+    return tuple(Told(move.label, made, at) for move, made, at in zip(moves, steps, times, strict=True))
+
+
+def _steps(machine: Machine, found: Exploration, moves: Sequence[Move]) -> Iterator[Step]:
+    supposer = Supposer()
+    asking = supposing(machine, supposer)
+    sight = lens(machine, found.watched)
+    many = len(machine.regions) > 1
+    snapshot = blank(asking, "any")
+    known: Suppositions = {}
+    for move in moves:
+        wanted = (found.configurations[move.target], found.supposed[move.target])
+        event = _same(move, found, snapshot)
+        for _ in supposer.sequences(known):
+            made = step(asking, snapshot, event)
+            if isinstance(made, Step) and made.path == move.path:
+                after = standing(supposer.known, made.after, many=many)
+                supposed = frozenset((guard, supposition.answer) for guard, supposition in after.items())
+                if (sight.configuration(made.after), supposed) == wanted:
+                    break
+        else:
+            raise AssertionError(f"{move.label} cannot be retraced")
+        yield made
+        snapshot, known = made.after, after
+
+
+def _same(move: Move, found: Exploration, snapshot: Snapshot) -> AnyEvent:
+    """The event of a move, of the call or task that is the same here."""
+    match move.event:
+        case Returned() | Failed() as reply:
+            call = found.snapshots[move.source].flight.calls[reply.call]
+            here = next(
+                number
+                for number, other in sorted(snapshot.flight.calls.items())
+                if (other.region, other.owner) == (call.region, call.owner)
+            )
+            return reply._replace(call=here)
+        case Decided(task):
+            _, region, *_ = task.split("/")
+            return Decided(snapshot.book.tasks[region].id, move.event.decision)
+        case _:
+            return move.event
+
+
+# --- times
+
+
+def _times(machine: Machine, steps: Sequence[Step]) -> list[int] | None:
+    """The earliest time of each step; None if there are none."""
+    wanted = list(_differences(machine, steps))
+    times = [0] * len(steps)
+    for _ in range(len(steps) + 1):
+        changed = False
+        for earlier, later, least in wanted:
+            if times[earlier] + least > times[later]:
+                times[later] = times[earlier] + least
+                changed = True
+        if not changed:
+            return times
+    return None
+
+
+def _differences(machine: Machine, steps: Sequence[Step]) -> Iterator[tuple[int, int, int]]:
+    """Pairs of steps with what must lie between them at least, ms; less than nothing: at most so much the other way."""
+    vague = vague_timers(machine)
+    armed: dict[Timer, tuple[int, int]] = {}  # at which step, and for how long
+    for number, made in enumerate(steps):
+        if number:
+            yield number - 1, number, 0
+        fired = (made.event.region, made.event.timer) if isinstance(made.event, Fired) else None
+        for timer in made.before.flight.deadlines:
+            if timer not in vague:
+                since, delay = armed[timer]
+                yield number, since, -delay
+                if timer == fired:
+                    yield since, number, delay
+        for effect in made.effects:
+            if isinstance(effect, SetTimer):
+                armed[effect.region, effect.timer] = (number, effect.at - made.after.at)
