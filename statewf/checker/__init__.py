@@ -14,6 +14,7 @@ import attrs
 from statewf.checker.findings import Finding, Report
 from statewf.checker.graph import graph_of
 from statewf.checker.lint import RULES
+from statewf.checker.properties import Verdict, holds
 from statewf.checker.proving import prove
 from statewf.compiler import Notes, compile_definition
 from statewf.compiler.plan import plan
@@ -22,7 +23,7 @@ from statewf.definition.model import Definition, Workflow
 from statewf.errors import CompileError
 from statewf.machine.fsm import Machine
 
-__all__ = ["Finding", "Report", "check", "faults"]
+__all__ = ["Finding", "Report", "Verdict", "check", "faults", "holds"]
 
 
 MOST_CONFIGURATIONS = 60_000  # explored for the sake of properties; without any, COUNTED are

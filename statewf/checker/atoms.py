@@ -6,6 +6,7 @@ Below: the machine and the compiler's notes. Above: `monitors`, which watch for 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import attrs
 
@@ -13,11 +14,10 @@ from statewf.compiler import Notes
 from statewf.compiler.tree import grow
 from statewf.definition.model import StateMachine
 from statewf.definition.words import nearest
-from statewf.machine.events import Event, Returned
-from statewf.machine.explore import Move
+from statewf.machine.events import AnyEvent, Event, Returned
 from statewf.machine.fsm import Machine
 from statewf.machine.record import TURN
-from statewf.machine.snapshot import MOVE
+from statewf.machine.snapshot import MOVE, Note
 
 EVENT = "event:"
 WORKFLOW = "workflow"
@@ -79,11 +79,11 @@ def _of_step(machine: Machine, text: str) -> Atom:
     step, _, state = text.partition(":")
     number = machine.numbers.get(step)
     if number is None:
-        known = [*(region.name for region in machine.regions[1:]), *_ends(machine)]
+        known = [*(region.name for region in machine.regions[1:]), *_wholes(machine)]
         raise _none(text, f"{machine.name} has no step {step}", known)
     if step == WORKFLOW:
-        if text not in _ends(machine):
-            raise _none(text, f"a workflow does not end in {state or 'nothing'}", _ends(machine))
+        if text not in _wholes(machine):
+            raise _none(text, f"a workflow is never {state or 'nothing'}", _wholes(machine))
         return Atom(text, step, frozenset({state}))
     states = dict.fromkeys(base(name) for name in machine.regions[number].states)
     wanted = state or "succeeded"
@@ -92,8 +92,9 @@ def _of_step(machine: Machine, text: str) -> Atom:
     return Atom(text, step, frozenset({wanted}))
 
 
-def _ends(machine: Machine) -> list[str]:
-    return [f"{WORKFLOW}:{name}" for name, state in machine.regions[0].states.items() if state.terminal]
+def _wholes(machine: Machine) -> list[str]:
+    """The states of the workflow as a whole, its ends last."""
+    return list(dict.fromkeys(f"{WORKFLOW}:{base(name)}" for name in machine.regions[0].states))
 
 
 def _none(text: str, message: str, known: Sequence[str]) -> NoSuchAtom:
@@ -106,6 +107,19 @@ def _none(text: str, message: str, known: Sequence[str]) -> NoSuchAtom:
 Letter = tuple[bool, ...]  # of the atoms that are watched, which happen
 
 
+class Happened(Protocol):
+    """A step of a run, or a move between two nodes."""
+
+    @property
+    def event(self) -> AnyEvent: ...
+
+    @property
+    def path(self) -> tuple[str | int, ...]: ...
+
+    @property
+    def notes(self) -> tuple[Note, ...]: ...
+
+
 class Watch:
     """Tells of each step, letter by letter, which atoms happen: first its event, then its moves in order."""
 
@@ -114,7 +128,7 @@ class Watch:
         self._none = (False,) * len(self._atoms)
         self._seen: dict[tuple[str, tuple[str | int, ...]], tuple[Letter, ...]] = {}
 
-    def letters(self, move: Move) -> tuple[Letter, ...]:
+    def letters(self, move: Happened) -> tuple[Letter, ...]:
         """The letters of a step in which something happens."""
         name = taken(move)
         found = self._seen.get((name, move.path))
@@ -129,7 +143,7 @@ class Watch:
             yield tuple(atom.enters(region, source, target) for atom in self._atoms)
 
 
-def taken(move: Move) -> str:
+def taken(move: Happened) -> str:
     """The name of the event that a step takes, if any: one that was sent, or that a handler answered with."""
     match move.event:
         case Event():

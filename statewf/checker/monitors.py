@@ -103,7 +103,7 @@ class Monitor:
             return self._within(state, letter[int(self.after) + int(self.until) :])
         return State(OPEN, 0) if state.scope == CLOSED and opens else state
 
-    def look(self, state: State, holds: bool) -> State | None:
+    def look(self, state: State, *, holds: bool) -> State | None:
         """The same for a snapshot, of which a condition holds or not."""
         return self._within(state, (holds,)) if state.scope == OPEN else state
 

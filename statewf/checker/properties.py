@@ -1,7 +1,7 @@
 """What becomes of the properties of a definition: each is proved, refuted, possible or undetermined.
 
     proved         no run violates it, whatever happens and whatever the data are
-    refuted        this run violates it
+    refuted        this run violates it; and if something was supposed of data on it, others do if that is not so
     possible       this run violates it, if data are such, of which nothing is known; or if timers of several steps come
                    in an order that no run was found to have
     undetermined   none of the runs that were looked at does, and there are more
@@ -11,12 +11,13 @@ Below: `atoms`, `monitors`, `runs`. Above: `check`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, Literal, TypeAlias, assert_never
 
 import attrs
 
-from statewf.checker.atoms import Atom, NoSuchAtom, Watch, atom_of, base
+from statewf.checker.atoms import WORKFLOW, Atom, NoSuchAtom, Watch, atom_of, base
 from statewf.checker.monitors import (
     ABSENCE,
     ALWAYS,
@@ -26,6 +27,7 @@ from statewf.checker.monitors import (
     RESPONSE,
     Monitor,
     Pattern,
+    State,
 )
 from statewf.checker.retrace import Told, retraced
 from statewf.checker.runs import Look, Run, Search, Space
@@ -39,13 +41,14 @@ from statewf.definition.properties import (
     Response,
     Sometimes,
 )
-from statewf.expr import Expression, Fault, Unknown
+from statewf.expr import Expression, Fault
 from statewf.machine.fsm import Machine
-from statewf.machine.record import steps_of
-from statewf.machine.snapshot import Snapshot, region_state
+from statewf.machine.record import state_of, steps_of
+from statewf.machine.snapshot import Snapshot, Step, region_state
 from statewf.values.frozen import Object
 
 Answer: TypeAlias = Literal["proved", "refuted", "possible", "undetermined"]
+TIMED = 100  # runs that are tried, until one can be timed
 ROOTS = ("state", "context", "results", "attempts", "inputs")  # what conditions of properties may read
 
 
@@ -165,27 +168,74 @@ def spoken(asked: Property) -> str:
 
 def verdict(machine: Machine, space: Space, asked: Question) -> Verdict:
     """What becomes of a property among all runs that were explored."""
-    watch = Watch(asked.atoms)
-    wanted = isinstance(asked.asked, Sometimes)
+    seeker = _Seeker(machine, space, asked)
+    return seeker.sought() if isinstance(asked.asked, Sometimes) else seeker.violated()
 
-    def found(*, certain: bool) -> Run | None:
-        look = None
-        if asked.condition is not None:
-            look = _look(machine, space, asked.condition, unknown=certain is not wanted)
-        search = Search(space, asked.monitor, watch, look, certain=certain)
-        return search.meeting() if wanted else search.violation()
 
-    answer: Answer = "proved" if wanted else "refuted"
-    run = found(certain=True)
-    if run is None:
-        answer, run = "possible", found(certain=False)
-    if run is None:
-        answer = "undetermined" if not space.found.whole else "refuted" if wanted else "proved"
-    told = None if run is None else retraced(machine, space.found, run)
-    if answer == "refuted" and run is not None and told is None:
-        answer = "possible"
-    idle = answer == "proved" and not wanted and _is_idle(space, watch, asked)
-    return Verdict(asked.text, asked.asked.name, answer, run, told, idle)
+@attrs.frozen(eq=False)
+class _Seeker:
+    machine: Machine
+    space: Space
+    asked: Question
+
+    def search(self, *, certain: bool, unknown: bool) -> Search:
+        """A search; `unknown` is what a condition is taken for where nobody knows."""
+        condition = self.asked.condition
+        look = None if condition is None else _look(self.machine, self.space, condition, unknown=unknown)
+        return Search(self.space, self.asked.monitor, Watch(self.asked.atoms), look, certain=certain)
+
+    def answered(self, answer: Answer, run: Run | None = None, told: tuple[Told, ...] | None = None) -> Verdict:
+        return Verdict(self.asked.text, self.asked.asked.name, answer, run, told)
+
+    def retraced(self, run: Run) -> tuple[Told, ...] | None:
+        return retraced(self.machine, self.space.found, run)
+
+    def sought(self) -> Verdict:
+        """Whether the condition holds somewhere."""
+        for certain in (True, False):
+            if (run := self.search(certain=certain, unknown=not certain).meeting()) is not None:
+                return self.answered("proved" if certain else "possible", run, self.retraced(run))
+        return self.answered("refuted" if self.space.found.whole else "undetermined")
+
+    def violated(self) -> Verdict:
+        """Whether some run violates it, and that can be timed."""
+        first: Run | None = None
+        for certain in (True, False):
+            for run in islice(self.search(certain=certain, unknown=certain).violations(), TIMED):
+                first = first or run
+                if (told := self.retraced(run)) is not None:
+                    sure = certain or self.search(certain=False, unknown=True).inevitable()
+                    return self.answered("refuted" if sure else "possible", run, told)
+        if first is not None:
+            return self.answered("possible", first)
+        if not self.space.found.whole:
+            return self.answered("undetermined")
+        return attrs.evolve(self.answered("proved"), idle=_is_idle(self.space, self.asked))
+
+
+def holds(machine: Machine, steps: Sequence[Step], asked: Property) -> bool:
+    """Whether a run, from its start, does not violate a property: at no step, nor by ending or resting where it does.
+
+    Raises NoSuchAtom. Of `sometimes`: whether the condition holds somewhere.
+    """
+    put = question(machine, asked)
+    watch, monitor, condition = Watch(put.atoms), put.monitor, put.condition
+    state: State | None = monitor.start
+    met = False
+    for step in steps:
+        for letter in watch.letters(step):
+            state = None if state is None else monitor.read(state, letter)
+        if state is not None and condition is not None:
+            here = _holds(condition, visible(machine, step.after), {}, unknown=False)
+            met = met or (here and monitor.look(state, holds=True) != state)
+            state = monitor.look(state, holds=here)
+    if isinstance(asked, Sometimes):
+        return met
+    if state is None or not steps:
+        return state is not None
+    last = steps[-1].after
+    resting = not (last.flight.calls or last.flight.deadlines or last.ended)
+    return not ((last.ended and monitor.owed(state)) or (resting and monitor.awaited(state)))
 
 
 def _look(machine: Machine, space: Space, condition: Expression, *, unknown: bool) -> Look:
@@ -194,18 +244,34 @@ def _look(machine: Machine, space: Space, condition: Expression, *, unknown: boo
 
     def look(node: int) -> bool:
         if node not in known:
-            known[node] = _holds(condition, visible(machine, space.found.snapshots[node]), unknown=unknown)
+            supposed = {part.text: answer for part, answer in space.found.supposed[node]}
+            known[node] = _holds(
+                condition, visible(machine, space.found.snapshots[node]), supposed, unknown=unknown
+            )
         return known[node]
 
     return look
 
 
-def _holds(condition: Expression, scope: Mapping[str, Any], *, unknown: bool) -> bool:
+class _Open(Exception):
+    """Nobody knows."""
+
+
+def _holds(condition: Expression, scope: Mapping[str, Any], supposed: Mapping[str, str], *, unknown: bool) -> bool:
+    """Whether it holds by what is known and what was supposed on the way."""
+
+    def ask(part: Expression) -> bool:
+        answer = supposed.get(part.text)
+        if answer is None:
+            raise _Open
+        return answer == "yes"
+
     try:
-        told = condition.truth(scope)
+        return condition.decided(scope, ask)
     except Fault:
         return False
-    return unknown if isinstance(told, Unknown) else told
+    except _Open:
+        return unknown
 
 
 def visible(machine: Machine, snapshot: Snapshot) -> Mapping[str, Any]:
@@ -222,7 +288,8 @@ def visible(machine: Machine, snapshot: Snapshot) -> Mapping[str, Any]:
         active, attempts = around, Object({plain: attempt})
     else:
         here = list(steps_of(machine, snapshot))
-        active = tuple(f"{step}:{state}" for step, state, _ in here if state != "waiting")
+        begun = (f"{step}:{state}" for step, state, _ in here if state != "waiting")
+        active = (*begun, f"{WORKFLOW}:{state_of(snapshot)}")
         attempts = Object({step: attempt for step, _, attempt in here})
     return {
         "state": active,
@@ -232,15 +299,9 @@ def visible(machine: Machine, snapshot: Snapshot) -> Mapping[str, Any]:
     }
 
 
-def _is_idle(space: Space, watch: Watch, asked: Question) -> bool:
-    """Whether what begins it never happens: the trigger of a response, the first atom of its scope."""
-    begins: Callable[[tuple[bool, ...]], bool]
-    if asked.monitor.after:
-        begins = lambda letter: letter[0]  # noqa: E731  # one of two, each a word long
-    elif isinstance(asked.asked, Response):
-        place = int(asked.monitor.until)
-        begins = lambda letter: letter[place]  # noqa: E731  # likewise
-    else:
+def _is_idle(space: Space, asked: Question) -> bool:
+    """Whether what begins it never happens: the first atom of its scope, the trigger of a response."""
+    if not (asked.monitor.after or isinstance(asked.asked, Response)):
         return False
-    moves = (*space.found.initial, *space.found.moves)
-    return not any(begins(letter) for move in moves for letter in watch.letters(move))
+    begins = Watch(asked.atoms[:1] if asked.monitor.after else asked.atoms[int(asked.monitor.until) :][:1])
+    return not any(begins.letters(move) for move in (*space.found.initial, *space.found.moves))

@@ -13,23 +13,30 @@ import attrs
 from statewf.checker.atoms import NoSuchAtom
 from statewf.checker.findings import Finding
 from statewf.checker.properties import Question, Verdict, question, verdict
-from statewf.checker.runs import Run, Space
+from statewf.checker.runs import Space
 from statewf.compiler import Notes
 from statewf.compiler.workflow import CAUSES, NOW
-from statewf.definition.model import path_text
+from statewf.definition.model import Workflow, path_text
 from statewf.definition.properties import Property, Sometimes
 from statewf.machine.explore import Ending, Exploration, explore
 from statewf.machine.fsm import Machine
+from statewf.machine.snapshot import moves as moved
+
+FEW = 4  # moves that are told
+SMALL = 2_000  # configurations that are few enough to be looked at once more
 
 
 def explored(machine: Machine, limit: int, questions: Sequence[Question] = ()) -> Exploration:
-    """All runs of a machine, as far as the limit allows; of what nobody asks for, one order for all if it must be."""
+    """All runs of a machine, as far as the limit allows; every order of everything, if that is not too much."""
     conditions = [asked.condition for asked in questions if asked.condition is not None]
-    found = explore(machine, limit, watched=conditions)
-    if found.whole or conditions or len(machine.regions) == 1:
-        return found
+    if conditions or len(machine.regions) == 1:
+        return explore(machine, limit, watched=conditions)
     seen = frozenset(region for asked in questions for region in asked.regions)
-    return explore(machine, limit, Ending((*CAUSES, NOW), seen))
+    found = explore(machine, limit, Ending((*CAUSES, NOW), seen))
+    if not found.whole or len(found.snapshots) > SMALL:
+        return found
+    whole = explore(machine, min(SMALL, limit))
+    return whole if whole.whole else found
 
 
 @attrs.frozen
@@ -68,11 +75,11 @@ def _told(notes: Notes, place: int, asked: Property, found: Verdict, nodes: int)
         case "refuted" if isinstance(asked, Sometimes):
             yield _finding(notes, place, "violated-property", "error", f"{text}: no run comes to that")
         case "refuted":
-            yield _finding(notes, place, "violated-property", "error", f"{text}: {_how(found.run)}", trace)
+            how = _how(found, notes)
+            yield _finding(notes, place, "violated-property", "error", f"{text}: {how}", trace)
         case "possible":
-            only = "if data are such" if found.told is not None else "if timers can come in that order"
-            says = f"only {only}" if isinstance(asked, Sometimes) else f"{_how(found.run)}, {only}"
-            yield _finding(notes, place, "possible-violation", "warning", f"{text}: {says}", trace)
+            how = "it does" if isinstance(asked, Sometimes) else _how(found, notes)
+            yield _finding(notes, place, "possible-violation", "warning", f"{text}: {how}, {_if(found)}", trace)
         case "undetermined":
             message = f"{text}: not decided by the first {nodes:,} configurations, and there are more"
             yield _finding(notes, place, "undetermined", "error", message, hint="--limit allows more")
@@ -83,18 +90,34 @@ def _told(notes: Notes, place: int, asked: Property, found: Verdict, nodes: int)
             pass
 
 
-def _how(run: Run | None) -> str:
+def _how(found: Verdict, notes: Notes) -> str:
     """How a run violates a property."""
+    run = found.run
     assert run is not None, "a violation is shown by a run"
     match run.end:
         case "step":
-            return "a run does so"
+            return f"a run does so{_last(run.moves[-1].path, notes)}"
         case "ended":
-            return "a run ends without"
+            return f"a run ends in {run.moves[-1].path[-2]} without"
         case "rests":
             return "a run may wait for ever before that"
         case "circles":
             return f"a run may go round for ever: {', '.join(move.label for move in run.loop)}"
+
+
+def _last(path: tuple[str | int, ...], notes: Notes) -> str:
+    """The moves of the last step, if they are few; of a state machine nobody knows the name of the region."""
+    of_steps = isinstance(notes.definition, Workflow)
+    moves = [f"{f'{move.region} ' * of_steps}{move.source or '∅'} → {move.target}" for move in moved(path)]
+    return f" ({', '.join(moves)})" if 0 < len(moves) <= FEW else ""
+
+
+def _if(found: Verdict) -> str:
+    """On what it depends."""
+    if found.told is None:
+        return "if timers can come in that order"
+    supposed = dict.fromkeys(text for told in found.told for text in told.supposed)
+    return f"if {' and '.join(supposed)}" if supposed else "if what it reads is so"
 
 
 def _finding(

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 import attrs
 
 from statewf.checker.runs import Run
+from statewf.expr import Expression
 from statewf.machine.effects import SetTimer
 from statewf.machine.events import AnyEvent, Decided, Failed, Fired, Returned
 from statewf.machine.explore import Exploration, Move, Timer, vague_timers
@@ -22,29 +23,36 @@ from statewf.machine.fsm import Machine
 from statewf.machine.lens import lens
 from statewf.machine.snapshot import Snapshot, Step, blank
 from statewf.machine.step import step
-from statewf.machine.suppose import Supposer, Suppositions, standing, supposing
+from statewf.machine.suppose import Answer, Supposer, Suppositions, standing, supposing
 
 
 @attrs.frozen
 class Told:
-    """One step of a run: how it is called, what it did, and when it happens, in ms since the start."""
+    """One step of a run: how it is called, what it did, and when it happens, in ms since the start.
+
+    `supposed` is what had to be supposed of data, in words.
+    """
 
     label: str
     step: Step
     at: int
+    supposed: tuple[str, ...] = ()
 
 
 def retraced(machine: Machine, found: Exploration, run: Run) -> tuple[Told, ...] | None:
     """The steps of a run, its loop once; None if they cannot come at such times."""
     moves = (*run.moves, *run.loop)
     steps = tuple(_steps(machine, found, moves))
-    times = _times(machine, steps)
+    made_all = [made for made, _ in steps]
+    times = _times(machine, made_all, apart=1) or _times(machine, made_all, apart=0)
     if times is None:
         return None
-    return tuple(Told(move.label, made, at) for move, made, at in zip(moves, steps, times, strict=True))
+    along = zip(moves, steps, times, strict=True)
+    return tuple(Told(move.label, made, at, supposed) for move, (made, supposed), at in along)
 
 
-def _steps(machine: Machine, found: Exploration, moves: Sequence[Move]) -> Iterator[Step]:
+def _steps(machine: Machine, found: Exploration, moves: Sequence[Move]) -> Iterator[tuple[Step, tuple[str, ...]]]:
+    """Each step, and what was supposed on it."""
     supposer = Supposer()
     asking = supposing(machine, supposer)
     sight = lens(machine, found.watched)
@@ -63,8 +71,16 @@ def _steps(machine: Machine, found: Exploration, moves: Sequence[Move]) -> Itera
                     break
         else:
             raise AssertionError(f"{move.label} cannot be retraced")
-        yield made
+        yield (
+            made,
+            tuple(spoken(part, new.answer) for part, new in supposer.known.items() if known.get(part) != new),
+        )
         snapshot, known = made.after, after
+
+
+def spoken(part: Expression, answer: Answer) -> str:
+    """What was supposed of a part of a condition."""
+    return {"yes": part.text, "no": f"not {part.text}", "fault": f"{part.text} has no answer"}[answer]
 
 
 def _same(move: Move, found: Exploration, snapshot: Snapshot) -> AnyEvent:
@@ -88,9 +104,12 @@ def _same(move: Move, found: Exploration, snapshot: Snapshot) -> AnyEvent:
 # --- times
 
 
-def _times(machine: Machine, steps: Sequence[Step]) -> list[int] | None:
-    """The earliest time of each step; None if there are none."""
-    wanted = list(_differences(machine, steps))
+def _times(machine: Machine, steps: Sequence[Step], *, apart: int) -> list[int] | None:
+    """The earliest time of each step, so many ms apart at least; None if there are none.
+
+    At one instant a reply would go before an event, and both before a timer.
+    """
+    wanted = list(_differences(machine, steps, apart))
     times = [0] * len(steps)
     for _ in range(len(steps) + 1):
         changed = False
@@ -103,13 +122,13 @@ def _times(machine: Machine, steps: Sequence[Step]) -> list[int] | None:
     return None
 
 
-def _differences(machine: Machine, steps: Sequence[Step]) -> Iterator[tuple[int, int, int]]:
+def _differences(machine: Machine, steps: Sequence[Step], apart: int) -> Iterator[tuple[int, int, int]]:
     """Pairs of steps with what must lie between them at least, ms; less than nothing: at most so much the other way."""
     vague = vague_timers(machine)
     armed: dict[Timer, tuple[int, int]] = {}  # at which step, and for how long
     for number, made in enumerate(steps):
         if number:
-            yield number - 1, number, 0
+            yield number - 1, number, apart
         fired = (made.event.region, made.event.timer) if isinstance(made.event, Fired) else None
         for timer in made.before.flight.deadlines:
             if timer not in vague:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import attrs
 
@@ -38,6 +38,9 @@ class Run:
     moves: tuple[Move, ...]
     end: Literal["step", "ended", "rests", "circles"]
     loop: tuple[Move, ...] = ()
+
+
+Try: TypeAlias = tuple[str, int]  # its label, and which event it is
 
 
 class Point(NamedTuple):
@@ -88,21 +91,67 @@ class Search:
         self._certain = certain
         self._came: dict[Point, tuple[Point | None, Move]] = {}  # from where, and by which move
 
-    def violation(self) -> Run | None:
-        """The shortest run that violates the property at a step, by ending or resting; else one that goes round."""
+    def violations(self) -> Iterator[Run]:
+        """Runs that violate the property, each by another last move: the shortest first, those that go round last."""
         for before, move, state in self._walk(self._read):
             if state is None:
-                return Run((*self._way(before), move), "step")
+                yield Run((*self._way(before), move), "step")
+                continue
             point = Point(move.target, state)
             if (end := self._end(point)) is not None:
-                return Run(self._way(point), end)
-        return self._circle()
+                yield Run(self._way(point), end)
+        yield from self._circles()
+
+    def inevitable(self) -> bool:
+        """Whether there is a violation whatever the answers are: for each, there is a way on to one.
+
+        Backwards from the violations: a point is lost if one move of it is, or, where something is supposed on a move, all
+        that it may lead to are.
+        """
+        before: dict[Point, list[tuple[Point | None, Try]]] = {}
+        open_: dict[tuple[Point | None, Try], int] = {}
+        lost: deque[tuple[Point | None, Try]] = deque()
+        seen = [None, *self._every()]
+        for point in seen:
+            for tried, moves in self._tries(point).items():
+                ends = [self._read(self._monitor.start if point is None else point.state, move) for move in moves]
+                there = [Point(move.target, end) for move, end in zip(moves, ends, strict=True) if end is not None]
+                safe = [target for target in there if self._end(target) is None]
+                open_[point, tried] = len(safe) + moves[0].refusable
+                for target in safe:
+                    before.setdefault(target, []).append((point, tried))
+                if not open_[point, tried]:
+                    lost.append((point, tried))
+        gone: set[Point | None] = set()
+        while lost:
+            point, _ = lost.popleft()
+            if point is None:
+                return True
+            if point not in gone:
+                gone.add(point)
+                for known in before.get(point, ()):
+                    open_[known] -= 1
+                    if not open_[known]:
+                        lost.append(known)
+        return False
+
+    def _every(self) -> list[Point]:
+        for _ in self._walk(self._read):
+            pass
+        return list(self._came)
+
+    def _tries(self, point: Point | None) -> dict[Try, list[Move]]:
+        """The moves from a point, by what is tried; those of one try differ in what is supposed."""
+        found: dict[Try, list[Move]] = {}
+        for move in self._space.found.initial if point is None else self._space.after[point.node]:
+            found.setdefault((move.label, id(move.event)), []).append(move)
+        return found
 
     def meeting(self) -> Run | None:
         """The shortest run to a snapshot in the open scope of which the condition holds."""
         assert self._look is not None, "a condition is looked for"
         for _, move, state in self._walk(self._heard):
-            if state is not None and self._monitor.look(state, self._look(move.target)) != state:
+            if state is not None and self._monitor.look(state, holds=self._look(move.target)) != state:
                 return Run(self._way(Point(move.target, state)), "step")
         return None
 
@@ -135,7 +184,7 @@ class Search:
         heard = self._heard(state, move)
         if heard is None or self._look is None:
             return heard
-        return self._monitor.look(heard, self._look(move.target))
+        return self._monitor.look(heard, holds=self._look(move.target))
 
     def _end(self, point: Point) -> Literal["ended", "rests"] | None:
         if self._space.ends(point.node):
@@ -151,15 +200,14 @@ class Search:
 
     # --- going round
 
-    def _circle(self) -> Run | None:
+    def _circles(self) -> Iterator[Run]:
         waiting = [point for point in self._came if self._monitor.awaited(point.state)]
         among = set(waiting)
         for group in components(waiting, lambda point: (there for _, there in self._on(point, among))):
             members = set(group)
             inside = [move for point in group for move, _ in self._on(point, members)]
             if inside and self._is_fair(group, inside):
-                return Run(self._way(group[0]), "circles", self._around(group[0], members))
-        return None
+                yield Run(self._way(group[0]), "circles", self._around(group[0], members))
 
     def _on(self, point: Point, among: set[Point]) -> Iterator[tuple[Move, Point]]:
         """The moves that lead on from there to one of these."""

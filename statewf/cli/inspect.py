@@ -31,9 +31,20 @@ FEW = 3  # warnings alike that are told one by one; of more, the first and where
 @click.option(
     "--limit", type=click.IntRange(1, MOST), help="At most so many configurations, to decide the properties."
 )
+@click.option(
+    "--counterexamples",
+    "folder",
+    metavar="DIR",
+    help="Write what shows a violated property: scenario, test, picture.",
+)
 @json_option
 def check_verb(
-    files: tuple[str, ...], tabled: bool, form: Literal["text", "markdown"] | None, limit: int | None, as_json: bool
+    files: tuple[str, ...],
+    tabled: bool,
+    form: Literal["text", "markdown"] | None,
+    limit: int | None,
+    folder: str | None,
+    as_json: bool,
 ) -> None:
     """Tell all that is wrong with definitions, and what may surprise.
 
@@ -50,7 +61,21 @@ def check_verb(
     else:
         for file, found in results:
             _tell_all(file, found, tabled=tabled, form=form, several=len(files) > 1)
+    for file, found in results if folder is not None else ():
+        _show_runs(file, found, folder or "", quiet=as_json)
     click.get_current_context().exit(max(_code(found) for _, found in results))
+
+
+def _show_runs(file: str, found: Checked | InputError, folder: str, *, quiet: bool) -> None:
+    """Write the runs that violate properties into a folder, and say so."""
+    from statewf.cli.counterexamples import written
+
+    if isinstance(found, Exception):
+        return
+    count = len(list(written(found.definition, found.report.verdicts, file, folder)))
+    if count and not quiet:
+        told = _count(count, "counterexample")
+        click.echo(f"{told} in {folder}: statewf test {folder} plays, pytest {folder} tests", err=True)
 
 
 @attrs.frozen

@@ -8,7 +8,7 @@ Inside, from the ground: syntax (the tree), operators, functions, grammar, evalu
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -18,9 +18,9 @@ from statewf.errors import Diagnostic, ExpressionError
 from statewf.expr.evaluate import Closure, compiled
 from statewf.expr.grammar import LENGTH, parsed
 from statewf.expr.operators import Fault, kind, settled, truthy
-from statewf.expr.partly import UNKNOWN, Unknown, may_fault, partly, truth
+from statewf.expr.partly import UNKNOWN, Unknown, decided, may_fault, partly, truth
 from statewf.expr.reads import Path, reads, texts
-from statewf.expr.syntax import UNDEFINED, Literal, Node, Undefined, literal_text
+from statewf.expr.syntax import UNDEFINED, Literal, Node, Undefined, literal_text, show
 
 __all__ = ["UNDEFINED", "UNKNOWN", "Expression", "Fault", "Undefined", "Unknown", "literal", "parse"]
 
@@ -63,6 +63,13 @@ class Expression:
         """Whether it holds, likewise: that may be known where its value is not. Raises `Fault` likewise."""
         return truth(self.node, scope)
 
+    def decided(self, scope: Mapping[str, Any], ask: Callable[[Expression], bool]) -> bool:
+        """Whether it holds, where `ask` answers for those parts of which that is not known. Raises `Fault`.
+
+        The parts are comparisons, members and calls; a part has one spelling, and `a !== b` asks for `a === b`.
+        """
+        return decided(self.node, scope, lambda node: ask(_part(node)))
+
     @cached_property
     def may_fault(self) -> bool:
         """Whether some data leave it without a value."""
@@ -71,6 +78,11 @@ class Expression:
     def holds(self, scope: Mapping[str, Any]) -> bool:
         """Whether its value is true, as JavaScript has it. Raises `Fault` where there is no value."""
         return truthy(self._run(scope))
+
+
+@lru_cache(maxsize=4096)
+def _part(node: Node) -> Expression:
+    return Expression(show(node), node)
 
 
 @lru_cache(maxsize=4096)

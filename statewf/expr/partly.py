@@ -8,7 +8,7 @@ Beside `evaluate`, whose operators and functions these are; slower, for the tree
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
 from statewf.expr.functions import FUNCTIONS
@@ -108,6 +108,28 @@ def _chained(operands: tuple[Node, ...], scope: Mapping[str, Any], *, ending: bo
         elif answer is ending:
             return ending
     return UNKNOWN if unknown else not ending
+
+
+def decided(node: Node, scope: Mapping[str, Any], ask: Callable[[Node], bool]) -> bool:
+    """Whether it is true, where `ask` answers for those parts of which that is not known: comparisons, members, calls.
+
+    `a !== b` asks for `a === b`. What need not be known is not asked for. Raises `Fault`, also what `ask` raises.
+    """
+    told = truth(node, scope)
+    if isinstance(told, bool):
+        return told
+    match node:
+        case Logical("&&" | "||" as operator, operands):
+            ending = operator == "||"
+            return ending if any(decided(operand, scope, ask) is ending for operand in operands) else not ending
+        case Unary("!", operand):
+            return not decided(operand, scope, ask)
+        case Binary("!==", left, right):
+            return not decided(Binary("===", left, right), scope, ask)
+        case Conditional(test, then, other):
+            return decided(then if decided(test, scope, ask) else other, scope, ask)
+        case _:
+            return ask(node)
 
 
 def may_fault(node: Node) -> bool:

@@ -39,7 +39,8 @@ Timer: TypeAlias = tuple[str, str]  # region, name
 class Move(NamedTuple):
     """A way from one node to another, by number: what happened, in words and as the event, and the moves it made.
 
-    `free`: something was supposed on it. `path` is that of the step, flat, `notes` are its notes.
+    `free`: something was supposed on it; `refusable`: it would be refused otherwise. `path` is that of the step, flat,
+    `notes` are its notes.
     """
 
     source: int
@@ -48,7 +49,8 @@ class Move(NamedTuple):
     free: bool
     event: AnyEvent
     path: tuple[str | int, ...]
-    notes: tuple[Note, ...] = ()
+    notes: tuple[Note, ...]
+    refusable: bool = False
 
 
 @attrs.frozen
@@ -182,6 +184,7 @@ class _Walk:
         self.effort = self.limit * EFFORT
         self.ending = ending
         self.full = False  # a limit was reached: nothing more is tried
+        self.refused = False  # what was tried last, with some answers
         self.numbers: dict[Key, int] = {}
         self.nodes: list[_Node] = []
         self.moves: dict[Move, None] = {}
@@ -212,6 +215,8 @@ class _Walk:
         led: dict[str, set[int]] = {}
         for tried in self.without_orders(node, possible):
             moves = list(self.lead(source, node, tried))
+            if self.refused:
+                moves = [move._replace(refusable=True) for move in moves]
             there = led[tried.label] = {move.target for move in moves}
             if not (tried.like and there <= led[tried.like]):
                 self.moves.update(dict.fromkeys(moves))
@@ -252,11 +257,13 @@ class _Walk:
 
     def lead(self, source: int, before: _Node, tried: Try) -> Iterator[Move]:
         """The ways that it leads, until the limit is reached."""
+        self.refused = False
         if self.full:
             return
         for _ in self.supposer.sequences(before.known):
             made = step(self.machine, before.snapshot, tried.event)
             self.effort -= 1
+            self.refused = self.refused or not isinstance(made, Step)
             if isinstance(made, Step):
                 circled = any(note.kind == "livelock" for note in made.notes)
                 self.effort -= len(made.moves) + len(self.machine.regions) // SEEN + circled * MOST_ALWAYS

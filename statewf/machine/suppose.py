@@ -6,7 +6,7 @@ other. The same condition over data that did not change has one answer, so what 
 long as it stands: a `Supposition` is an answer and what the condition had read.
 
 What comes from outside (inputs, the data of events, results, what went wrong) is unknown. So is what depends on
-it. Names that the machine assigns are taken to be its own: no event overwrites them.
+it. Conditions are taken apart: `inputs.a && inputs.b` asks for the one, and perhaps for the other. Names that the machine assigns are taken to be its own: no event overwrites them.
 
 Below: `fsm` and the condition language. Above: `explore`.
 """
@@ -33,7 +33,7 @@ Answer: TypeAlias = Literal["yes", "no", "fault"]
 
 
 class Supposition(NamedTuple):
-    """What was answered, and to what: it holds as long as the condition would read the same."""
+    """What was answered of a part of a condition: it stands as long as that would read the same."""
 
     answer: Answer
     read: tuple[Hashable, ...]
@@ -76,24 +76,28 @@ class Supposer:
             choices = self._choices[-1]
             self._given[-1] = choices[choices.index(self._given[-1]) + 1]
 
-    def answer(self, guard: Expression, scope: Mapping[str, Any], choices: tuple[Answer, ...]) -> Answer:
-        """Whether a guard holds."""
-        try:
-            told = guard.truth(scope)
-        except Fault:
-            return "fault"
-        if not isinstance(told, Unknown):
-            return "yes" if told else "no"
-        read = reading(guard, scope)
-        supposed = self.known.get(guard)
+    def holds(self, guard: Expression, scope: Mapping[str, Any], *, told: bool) -> bool:
+        """Whether a guard holds. If it may be without an answer, and that is `told`, it may raise Fault."""
+
+        def ask(part: Expression) -> bool:
+            answer = self._answer(part, scope, ("yes", "no", "fault") if told and part.may_fault else ("yes", "no"))
+            if answer == "fault":
+                raise Fault("it has no answer")
+            return answer == "yes"
+
+        return guard.decided(scope, ask)
+
+    def _answer(self, part: Expression, scope: Mapping[str, Any], choices: tuple[Answer, ...]) -> Answer:
+        read = reading(part, scope)
+        supposed = self.known.get(part)
         if supposed is None or supposed.read != read:
-            supposed = self.known[guard] = Supposition(self._choose(self._limited(guard, choices)), read)
+            supposed = self.known[part] = Supposition(self._choose(self._limited(part, choices)), read)
         return supposed.answer
 
-    def _limited(self, guard: Expression, choices: tuple[Answer, ...]) -> tuple[Answer, ...]:
+    def _limited(self, part: Expression, choices: tuple[Answer, ...]) -> tuple[Answer, ...]:
         """The choices, unless it was asked too often: `always` transitions that change what they read might go on for ever."""
-        self._times[guard] = self._times.get(guard, 0) + 1
-        if self._times[guard] <= MOST_TIMES:
+        self._times[part] = self._times.get(part, 0) + 1
+        if self._times[part] <= MOST_TIMES:
             return choices
         self.exceeded = True
         return ("no",)
@@ -159,10 +163,10 @@ def _read(path: tuple[str | int, ...], scope: Mapping[str, Any]) -> Hashable:
 
 @attrs.frozen(eq=False)
 class _Guard:
-    """What stands where a guard stood: `step` wants no more of it than this. One that is `told` may be without an answer."""
+    """What stands where a guard stood: `step` wants no more of it than this. `told`: somebody asks if it has no answer."""
 
     guard: Expression
-    choices: tuple[Answer, ...]
+    told: bool
     supposer: Supposer
 
     @property
@@ -170,10 +174,7 @@ class _Guard:
         return self.guard.text
 
     def holds(self, scope: Mapping[str, Any]) -> bool:
-        answer = self.supposer.answer(self.guard, scope, self.choices)
-        if answer == "fault":
-            raise Fault("it has no answer")
-        return answer == "yes"
+        return self.supposer.holds(self.guard, scope, told=self.told)
 
 
 @attrs.frozen(eq=False)
@@ -204,10 +205,7 @@ def supposing(machine: Machine, supposer: Supposer) -> Machine:
             return transition
         changes: dict[str, Any] = {}
         if guard is not None and not told:
-            choices: tuple[Answer, ...] = ("yes", "no")
-            if guard in faulty and guard.may_fault:
-                choices = (*choices, "fault")
-            changes["guard"] = cast("Expression", _Guard(guard, choices, supposer))
+            changes["guard"] = cast("Expression", _Guard(guard, guard in faulty, supposer))
         if assigns:
             for name in ("exit", "actions", "entry"):
                 changes[name] = tuple(map(_assigning, getattr(transition, name)))

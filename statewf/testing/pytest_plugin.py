@@ -1,6 +1,7 @@
 """The pytest plugin: `pytest machines/` checks every definition file and plays every scenario file there.
 
     machines/order.yaml::check                  fails with the errors that `statewf check` finds
+    machines/order.yaml::NAME OF A PROPERTY     fails with the run that violates it
     machines/order/delivered.yaml::scenario     fails with the differences that `statewf test` tells
 
 Other people's YAML and JSON is left alone, unless it is named on the command line. `statewf_collect = false` in the
@@ -14,7 +15,8 @@ what a file with one of our keys needs. Below: `recognise`, `files`, `telling`, 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +27,8 @@ from statewf.testing.recognise import SUFFIXES, kind_of
 if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr, TracebackStyle  # pytest has no public name for them
 
-    from statewf.checker import Report
+    from statewf.checker import Finding, Report
+    from statewf.definition.model import Definition
     from statewf.testing.coverage import Coverage
 
 _coverage = pytest.StashKey["Coverage"]()
@@ -97,26 +100,32 @@ class FileItem(pytest.Item):
 
 
 class Check(FileItem):
-    """A definition has no errors."""
+    """A definition has no errors; what becomes of each property is a test of its own."""
 
     def runtest(self) -> None:
         """Raises Failed with every error as `statewf check` tells it."""
-        from statewf.checker import check
         from statewf.compiler import compile_definition
-        from statewf.errors import InputError
-        from statewf.files import load
-        from statewf.testing.telling import lines
 
-        source = os.path.relpath(self.path)
-        try:
-            definition = load(source)
-        except InputError as error:
-            raise Failed("\n".join(lines(error))) from None
-        report = check(definition)
-        if not report.ok:
-            raise Failed("\n".join(_findings(source, report)))
+        definition, report = _checked(self)
+        if told := "\n".join(_findings(os.path.relpath(self.path), _errors(report, of_properties=False))):
+            raise Failed(told)
         if self.counted is not None:
             self.counted.know(compile_definition(definition))
+
+
+class Property(FileItem):
+    """A property of a definition holds. `place` is its number in the file, from 0."""
+
+    place = 0
+
+    def runtest(self) -> None:
+        """Raises Failed with the run that violates it, or with what is wrong with it."""
+        _, report = _checked(self)
+        if _errors(report, of_properties=False):
+            pytest.skip("the definition has errors")
+        wrong = [found for found in _errors(report, of_properties=True) if found.where == _where(self.place)]
+        if wrong:
+            raise Failed("\n".join(_findings(os.path.relpath(self.path), wrong)))
 
 
 class Scenario(FileItem):
@@ -137,12 +146,17 @@ class Scenario(FileItem):
 
 
 class DefinitionFile(pytest.File):
-    """A file with a definition."""
+    """A file with a definition, which is checked once for all its tests."""
+
+    checked: tuple[Definition, Report] | None = None
 
     def collect(self) -> Iterator[pytest.Item]:
         """Its check, and a test for each of its properties."""
         yield Check.from_parent(self, name="check")
-        yield from property_tests(self)
+        for place, name in enumerate(_properties(os.path.relpath(self.path))):
+            item: Property = Property.from_parent(self, name=name)
+            item.place = place
+            yield item
 
 
 class ScenarioFile(pytest.File):
@@ -153,20 +167,59 @@ class ScenarioFile(pytest.File):
         yield Scenario.from_parent(self, name="scenario")
 
 
-def property_tests(_: DefinitionFile) -> Iterator[pytest.Item]:
-    """A test for each property of the definition: none, for `check` looks at all that is looked at."""
-    return iter(())
+def _properties(source: str) -> Iterator[str]:
+    """What the properties of a definition are called, each otherwise; none, if it cannot be read: `check` says why."""
+    from statewf.checker.properties import spoken
+    from statewf.errors import InputError
+    from statewf.files import load
+
+    try:
+        properties = load(source).properties
+    except InputError:
+        return
+    given: Counter[str] = Counter()
+    for asked in properties:
+        name = asked.name or spoken(asked)
+        given[name] += 1
+        yield name if given[name] == 1 else f"{name} ({given[name]})"
 
 
-def _findings(source: str, report: Report) -> Iterator[str]:
+def _checked(item: FileItem) -> tuple[Definition, Report]:
+    """The definition that the item is of, and what is to be said of it. Raises Failed when it cannot be read."""
+    from statewf.checker import check
+    from statewf.errors import InputError
+    from statewf.files import load
+    from statewf.testing.telling import lines
+
+    file = item.parent
+    assert isinstance(file, DefinitionFile), "its tests are collected there"
+    if file.checked is None:
+        try:
+            definition = load(os.path.relpath(item.path))
+        except InputError as error:
+            raise Failed("\n".join(lines(error))) from None
+        file.checked = (definition, check(definition))
+    return file.checked
+
+
+def _where(place: int) -> str:
+    return f"$.properties[{place}]"
+
+
+def _errors(report: Report, *, of_properties: bool) -> list[Finding]:
+    """The errors, of its properties or of all else."""
+    errors = (found for found in report.findings if found.severity == "error")
+    return [found for found in errors if found.where.startswith("$.properties[") is of_properties]
+
+
+def _findings(source: str, errors: Iterable[Finding]) -> Iterator[str]:
     """Each error, the way to it, and its hint."""
     from statewf.errors import Diagnostic
     from statewf.testing.telling import mistake, one_line
 
-    for found in report.findings:
-        if found.severity == "error":
-            yield mistake(source, Diagnostic(found.rule, found.message, found.where, found.line), "error")
-            if found.trace:
-                yield f"    on the way {one_line(', '.join(found.trace))}"
-            if found.hint:
-                yield f"    {one_line(found.hint)}"
+    for found in errors:
+        yield mistake(source, Diagnostic(found.rule, found.message, found.where, found.line), "error")
+        if found.trace:
+            yield f"    on the way {one_line(', '.join(found.trace))}"
+        if found.hint:
+            yield f"    {one_line(found.hint)}"

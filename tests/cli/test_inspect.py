@@ -169,7 +169,15 @@ def test_the_order_machine_is_fine_and_its_warnings_do_not_drown_anybody(cli: Cl
     document = cli("check", "machines/order.yaml", "--json").json
     assert document["ok"] is True
     assert document["states"] == 14
-    assert set(document) == {"ok", "states", "compiledStates", "configurations", "transitions", "findings"}
+    assert set(document) == {
+        "ok",
+        "states",
+        "compiledStates",
+        "configurations",
+        "transitions",
+        "findings",
+        "properties",
+    }
     waiting = [finding for finding in document["findings"] if finding["rule"] == "waits-forever"]
     assert len(waiting) == 7
     assert all(finding["hint"] for finding in waiting)
@@ -179,7 +187,7 @@ def test_the_order_machine_is_fine_and_its_warnings_do_not_drown_anybody(cli: Cl
     assert said.out.count("add timeout and timeoutTransition") == 1
     assert "also validated (line 26), paid (line 40), " in said.out
     assert len(said.out.splitlines()) < 8
-    assert said.out.splitlines()[-1] == "machines/order.yaml: ok: 14 states, 27 transitions, 8 warnings"
+    assert said.out.splitlines()[-1] == "machines/order.yaml: ok: 14 states, 27 transitions, 5 proved, 8 warnings"
 
 
 def test_a_few_warnings_alike_are_all_told_with_one_hint(cli: Cli) -> None:
@@ -274,3 +282,54 @@ def test_a_picture_that_cannot_be_written_is_told(output: str, cli: Cli) -> None
 def test_a_definition_may_come_from_a_pipe_of_the_shell(cli: Cli, folder: Path) -> None:
     (folder / "noname").write_text(json.dumps({"initialState": "a", "states": {"a": {"terminal": True}}}))
     assert cli("check", "noname").code == 0
+
+
+# --- properties
+
+ASKED = """
+initialState: a
+states:
+  a: {on: {PAY: paid, STOP: {target: out, guard: inputs.mayStop}}}
+  paid: {on: {SHIP: out}}
+  out: {terminal: true}
+properties:
+  - {absence: out, after: paid, name: nothing ships}
+  - {precedence: {first: paid, then: out}}
+  - {precedence: {first: a, then: out}}
+"""
+
+
+def test_properties_are_told_with_their_runs_and_counted(cli: Cli) -> None:
+    Path("asked.yaml").write_text(ASKED)
+    said = cli("check", "asked.yaml")
+    assert said.code == 1
+    assert "asked.yaml:8: error: nothing ships: never out after paid: a run does so (paid → out)" in said.out
+    assert "    on the way start, PAY, SHIP\n" in said.out
+    assert "no out before paid: a run does so (a → out), if inputs.mayStop [possible-violation]" in said.out
+    assert ", 1 of 3 proved, 1 error, " in said.out
+    told = cli("check", "asked.yaml", "--json").json["properties"]
+    assert [found["verdict"] for found in told] == ["refuted", "possible", "proved"]
+    assert told[0]["trace"] == ["start", "PAY", "SHIP"]
+
+
+def test_counterexamples_are_written_and_can_be_played(cli: Cli) -> None:
+    Path("asked.yaml").write_text(ASKED)
+    said = cli("check", "asked.yaml", "--counterexamples", "shown")
+    assert said.err == "2 counterexamples in shown: statewf test shown plays, pytest shown tests\n"
+    assert sorted(path.name for path in Path("shown").iterdir()) == [
+        "no_out_before_paid.mmd",
+        "no_out_before_paid.yaml",
+        "nothing_ships.mmd",
+        "nothing_ships.yaml",
+        "test_no_out_before_paid.py",
+        "test_nothing_ships.py",
+    ]
+    assert cli("test", "shown/nothing_ships.yaml").code == 0
+    assert cli("check", "asked.yaml", "--counterexamples", "asked.yaml").code == 2
+
+
+def test_the_limit_leaves_properties_undecided(cli: Cli) -> None:
+    Path("asked.yaml").write_text(ASKED.replace("  - {absence: out, after: paid, name: nothing ships}\n", ""))
+    said = cli("check", "asked.yaml", "--limit", "1")
+    assert said.code == 1
+    assert "not decided by the first 1 configurations, and there are more [undetermined]" in said.out

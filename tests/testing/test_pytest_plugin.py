@@ -156,3 +156,23 @@ def test_it_is_found_by_its_entry_point() -> None:
     run = subprocess.run([sys.executable, "-m", "pytest", "--help"], capture_output=True, text=True, check=True)
     assert "--statewf-coverage" in run.stdout
     assert "statewf_collect" in run.stdout
+
+
+def test_each_property_is_a_test(folder: pytest.Pytester) -> None:
+    (folder.path / "machines" / "asked.yaml").write_text(
+        "initialState: a\nstates: {a: {on: {GO: b, OUT: c}, timeout: 1h, timeoutTransition: c}, b: {terminal: true}, c: {terminal: true}}\n"
+        "properties:\n  - {absence: b, name: never there}\n  - {absence: [b, c]}\n  - {absence: [b, c]}\n  - {absence: x}\n"
+    )
+    run = folder.runpytest_subprocess("machines/asked.yaml", "-v")
+    run.assert_outcomes(passed=3, failed=2)
+    run.stdout.fnmatch_lines(
+        [
+            "machines/asked.yaml::check PASSED*",
+            "machines/asked.yaml::never there FAILED*",
+            "machines/asked.yaml::never both b and c in one run PASSED*",
+            "machines/asked.yaml::never both b and c in one run (2) PASSED*",
+            "*asked.yaml:4: error: never there: never b: a run does so (a → b) *violated-property*",
+            "*on the way start, GO",
+            "*asked.yaml:7: error: asked has no state x *unknown-atom*",
+        ]
+    )
