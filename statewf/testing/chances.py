@@ -41,7 +41,8 @@ def chances(machine: Machine, snapshot: Snapshot, scripted: Container[str] = (),
     free = [call for _, call in sorted(snapshot.flight.calls.items()) if call.handler not in scripted]
     likely = (*map(Event, welcome), *_due(machine, snapshot), *_replies(snapshot), *_answers(free, welcome))
     cancels = (Cancel(), Cancel(now=True)) if cancel else ()
-    return Chances(likely, (*map(Event, strange), *cancels, *_answers(free, strange), *_late(machine, snapshot)))
+    # cancels come first: they keep their numbers wherever they happen, so that shrinking finds them again
+    return Chances(likely, (*cancels, *map(Event, strange), *_answers(free, strange), *_late(machine, snapshot)))
 
 
 def breadth(machine: Machine) -> int:
