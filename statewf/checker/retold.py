@@ -53,20 +53,22 @@ def _turns(told: Sequence[Told]) -> Iterator[tuple[str, dict[str, Any]]]:
     """What each call does, by its handler, in the order in which they are made."""
     made: dict[CallId, tuple[str, int]] = {}
     answers: dict[CallId, dict[str, Any]] = {}
+    stopped: set[CallId] = set()
     for one in told:
+        stopped.update(number for number, call in one.step.after.flight.calls.items() if call.stopped)
         for effect in one.step.effects:
             if isinstance(effect, Call):
                 made[effect.id] = (effect.handler, one.at)
         event = one.step.event
         if isinstance(event, Returned | Failed):
             _, since = made[event.call]
-            call = one.step.before.flight.calls[event.call]
-            answers[event.call] = _turn(event, one.at - since, stubborn=call.stopped)
+            answers[event.call] = _turn(event, one.at - since)
     for number, (handler, _) in made.items():
-        yield handler, answers.get(number, {"hang": True})
+        stubborn = {"stubborn": True} if number in stopped else {}
+        yield handler, {**answers.get(number, {"hang": True}), **stubborn}
 
 
-def _turn(event: Returned | Failed, after: int, *, stubborn: bool) -> dict[str, Any]:
+def _turn(event: Returned | Failed, after: int) -> dict[str, Any]:
     match event:
         case Returned(_, _, _, Event(name)):
             turn: dict[str, Any] = {"send": name}
@@ -74,7 +76,7 @@ def _turn(event: Returned | Failed, after: int, *, stubborn: bool) -> dict[str, 
             turn = {"ok": {}}
         case Failed():
             turn = {"fail": "it failed"} if event.retryable else {"fail": "it failed", "retryable": False}
-    return {**turn, **({"after": after} if after else {}), **({"stubborn": True} if stubborn else {})}
+    return {**turn, **({"after": after} if after else {})}
 
 
 # --- what people do, and events

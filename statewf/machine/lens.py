@@ -31,6 +31,7 @@ class Configuration(NamedTuple):
     deadlines: frozenset[tuple[str, str]]
     calls: frozenset[tuple[str, str, bool]]
     queue: tuple[Hashable, ...]
+    raised: tuple[str, ...]
     deferred: tuple[str, ...]
     counters: frozenset[tuple[tuple[str, str], int]]
     lines: frozenset[tuple[str, int, tuple[str, ...]]]
@@ -60,6 +61,7 @@ class Lens:
             deadlines=frozenset(flight.deadlines),
             calls=frozenset((call.region, call.owner, call.stopped) for call in flight.calls.values()),
             queue=tuple((queued.region, queued.op, queued.attempt, queued.call is None) for queued in flight.queue),
+            raised=tuple(event.name for event in flight.raised),
             deferred=tuple(self._deferred(snapshot)),
             counters=frozenset((name, left) for name, left in book.counters.items() if left > 0),
             lines=frozenset(self._lines(snapshot)),
