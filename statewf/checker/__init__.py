@@ -9,13 +9,13 @@ Stands on `compiler`; beside `simulator`, `diagram` and `history`, of which it k
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import attrs
 
 from statewf.checker.findings import Finding, Report
 from statewf.checker.graph import graph_of
 from statewf.checker.lint import RULES
-from statewf.checker.properties import Verdict, holds
-from statewf.checker.proving import prove
 from statewf.compiler import Notes, compile_definition
 from statewf.compiler.plan import plan
 from statewf.compiler.tree import grow
@@ -23,8 +23,11 @@ from statewf.definition.model import Definition, Workflow
 from statewf.errors import CompileError
 from statewf.machine.fsm import Machine
 
-__all__ = ["Finding", "Report", "Verdict", "check", "faults", "holds"]
+if TYPE_CHECKING:
+    from statewf.checker.properties import Verdict as Verdict
+    from statewf.checker.properties import holds as holds
 
+__all__ = ["Finding", "Report", "Verdict", "check", "faults", "holds"]
 
 MOST_CONFIGURATIONS = 60_000  # explored for the sake of properties; without any, COUNTED are
 COUNTED = 1_000
@@ -53,8 +56,19 @@ def faults(machine: Machine) -> tuple[Finding, ...]:
     return tuple(finding for finding in _checked(machine).findings if finding.severity == "error")
 
 
+def __getattr__(name: str) -> Any:
+    """What speaks of runs is loaded when it is asked for: whoever starts an instance needs the structure alone."""
+    if name not in ("Verdict", "holds"):
+        raise AttributeError(f"module 'statewf.checker' has no attribute {name!r}")
+    from statewf.checker import properties
+
+    return getattr(properties, name)
+
+
 def _proved(machine: Machine, limit: int | None) -> Report:
     """The report on its structure, and on all its runs."""
+    from statewf.checker.proving import prove
+
     report = _checked(machine)
     of_steps = report.of_steps
     asks = bool(machine.notes.definition.properties)

@@ -5,11 +5,12 @@ Below: `properties`, whose verdicts a report holds. Above: the rules, which make
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 
-from statewf.checker.properties import Verdict
+if TYPE_CHECKING:
+    from statewf.checker.properties import Verdict
 
 Severity: TypeAlias = Literal["error", "warning"]
 

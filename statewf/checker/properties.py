@@ -190,6 +190,10 @@ class _Seeker:
     def retraced(self, run: Run) -> tuple[Told, ...] | None:
         return retraced(self.machine, self.space.found, run)
 
+    def inevitable(self) -> bool:
+        """Whether it is violated whatever the data are; where not all was explored some answers may be missing."""
+        return self.space.found.whole and self.search(certain=False, unknown=True).inevitable()
+
     def sought(self) -> Verdict:
         """Whether the condition holds somewhere."""
         for certain in (True, False):
@@ -204,8 +208,7 @@ class _Seeker:
             for run in islice(self.search(certain=certain, unknown=certain).violations(), TIMED):
                 first = first or run
                 if (told := self.retraced(run)) is not None:
-                    sure = certain or self.search(certain=False, unknown=True).inevitable()
-                    return self.answered("refuted" if sure else "possible", run, told)
+                    return self.answered("refuted" if certain or self.inevitable() else "possible", run, told)
         if first is not None:
             return self.answered("possible", first)
         if not self.space.found.whole:

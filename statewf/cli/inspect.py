@@ -61,8 +61,9 @@ def check_verb(
     else:
         for file, found in results:
             _tell_all(file, found, tabled=tabled, form=form, several=len(files) > 1)
-    for file, found in results if folder is not None else ():
-        _show_runs(file, found, folder or "", quiet=as_json)
+    if folder is not None:
+        for file, found in results:
+            _show_runs(file, found, folder, quiet=as_json)
     click.get_current_context().exit(max(_code(found) for _, found in results))
 
 

@@ -222,7 +222,7 @@ class _Walk:
                 self.moves.update(dict.fromkeys(moves))
 
     def without_orders(self, node: _Node, possible: Sequence[Try]) -> Sequence[Try]:
-        """The same, but of those regions that end by themselves and unseen one alone."""
+        """What is to be tried there: all that is possible, but of the unseen regions that end by themselves one alone."""
         ending = self.ending
         if ending is None or region_state(node.snapshot.regions, 0)[0] not in ending.states:
             return possible

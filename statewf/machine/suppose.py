@@ -6,7 +6,8 @@ other. The same condition over data that did not change has one answer, so what 
 long as it stands: a `Supposition` is an answer and what the condition had read.
 
 What comes from outside (inputs, the data of events, results, what went wrong) is unknown. So is what depends on
-it. Conditions are taken apart: `inputs.a && inputs.b` asks for the one, and perhaps for the other. Names that the machine assigns are taken to be its own: no event overwrites them.
+it. Conditions are taken apart: `inputs.a && inputs.b` asks for the one, and perhaps for the other. Names that the
+machine assigns are taken to be its own: no event overwrites them.
 
 Below: `fsm` and the condition language. Above: `explore`.
 """
@@ -110,9 +111,9 @@ class Supposer:
         return self._given[self.asked - 1]
 
 
-def reading(guard: Expression, scope: Mapping[str, Any]) -> tuple[Hashable, ...]:
-    """What a condition reads, as far as it tells whether it would read the same again."""
-    return tuple(_read(path, scope) for path in guard.reads)
+def reading(part: Expression, scope: Mapping[str, Any]) -> tuple[Hashable, ...]:
+    """What a part of a condition reads, as far as it tells whether it would read the same again."""
+    return tuple(_read(path, scope) for path in part.reads)
 
 
 def standing(known: Suppositions, after: Snapshot, *, many: bool) -> dict[Expression, Supposition]:
@@ -125,9 +126,9 @@ def standing(known: Suppositions, after: Snapshot, *, many: bool) -> dict[Expres
         scope |= {"results": book.results, "errors": book.errors}
         scope |= {"completedSteps": in_order(book.completed), "failedSteps": in_order(book.failed)}
     return {
-        guard: supposed
-        for guard, supposed in known.items()
-        if not _PASSING.intersection(path[0] for path in guard.reads) and supposed.read == reading(guard, scope)
+        part: supposed
+        for part, supposed in known.items()
+        if not _PASSING.intersection(path[0] for path in part.reads) and supposed.read == reading(part, scope)
     }
 
 

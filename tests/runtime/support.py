@@ -11,8 +11,9 @@ from statewf.compiler import compile_definition
 from statewf.errors import StoreBusy, StoreError
 from statewf.files import loads
 from statewf.history import Entry, Memory, Store
+from statewf.machine.events import CallId
 from statewf.machine.fsm import Machine
-from statewf.runtime import Executor
+from statewf.runtime import Executor, Instance
 from statewf.runtime.handlers import Handlers
 from statewf.runtime.owner import Owner
 
@@ -45,6 +46,15 @@ class Refusing(Memory):
 
 FULL = StoreError("the disk is full")
 BUSY = StoreBusy("in use")
+
+
+async def paying(owner: Executor) -> tuple[Instance, CallId]:
+    """A payment whose charge was called, and hangs; with the number of that call."""
+    await owner.deploy(PAYMENT)
+    payment = await owner.start("payment")
+    await payment.send("PAY")
+    (call,) = payment.snapshot.flight.calls
+    return payment, call
 
 
 def role(executor: Executor) -> Owner:

@@ -13,7 +13,7 @@ from statewf.history import Entry, Store
 from statewf.machine.events import Event, Returned
 from statewf.machine.work import Work
 from statewf.runtime import live
-from tests.runtime.support import BUSY, DOOR, FULL, PAYMENT, Refusing, executor, machine, role
+from tests.runtime.support import BUSY, DOOR, FULL, Refusing, executor, machine, paying, role
 
 pytestmark = pytest.mark.anyio
 Place = Callable[[], Store | str]
@@ -74,10 +74,7 @@ async def test_a_reply_is_not_late_on_account_of_a_step_that_was_not_kept() -> N
         await anyio.sleep_forever()
 
     async with executor(store, {"charge": charge, "thank": lambda _: None}) as owner:
-        await owner.deploy(PAYMENT)
-        payment = await owner.start("payment")
-        await payment.send("PAY")
-        (call,) = payment.snapshot.flight.calls
+        payment, call = await paying(owner)
         store.error = FULL
 
         role(owner)._ledger.take(

@@ -15,7 +15,7 @@ from statewf.errors import StoreError
 from statewf.history import Entry, Memory
 from statewf.machine.events import Event, Returned
 from statewf.runtime import Instance
-from tests.runtime.support import BUSY, DOOR, FULL, PAYMENT, Refusing, executor, role
+from tests.runtime.support import BUSY, DOOR, FULL, PAYMENT, Refusing, executor, paying, role
 
 pytestmark = pytest.mark.anyio
 
@@ -119,10 +119,7 @@ async def test_a_reply_that_is_lost_twice_is_held_once() -> None:
         await anyio.sleep_forever()
 
     async with executor(store, {"charge": charge, "thank": lambda _: None}) as owner:
-        await owner.deploy(PAYMENT)
-        payment = await owner.start("payment")
-        await payment.send("PAY")
-        (call,) = payment.snapshot.flight.calls
+        payment, call = await paying(owner)
         reply = Returned(call, None, 0, Event("PAID"))
         replies, performer = role(owner)._replies, role(owner)._performer
         assert replies is not None
