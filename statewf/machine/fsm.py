@@ -33,7 +33,7 @@ from statewf.values.frozen import EMPTY, Json, Object
 Regions: TypeAlias = tuple[tuple[str | int, ...], ...]
 CHUNK = 64
 
-SEMANTICS = 2  # raised whenever the meaning of `step` changes; part of every machine's digest
+SEMANTICS = 3  # raised whenever the meaning of `step` changes; part of every machine's digest
 
 CANCEL, CANCEL_NOW = "$cancel", "$cancel-now"
 DECIDED = "$decided"

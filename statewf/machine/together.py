@@ -129,10 +129,10 @@ def count(run: Making, op: Count, region: str) -> None:
 
 
 def pass_on(run: Making, block: str) -> None:
-    """Give a place of a block to the next in line."""
+    """Give a place of a block to the next in line, who begins when all else is told: the block may be over by then."""
     following = run.book.leave(block)
     if following is not None:
-        run.signal(following, GO, block, "next")
+        run.signal(following, GO, block, "last")
 
 
 def _keep(run: Making, region: str, rank: int, data: Json) -> None:

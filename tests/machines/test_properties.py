@@ -180,6 +180,7 @@ BROKEN: dict[str, dict[str, Mistake]] = {
         "no remedy is tried but on a copy": set_in("collect", required=False),
         "what even the engineer could not mend is not called resolved": set_in("engineer", required=False),
         "one remedy at a time": set_in("remedies", maxConcurrency=2),
+        "once a remedy helped, the next is not begun": set_in("remedies", strategy="all"),
         "nobody is woken before it is known whether a remedy helped": set_in(
             "engineer", dependsOn=["remedies"], when="inputs.urgent === true"
         ),

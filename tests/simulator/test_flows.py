@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from statewf.compiler import compile_definition
 from statewf.definition.model import Step
-from statewf.machine.effects import Call
+from statewf.machine.effects import Call, Recall
 from statewf.machine.events import Cancel, Event
 from statewf.machine.fsm import Machine
 from statewf.machine.snapshot import Move, Snapshot, active, allowed, region_state
@@ -228,6 +228,13 @@ def test_no_block_has_more_going_on_than_it_has_places(run: Run) -> None:
                 states = [run.state(made.after, branch.id) for branch in block.steps]
                 busy = [state for state in states if state in ("running", "assigned", "escalated", "cancelling")]
                 assert len(busy) <= (block.max_concurrency or 0)
+
+
+@given(runs())
+def test_no_handler_is_called_only_to_be_stopped_at_once(run: Run) -> None:
+    for made in run.made:
+        called = {effect.id for effect in made.effects if isinstance(effect, Call)}
+        assert called.isdisjoint(effect.call for effect in made.effects if isinstance(effect, Recall))
 
 
 @given(runs())
