@@ -2,13 +2,17 @@
 
 `check` gives a `Report`: findings, and what became of each property. The structural findings are told from the graph
 alone: from the ground `findings`; `edges` and `graph`, what a table allows; the rules, one function each, in `shadows`,
-`timing` and `lint`. Properties are asked of all runs: `atoms`, `monitors`, `runs`, `properties`, `proving`.
+`timing` and `lint`; those about steps stand on `step_ground`, in `step_timing`, `step_waits` and `step_rules`. Properties
+are asked of all runs: `functions`, `atoms`, `monitors`, `runs`, `properties`, `proving`. How long it takes is
+reckoned by `bounds`: of states on `moves`, of steps on `step_facts`.
 
 Stands on `compiler`; beside `simulator`, `diagram` and `history`, of which it knows nothing. Pure.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -16,32 +20,53 @@ import attrs
 from statewf.checker.findings import Finding, Report
 from statewf.checker.graph import graph_of
 from statewf.checker.lint import RULES
+from statewf.checker.step_ground import ground_of
+from statewf.checker.step_rules import STEP_RULES
 from statewf.compiler import Notes, compile_definition
 from statewf.compiler.plan import plan
 from statewf.compiler.tree import grow
 from statewf.definition.model import Definition, Workflow
+from statewf.definition.parts import several
+from statewf.definition.properties import PATTERNS, Property
 from statewf.errors import CompileError
 from statewf.machine.fsm import Machine
 
 if TYPE_CHECKING:
+    from statewf.checker.functions import Happening as Happening
+    from statewf.checker.functions import PropertyFails as PropertyFails
+    from statewf.checker.functions import View as View
     from statewf.checker.properties import Verdict as Verdict
     from statewf.checker.properties import holds as holds
 
-__all__ = ["Finding", "Report", "Verdict", "check", "faults", "holds"]
+__all__ = ["Finding", "Happening", "PropertyFails", "Report", "Verdict", "View", "check", "faults", "holds"]
+
+_OF_RUNS = {
+    "Happening": "functions",
+    "PropertyFails": "functions",
+    "Verdict": "properties",
+    "View": "functions",
+    "holds": "properties",
+}
 
 MOST_CONFIGURATIONS = 60_000  # explored for the sake of properties; without any, COUNTED are
 COUNTED = 1_000
+MANY = 10_000  # configurations: of more, what can be proved without going to them is
 
 
-def check(subject: Definition | Machine, *, limit: int | None = None) -> Report:
+def check(
+    subject: Definition | Machine, *, limit: int | None = None, also: Property | Iterable[Property] = ()
+) -> Report:
     """All that is wrong, or may be, with a definition; of one that does not compile, why it does not.
 
-    `limit` is how many configurations are explored, at most, to decide its properties.
+    `limit` is how many configurations are explored, at most, to decide its properties. `also` are further ones, whose
+    atoms and conditions may be functions: of a step (`Happening`), and of a snapshot (`View`). They come last, each at
+    `also[n]`. Raises DefinitionError for what is no property.
     """
+    listed = several("also", also, *PATTERNS.values())
     if isinstance(subject, Machine):
-        return _proved(subject, limit)
+        return _asked(subject, limit, listed, as_written=_as_written(subject))
     try:
-        return _proved(compile_definition(subject), limit)
+        return _asked(compile_definition(subject), limit, listed, as_written=True)
     except CompileError as error:
         found = (Finding(d.code, "error", d.path, d.message, (), d.line, d.hint) for d in error.diagnostics)
         of_steps = isinstance(subject, Workflow)
@@ -58,31 +83,59 @@ def faults(machine: Machine) -> tuple[Finding, ...]:
 
 def __getattr__(name: str) -> Any:
     """What speaks of runs is loaded when it is asked for: whoever starts an instance needs the structure alone."""
-    if name not in ("Verdict", "holds"):
+    if name not in _OF_RUNS:
         raise AttributeError(f"module 'statewf.checker' has no attribute {name!r}")
-    from statewf.checker import properties
-
-    return getattr(properties, name)
+    return getattr(import_module(f"statewf.checker.{_OF_RUNS[name]}"), name)
 
 
-def _proved(machine: Machine, limit: int | None) -> Report:
-    """The report on its structure, and on all its runs."""
+def _asked(machine: Machine, limit: int | None, also: Sequence[Property], *, as_written: bool) -> Report:
+    """The report, and what becomes of these properties. What the others come to does not hang on them."""
+    from statewf.checker.bounds import bounds
     from statewf.checker.proving import prove
 
     report = _checked(machine)
-    of_steps = report.of_steps
-    asks = bool(machine.notes.definition.properties)
-    if not (of_steps or asks) or not report.ok:
+    if not report.ok:
         return report
-    proof = prove(machine, limit or (MOST_CONFIGURATIONS if asks else COUNTED))
-    found = proof.found
+    if as_written:
+        report = attrs.evolve(report, bounds=bounds(machine))
+    report = _proved(report, machine, limit, as_written=as_written)
+    if not also:
+        return report
+    wide = as_written and report.configurations > MANY
+    proof = prove(machine, limit or MOST_CONFIGURATIONS, also, wide=wide)
+    findings, verdicts = (*report.findings, *proof.findings), (*report.verdicts, *proof.verdicts)
+    return attrs.evolve(report, findings=findings, verdicts=verdicts)
+
+
+def _proved(report: Report, machine: Machine, limit: int | None, *, as_written: bool) -> Report:
+    """The report on its structure, and on all its runs."""
+    from statewf.checker.census import census
+    from statewf.checker.proving import prove
+
+    counted = census(machine) if report.of_steps and as_written else None
+    if counted is not None:
+        report = attrs.evolve(report, configurations=counted.total)
+    asks = bool(machine.notes.definition.properties)
+    if not asks and (counted is not None or not report.of_steps):
+        return report
+    wide = counted is not None and counted.total > MANY
+    proof = prove(machine, limit or (MOST_CONFIGURATIONS if asks else COUNTED), wide=wide)
+    report = attrs.evolve(report, findings=(*report.findings, *proof.findings), verdicts=proof.verdicts)
+    if proof.found is None:
+        return report
+    visited = len(proof.found.configurations)
     return attrs.evolve(
         report,
-        configurations=len(found.configurations) if of_steps else report.configurations,
-        bounded=not found.whole,
-        findings=(*report.findings, *proof.findings),
-        verdicts=proof.verdicts,
+        configurations=report.configurations or visited,
+        visited=visited,
+        bounded=not proof.found.whole,
     )
+
+
+def _as_written(machine: Machine) -> bool:
+    """Whether it is what its definition says: somebody may have changed it since."""
+    assert isinstance(machine.notes, Notes), "a machine that no compiler made"
+    return compile_definition(machine.notes.definition).regions == machine.regions
 
 
 def _checked(machine: Machine) -> Report:
@@ -105,7 +158,9 @@ def _figures(machine: Machine, workflow: Workflow) -> Report:
     """The report of a workflow that compiled: what is wrong with its structure keeps it from being compiled."""
     rows = [row for region in machine.regions for row in region.states.values()]
     transitions = sum(len(row.transitions()) for row in rows)
-    return Report(machine.name, steps_written(workflow), len(rows), 0, transitions, (), of_steps=True)
+    ground = ground_of(plan(workflow))
+    found = tuple(finding for rule in STEP_RULES for finding in rule(ground))
+    return Report(machine.name, len(ground.plan.nodes), len(rows), 0, transitions, found, of_steps=True)
 
 
 def steps_written(workflow: Workflow) -> int:

@@ -1,6 +1,7 @@
 """What a property speaks of: states that are entered and events that are taken, found in the moves of a step.
 
-Below: the machine and the compiler's notes. Above: `monitors`, which watch for atoms, and `properties`.
+Or what a function says of a step. Below: the machine, the compiler's notes, `functions`. Above: `monitors`, which watch
+for atoms, and `properties`.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from typing import Protocol
 
 import attrs
 
+from statewf.checker.functions import Happening, Moved, called, of_step
 from statewf.compiler import Notes
 from statewf.compiler.tree import grow
 from statewf.definition.model import StateMachine
+from statewf.definition.properties import Predicate
 from statewf.definition.words import nearest
 from statewf.machine.events import AnyEvent, Event, Returned
 from statewf.machine.fsm import Machine
@@ -26,12 +29,16 @@ MOST_NAMES = 12  # in a hint
 
 @attrs.frozen
 class Atom:
-    """`region` enters one of `states`, or `event` is taken. Entering a single state again counts, moving within several does not."""
+    """`region` enters one of `states`, or `event` is taken, or `function` says so.
+
+    Entering a single state again counts, moving within several does not.
+    """
 
     text: str
     region: str = ""
     states: frozenset[str] = frozenset()
     event: str = ""
+    function: Predicate | None = None
 
     def enters(self, region: str, source: str, target: str) -> bool:
         """Whether that move enters it."""
@@ -53,8 +60,10 @@ def base(state: str) -> str:
     return state.partition(TURN)[0]
 
 
-def atom_of(machine: Machine, text: str) -> Atom:
-    """The atom that a text names. Raises NoSuchAtom."""
+def atom_of(machine: Machine, text: str | Predicate) -> Atom:
+    """The atom that a text names, or a function is. Raises NoSuchAtom."""
+    if callable(text):
+        return Atom(called(text), function=text)
     if text.startswith(EVENT):
         name = text.removeprefix(EVENT)
         if name not in machine.listeners:
@@ -121,19 +130,25 @@ class Happened(Protocol):
 
 
 class Watch:
-    """Tells of each step, letter by letter, which atoms happen: first its event, then its moves in order."""
+    """Tells of each step, letter by letter, which atoms happen: first its event, then its moves in order.
+
+    Where one of them is a function, which sees the step as a whole, all is one letter.
+    """
 
     def __init__(self, atoms: Sequence[Atom]) -> None:
         self._atoms = tuple(atoms)
+        self._by_step = any(atom.function is not None for atom in self._atoms)
         self._none = (False,) * len(self._atoms)
         self._seen: dict[tuple[str, tuple[str | int, ...]], tuple[Letter, ...]] = {}
 
     def letters(self, move: Happened) -> tuple[Letter, ...]:
-        """The letters of a step in which something happens."""
+        """The letters of a step in which something happens. Raises PropertyFails."""
         name = taken(move)
         found = self._seen.get((name, move.path))
         if found is None:
             every = (tuple(atom.event == name != "" for atom in self._atoms), *self._moves(move.path))
+            if self._by_step:
+                every = (tuple(self._at_once(Happening(name, tuple(_moved(move.path))), every)),)
             found = self._seen[name, move.path] = tuple(letter for letter in every if letter != self._none)
         return found
 
@@ -141,6 +156,18 @@ class Watch:
         for at in range(0, len(path), MOVE):
             region, source, target = map(str, path[at : at + 3])
             yield tuple(atom.enters(region, source, target) for atom in self._atoms)
+
+    def _at_once(self, step: Happening, letters: Sequence[Letter]) -> Iterator[bool]:
+        for atom, hits in zip(self._atoms, zip(*letters, strict=True), strict=True):
+            yield any(hits) if atom.function is None else of_step(atom.function, step)
+
+
+def _moved(path: tuple[str | int, ...]) -> Iterator[Moved]:
+    """The moves as people know them: taking turns within a state is none."""
+    for at in range(0, len(path), MOVE):
+        region, source, target = map(str, path[at : at + 3])
+        if base(source) != base(target) or base(target) == target:
+            yield Moved(region, base(source), base(target))
 
 
 def taken(move: Happened) -> str:

@@ -11,6 +11,7 @@ import attrs
 
 if TYPE_CHECKING:
     from statewf.checker.properties import Verdict
+    from statewf.checker.spans import Bounds
 
 Severity: TypeAlias = Literal["error", "warning"]
 
@@ -50,8 +51,9 @@ class Report:
 
     `states` counts as people wrote them, compound ones too; `compiled_states` and `transitions` count the
     compiled table, with the waits between attempts and `$cancelled`; `configurations` is what a run can visit.
-    For a workflow (`of_steps`) they count its steps, and the tables of all regions. `bounded`: there are more
-    configurations than were counted. `verdicts` say what became of each property, in its order.
+    For a workflow (`of_steps`) they count its steps, and the tables of all regions. `visited` is how many configurations
+    were looked at, None if nothing was asked for which that is needed; `bounded`: not all were, there are more than a limit
+    allows. `verdicts` say what became of each property, in its order.
     """
 
     name: str
@@ -62,7 +64,9 @@ class Report:
     findings: tuple[Finding, ...]
     of_steps: bool = False
     bounded: bool = False
+    visited: int | None = None
     verdicts: tuple[Verdict, ...] = ()
+    bounds: Bounds | None = None  # how long it takes; None where that was not asked
 
     @property
     def ok(self) -> bool:
@@ -76,8 +80,10 @@ class Report:
             "states": self.states,
             "compiledStates": self.compiled_states,
             "configurations": self.configurations,
-            **({"bounded": True} if self.bounded else {}),
             "transitions": self.transitions,
+            **({} if self.visited is None else {"visited": self.visited}),
+            **({"bounded": True} if self.bounded else {}),
             "findings": [finding.document() for finding in self.findings],
+            **({} if self.bounds is None else {"bounds": self.bounds.document()}),
             **({"properties": [verdict.document() for verdict in self.verdicts]} if self.verdicts else {}),
         }

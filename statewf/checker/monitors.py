@@ -54,7 +54,7 @@ def _response(state: int, hits: Hits) -> int:
 
 
 def _always(_: int, hits: Hits) -> int:
-    return 0 if hits[0] else VIOLATED
+    return 0 if all(hits) else VIOLATED  # of a step, which may open its scope once more, there are none
 
 
 def _is_zero(state: int) -> bool:

@@ -6,7 +6,7 @@
                    in an order that no run was found to have
     undetermined   none of the runs that were looked at does, and there are more
 
-Below: `atoms`, `monitors`, `runs`. Above: `check`.
+Below: `atoms`, `functions`, `monitors`, `runs`. Above: `check`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeAlias, assert_never
 import attrs
 
 from statewf.checker.atoms import WORKFLOW, Atom, NoSuchAtom, Watch, atom_of, base
+from statewf.checker.functions import called, of_known, of_whole
 from statewf.checker.monitors import (
     ABSENCE,
     ALWAYS,
@@ -37,15 +38,17 @@ from statewf.definition.properties import (
     Eventually,
     Existence,
     Precedence,
+    Predicate,
     Property,
     Response,
     Sometimes,
 )
 from statewf.expr import Expression, Fault
 from statewf.machine.fsm import Machine
+from statewf.machine.lens import assigned_names
 from statewf.machine.record import state_of, steps_of
 from statewf.machine.snapshot import Snapshot, Step, region_state
-from statewf.values.frozen import Object
+from statewf.values.frozen import EMPTY, Object
 
 Answer: TypeAlias = Literal["proved", "refuted", "possible", "undetermined"]
 TIMED = 100  # runs that are tried, until one can be timed
@@ -87,7 +90,12 @@ class Question:
     text: str
     atoms: tuple[Atom, ...]
     monitor: Monitor
-    condition: Expression | None
+    condition: Expression | Predicate | None
+
+    @property
+    def by_function(self) -> bool:
+        """Whether a function decides it, which may look at any region."""
+        return callable(self.condition) or any(atom.function is not None for atom in self.atoms)
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -100,10 +108,10 @@ class Question:
 
 def question(machine: Machine, asked: Property) -> Question:
     """The question that a property asks of a machine. Raises NoSuchAtom."""
-    scope = [text for text in (asked.after, asked.until) if text is not None]
-    atoms = tuple(atom_of(machine, text) for text in (*scope, *own_atoms(asked)))
+    scope = [one for one in (asked.after, asked.until) if one is not None]
+    atoms = tuple(atom_of(machine, one) for one in (*scope, *own_atoms(asked)))
     condition = asked.condition if isinstance(asked, Always | Sometimes | Eventually) else None
-    for path in condition.reads if condition is not None else ():
+    for path in condition.reads if isinstance(condition, Expression) else ():
         if path[0] not in ROOTS:
             raise NoSuchAtom(
                 f"there is nothing called {path[0]}", f"conditions of properties read {', '.join(ROOTS)}"
@@ -123,7 +131,7 @@ _PATTERNS: Mapping[type[Property], Pattern] = {
 }
 
 
-def own_atoms(asked: Property) -> tuple[str, ...]:
+def own_atoms(asked: Property) -> tuple[str | Predicate, ...]:
     """The atoms of the pattern itself."""
     match asked:
         case Absence() | Existence():
@@ -140,34 +148,41 @@ def own_atoms(asked: Property) -> tuple[str, ...]:
 
 def spoken(asked: Property) -> str:
     """A property in words."""
-    scope = f" after {asked.after}" if asked.after else ""
-    scope += f" until {asked.until}" if asked.until else ""
+    scope = f" after {_said(asked.after)}" if asked.after is not None else ""
+    scope += f" until {_said(asked.until)}" if asked.until is not None else ""
     match asked:
         case Absence((one,)):
-            return f"never {one}{scope}"
+            return f"never {_said(one)}{scope}"
         case Absence(both):
-            return f"never both {' and '.join(both)} in one run{scope}"
+            return f"never both {' and '.join(map(_said, both))} in one run{scope}"
         case Existence(atoms):
-            return f"every run that ends has {' or '.join(atoms)}{scope}"
+            return f"every run that ends has {' or '.join(map(_said, atoms))}{scope}"
         case Precedence(first, then):
-            return f"no {then} before {first}{scope}"
+            return f"no {_said(then)} before {_said(first)}{scope}"
         case Response(trigger, eventually):
-            return f"after {trigger} comes {' or '.join(eventually)}{scope}"
+            return f"after {_said(trigger)} comes {' or '.join(map(_said, eventually))}{scope}"
         case Always(condition):
-            return f"always {condition.text}{scope}"
+            return f"always {_said(condition)}{scope}"
         case Sometimes(condition):
-            return f"sometimes {condition.text}{scope}"
+            return f"sometimes {_said(condition)}{scope}"
         case Eventually(condition):
-            return f"eventually {condition.text}{scope}"
+            return f"eventually {_said(condition)}{scope}"
         case _:
             assert_never(asked)
+
+
+def _said(part: str | Expression | Predicate) -> str:
+    """An atom or a condition, in words."""
+    if isinstance(part, Expression):
+        return part.text
+    return called(part) if callable(part) else part
 
 
 # --- answering it
 
 
 def verdict(machine: Machine, space: Space, asked: Question) -> Verdict:
-    """What becomes of a property among all runs that were explored."""
+    """What becomes of a property among all runs that were explored. Raises PropertyFails."""
     seeker = _Seeker(machine, space, asked)
     return seeker.sought() if isinstance(asked.asked, Sometimes) else seeker.violated()
 
@@ -219,7 +234,8 @@ class _Seeker:
 def holds(machine: Machine, steps: Sequence[Step], asked: Property) -> bool:
     """Whether a run, from its start, does not violate a property: at no step, nor by ending or resting where it does.
 
-    Raises NoSuchAtom. Of `sometimes`: whether the condition holds somewhere.
+    Raises NoSuchAtom, and PropertyFails for a function without an answer. Of `sometimes`: whether the condition holds
+    somewhere.
     """
     put = question(machine, asked)
     watch, monitor, condition = Watch(put.atoms), put.monitor, put.condition
@@ -229,7 +245,10 @@ def holds(machine: Machine, steps: Sequence[Step], asked: Property) -> bool:
         for letter in watch.letters(step):
             state = None if state is None else monitor.read(state, letter)
         if state is not None and condition is not None:
-            here = _holds(condition, visible(machine, step.after), {}, unknown=False)
+            scope = visible(machine, step.after)
+            here = (
+                of_whole(condition, scope) if callable(condition) else _is_so(condition, scope, step.after.inputs)
+            )
             met = met or (here and monitor.look(state, holds=True) != state)
             state = monitor.look(state, holds=here)
     if isinstance(asked, Sometimes):
@@ -241,19 +260,35 @@ def holds(machine: Machine, steps: Sequence[Step], asked: Property) -> bool:
     return not ((last.ended and monitor.owed(state)) or (resting and monitor.awaited(state)))
 
 
-def _look(machine: Machine, space: Space, condition: Expression, *, unknown: bool) -> Look:
+def _look(machine: Machine, space: Space, condition: Expression | Predicate, *, unknown: bool) -> Look:
     """Whether the condition holds at a node; `unknown` is the answer where nobody knows."""
     known: dict[int, bool] = {}
+    assigned = assigned_names(machine)
+
+    def asked(node: int) -> bool:
+        scope = visible(machine, space.found.snapshots[node])
+        if callable(condition):
+            answer = of_known(condition, scope, assigned)
+            return unknown if answer is None else answer
+        if len(machine.regions) > 1:  # the result of any step may set any name, or have done so
+            scope = {**scope, "context": EMPTY}
+        supposed = {part.text: answer for part, answer in space.found.supposed[node]}
+        return _holds(condition, scope, supposed, unknown=unknown)
 
     def look(node: int) -> bool:
         if node not in known:
-            supposed = {part.text: answer for part, answer in space.found.supposed[node]}
-            known[node] = _holds(
-                condition, visible(machine, space.found.snapshots[node]), supposed, unknown=unknown
-            )
+            known[node] = asked(node)
         return known[node]
 
     return look
+
+
+def _is_so(condition: Expression, scope: Mapping[str, Any], inputs: Mapping[str, Any]) -> bool:
+    """Whether it holds in a real run, of which everything is known."""
+    try:
+        return condition.holds({**scope, "inputs": inputs})
+    except Fault:
+        return False
 
 
 class _Open(Exception):

@@ -1,25 +1,31 @@
 """Proving the properties of a machine: all runs are explored, and each property becomes a verdict and perhaps a finding.
 
-Below: `properties`, `runs`, the exploration. Above: `check`.
+Below: `functions`, `properties`, `runs`, the exploration. Above: `check`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import attrs
 
 from statewf.checker.atoms import NoSuchAtom
+from statewf.checker.deadlock import deadlock
 from statewf.checker.findings import Finding
-from statewf.checker.properties import Question, Verdict, question, verdict
+from statewf.checker.functions import Asked, PropertyFails, of_known, watched_at
+from statewf.checker.properties import Question, Verdict, question, verdict, visible
 from statewf.checker.runs import Space
+from statewf.checker.swept import swept
 from statewf.compiler import Notes
 from statewf.compiler.workflow import CAUSES, NOW
 from statewf.definition.model import Workflow, path_text
-from statewf.definition.properties import Property, Sometimes
+from statewf.definition.properties import Predicate, Property, Sometimes
+from statewf.expr import Expression
 from statewf.machine.explore import Ending, Exploration, explore
 from statewf.machine.fsm import Machine
+from statewf.machine.lens import assigned_names
 from statewf.machine.snapshot import moves as moved
 
 FEW = 4  # moves that are told
@@ -28,8 +34,11 @@ SMALL = 2_000  # configurations that are few enough to be looked at once more
 
 def explored(machine: Machine, limit: int, questions: Sequence[Question] = ()) -> Exploration:
     """All runs of a machine, as far as the limit allows; every order of everything, if that is not too much."""
-    conditions = [asked.condition for asked in questions if asked.condition is not None]
-    if conditions or len(machine.regions) == 1:
+    conditions = [asked.condition for asked in questions if isinstance(asked.condition, Expression)]
+    functions = [asked.condition for asked in questions if callable(asked.condition)]
+    if functions:
+        return _watching(machine, limit, conditions, functions)
+    if conditions or len(machine.regions) == 1 or any(asked.by_function for asked in questions):
         return explore(machine, limit, watched=conditions)
     seen = frozenset(region for asked in questions for region in asked.regions)
     found = explore(machine, limit, Ending((*CAUSES, NOW), seen))
@@ -39,53 +48,108 @@ def explored(machine: Machine, limit: int, questions: Sequence[Question] = ()) -
     return whole if whole.whole else found
 
 
+def _watching(
+    machine: Machine, limit: int, conditions: Sequence[Expression], functions: Sequence[Predicate]
+) -> Exploration:
+    """All runs, told apart also by what these functions of a snapshot read: who read something new is asked once more.
+
+    In the end no function read what is not watched. So it would have done the same in all snapshots of a node.
+    """
+    assigned = assigned_names(machine)
+    asked = Asked()
+    while True:
+        known = len(asked.read)
+        found = explore(machine, limit, watched=[*conditions, *map(watched_at, asked.read)])
+        for snapshot in found.snapshots:
+            scope = visible(machine, snapshot)
+            for function in functions:
+                with suppress(PropertyFails):  # it is told when it is asked in earnest
+                    of_known(function, scope, assigned, asked)
+        if len(asked.read) == known:
+            return found
+
+
 @attrs.frozen
 class Proof:
-    """What was explored, the verdicts, and the findings that follow from them."""
+    """What was explored, if anything had to be; the verdicts, and the findings that follow from them."""
 
-    found: Exploration
+    found: Exploration | None
     verdicts: tuple[Verdict, ...]
     findings: tuple[Finding, ...]
 
 
-def prove(machine: Machine, limit: int) -> Proof:
-    """What becomes of the properties in the definition of a machine."""
+class _Place(NamedTuple):
+    """Where a property stands: in the document of the definition, or among those that are asked for besides."""
+
+    where: str
+    line: int | None = None
+
+
+def prove(machine: Machine, limit: int, also: Sequence[Property] | None = None, *, wide: bool = False) -> Proof:
+    """What becomes of a machine: of the properties in its definition, or of those that are `also` asked for.
+
+    Of a `wide` one what can be proved by a sweep is, and runs are looked at for the rest only.
+    """
     notes = machine.notes
     assert isinstance(notes, Notes), "a machine that no compiler made"
-    asked: list[tuple[int, Question]] = []
+    asked: list[tuple[_Place, Question]] = []
     findings: list[Finding] = []
-    for place, written in enumerate(notes.definition.properties):
+    for place, written in _written(notes) if also is None else _besides(also):
         try:
             asked.append((place, question(machine, written)))
         except NoSuchAtom as error:
-            findings.append(_finding(notes, place, "unknown-atom", "error", str(error), hint=error.hint))
-    space = Space(explored(machine, limit, [one for _, one in asked]))
+            findings.append(_finding(place, "unknown-atom", "error", str(error), hint=error.hint))
+    proved = {place: found for place, one in asked if (found := swept(machine, one))} if wide else {}
+    rest = [one for place, one in asked if place not in proved]
+    space = Space(explored(machine, limit, rest)) if rest or not wide else None
+    if space is not None and also is None:
+        findings += deadlock(machine, space)
+    nodes = 0 if space is None else len(space.found.snapshots)
     verdicts = []
     for place, one in asked:
-        verdicts.append(verdict(machine, space, one))
-        findings += _told(notes, place, one.asked, verdicts[-1], len(space.found.snapshots))
-    return Proof(space.found, tuple(verdicts), tuple(findings))
+        try:
+            found = proved.get(place)
+            if found is None:
+                assert space is not None, "what is not proved is looked for"
+                found = verdict(machine, space, one)
+            verdicts.append(found)
+            findings += _told(notes, place, one.asked, found, nodes)
+        except PropertyFails as error:
+            findings.append(_finding(place, "property-fails", "error", str(error), hint=error.hint))
+    return Proof(None if space is None else space.found, tuple(verdicts), tuple(findings))
 
 
-def _told(notes: Notes, place: int, asked: Property, found: Verdict, nodes: int) -> Iterator[Finding]:
+def _written(notes: Notes) -> Iterator[tuple[_Place, Property]]:
+    """The properties of a definition."""
+    for number, asked in enumerate(notes.definition.properties):
+        path = ("properties", number)
+        yield _Place(path_text(path), notes.definition.places.line(path)), asked
+
+
+def _besides(also: Sequence[Property]) -> Iterator[tuple[_Place, Property]]:
+    for number, asked in enumerate(also):
+        yield _Place(f"also[{number}]"), asked
+
+
+def _told(notes: Notes, place: _Place, asked: Property, found: Verdict, nodes: int) -> Iterator[Finding]:
     """The finding that a verdict is worth, if it is."""
     text = found.text if found.name is None else f"{found.name}: {found.text}"
     trace = () if found.run is None else tuple(move.label for move in found.run.moves)
     match found.answer:
         case "refuted" if isinstance(asked, Sometimes):
-            yield _finding(notes, place, "violated-property", "error", f"{text}: no run comes to that")
+            yield _finding(place, "violated-property", "error", f"{text}: no run comes to that")
         case "refuted":
             how = _how(found, notes)
-            yield _finding(notes, place, "violated-property", "error", f"{text}: {how}", trace)
+            yield _finding(place, "violated-property", "error", f"{text}: {how}", trace)
         case "possible":
             how = "it does" if isinstance(asked, Sometimes) else _how(found, notes)
-            yield _finding(notes, place, "possible-violation", "warning", f"{text}: {how}, {_if(found)}", trace)
+            yield _finding(place, "possible-violation", "warning", f"{text}: {how}, {_if(found)}", trace)
         case "undetermined":
             message = f"{text}: not decided by the first {nodes:,} configurations, and there are more"
-            yield _finding(notes, place, "undetermined", "error", message, hint="--limit allows more")
+            yield _finding(place, "undetermined", "error", message, hint="--limit allows more")
         case "proved" if found.idle:
             message = f"{text}: it says nothing, for no run ever comes to where it begins"
-            yield _finding(notes, place, "idle-property", "warning", message)
+            yield _finding(place, "idle-property", "warning", message)
         case "proved":
             pass
 
@@ -121,14 +185,11 @@ def _if(found: Verdict) -> str:
 
 
 def _finding(
-    notes: Notes,
-    place: int,
+    place: _Place,
     rule: str,
     severity: Any,
     message: str,
     trace: tuple[str, ...] = (),
     hint: str | None = None,
 ) -> Finding:
-    path = ("properties", place)
-    line = notes.definition.places.line(path)
-    return Finding(rule, severity, path_text(path), message, trace, line, hint)
+    return Finding(rule, severity, place.where, message, trace, place.line, hint)

@@ -52,6 +52,7 @@ def handlers_option(verb: Verb) -> Verb:
 def print_json(document: Any) -> None:
     """The one document on standard output; in ASCII where that cannot hold all characters."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    sys.set_int_max_str_digits(0)  # a wide workflow has more configurations than that has digits
     click.echo(json.dumps(document, ensure_ascii=encoding.lower() != "utf-8", indent=2))
 
 

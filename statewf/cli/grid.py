@@ -9,7 +9,7 @@ Above: `inspect`. Below: `tables`, for what fits.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -33,8 +33,7 @@ def show(found: Table) -> None:
     """Print it for a terminal."""
     heads = [_kind(found), *found.columns]
     lines = [[_name(row), *map(_short, row.cells)] for row in found.rows]
-    widest = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
-    if sum(widest) + GAP * len(widest) <= _room():
+    if fits(heads, lines):
         table(heads, lines, empty="")
         click.echo(click.style(LEGEND[found.of], dim=True))
     else:
@@ -44,11 +43,19 @@ def show(found: Table) -> None:
 
 def markdown(found: Table) -> str:
     """The same as a table of markdown, whatever its width; what it marks with a dash is told below it."""
-    heads = [_kind(found), *found.columns]
-    lines = [heads, ["---"] * len(heads), *([_name(row), *map(_short, row.cells)] for row in found.rows)]
-    return "\n".join(
-        [*(f"| {' | '.join(map(_plain, line))} |" for line in lines), "", f"`-` {LEGEND[found.of][2:]}"]
-    )
+    lines = [[_name(row), *map(_short, row.cells)] for row in found.rows]
+    return f"{sheet([_kind(found), *found.columns], lines)}\n\n`-` {LEGEND[found.of][2:]}"
+
+
+def sheet(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A table in markdown."""
+    return "\n".join(f"| {' | '.join(map(_plain, line))} |" for line in (heads, ["---"] * len(heads), *lines))
+
+
+def fits(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> bool:
+    """Whether these columns find room beside each other."""
+    widest = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
+    return sum(widest) + GAP * len(widest) <= room()
 
 
 def _kind(found: Table) -> str:
@@ -81,8 +88,8 @@ def _paragraph(found: Table, row: Row) -> None:
     click.echo(click.style(row.name, bold=True) + click.style(note, dim=True))
     for head, text, quiet in _entries(found, row):
         lead = f"  {head:<{label}}  "
-        room = max(_room() - label - 2 * GAP, NARROWEST)
-        first, *rest = wrap(_line(text), room, break_on_hyphens=False) or [""]
+        left = max(room() - label - 2 * GAP, NARROWEST)
+        first, *rest = wrap(_line(text), left, break_on_hyphens=False) or [""]
         click.echo(click.style(lead + first, dim=quiet))
         for line in rest:
             click.echo(click.style(" " * (label + 2 * GAP) + line, dim=quiet))
@@ -99,5 +106,6 @@ def _entries(found: Table, row: Row) -> Iterator[tuple[str, str, bool]]:
         yield ("never" if word == SILENT else word), "every event" if names == events else ", ".join(names), True
 
 
-def _room() -> int:
+def room() -> int:
+    """The columns there are, or are taken to be."""
     return COLUMNS if width() == WIDE else width()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -14,11 +15,15 @@ from statewf.cli.common import compiled, db_option, json_option, print_json
 
 if TYPE_CHECKING:
     from statewf.checker import Finding, Report
+    from statewf.checker.saga import Saga
+    from statewf.checker.spans import Bounds
     from statewf.checker.table import Table
     from statewf.definition.model import Definition
     from statewf.errors import InputError
+    from statewf.machine.fsm import Machine
     from statewf.machine.snapshot import Step
 
+LARGE = 10**15  # from there on it is told roughly
 DRAWN = 300  # configurations in one picture, if nobody wants more
 MOST = 1_000_000
 FEW = 3  # warnings alike that are told one by one; of more, the first and where the others are
@@ -27,7 +32,11 @@ FEW = 3  # warnings alike that are told one by one; of more, the first and where
 @click.command("check")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--table", "tabled", is_flag=True, help="Show what each state does with each event, or each step.")
-@click.option("--format", "form", type=click.Choice(["text", "markdown"]), help="Of the table. [default: text]")
+@click.option("--saga", "with_saga", is_flag=True, help="Show which steps are undone, whatever fails.")
+@click.option("--format", "form", type=click.Choice(["text", "markdown"]), help="Of these. [default: text]")
+@click.option(
+    "--bounds", "bounded", is_flag=True, help="Show how long it takes to each end, and how many attempts."
+)
 @click.option(
     "--limit", type=click.IntRange(1, MOST), help="At most so many configurations, to decide the properties."
 )
@@ -41,7 +50,9 @@ FEW = 3  # warnings alike that are told one by one; of more, the first and where
 def check_verb(
     files: tuple[str, ...],
     tabled: bool,
+    with_saga: bool,
     form: Literal["text", "markdown"] | None,
+    bounded: bool,
     limit: int | None,
     folder: str | None,
     as_json: bool,
@@ -50,17 +61,18 @@ def check_verb(
 
     Exit code 0: no errors; 1: there are; 2: a file cannot be read as a definition.
     Of many warnings alike only the first is told in full; --json tells everything.
-    With --format markdown the table alone is on standard output.
+    With --format markdown the tables alone are on standard output.
     """
-    if form is not None and (as_json or not tabled):
-        raise click.UsageError("--format is of use only with --table, and not with --json.")
+    asked = Asked(tabled, with_saga, form, bounded)
+    if form is not None and (as_json or not asked.sheets):
+        raise click.UsageError("--format is of use only with --table or --saga, and not with --json.")
     results = [(file, _checked(file, limit)) for file in files]
     if as_json:
-        documents = [_document(found, tabled=tabled) for _, found in results]
+        documents = [_document(found, asked) for _, found in results]
         print_json(documents[0] if len(documents) == 1 else documents)
     else:
         for file, found in results:
-            _tell_all(file, found, tabled=tabled, form=form, several=len(files) > 1)
+            _tell_all(file, found, asked, several=len(files) > 1)
     if folder is not None:
         for file, found in results:
             _show_runs(file, found, folder, quiet=as_json)
@@ -80,20 +92,34 @@ def _show_runs(file: str, found: Checked | InputError, folder: str, *, quiet: bo
 
 
 @attrs.frozen
+class Asked:
+    """What is to be shown besides what was found: the table, the saga matrix, and in which form; the bounds."""
+
+    table: bool
+    saga: bool
+    form: Literal["text", "markdown"] | None
+    bounds: bool = False
+
+    @property
+    def sheets(self) -> bool:
+        """Whether anything is."""
+        return self.table or self.saga
+
+
+@attrs.frozen
 class Checked:
     """A definition that was read, and what is to be said of it."""
 
     definition: Definition
     report: Report
 
-    def table(self) -> Table | None:
-        """What its states or steps do; None if it cannot be compiled."""
-        from statewf.checker.table import table_of
+    def machine(self) -> Machine | None:
+        """What it compiles to, if it does."""
         from statewf.compiler import compile_definition
         from statewf.errors import CompileError
 
         try:
-            return table_of(compile_definition(self.definition))
+            return compile_definition(self.definition)
         except CompileError:
             return None
 
@@ -116,33 +142,85 @@ def _code(found: Checked | InputError) -> int:
     return 0 if found.report.ok else 1
 
 
-def _document(found: Checked | InputError, *, tabled: bool) -> dict[str, Any]:
-    """What was found as JSON; the table, if it was asked for, is null where there can be none."""
+def _document(found: Checked | InputError, asked: Asked) -> dict[str, Any]:
+    """What was found as JSON; what was asked for besides is null where there can be none."""
     from statewf.cli.tell import document
 
     if isinstance(found, Exception):
         return document(found)
-    if not tabled:
-        return found.report.document()
-    table = found.table()
-    return {**found.report.document(), "table": None if table is None else table.document()}
+    machine = found.machine() if asked.sheets else None
+    document_of = found.report.document()
+    if asked.table:
+        document_of["table"] = None if machine is None else _table(machine).document()
+    if asked.saga:
+        matrix = None if machine is None else _saga(machine)
+        document_of["saga"] = None if matrix is None else matrix.document()
+    return document_of
 
 
-def _tell_all(file: str, found: Checked | InputError, *, tabled: bool, form: str | None, several: bool) -> None:
-    """The table, then the findings: on standard error if the table is to be kept by itself."""
-    from statewf.cli.grid import markdown, show
+def _table(machine: Machine) -> Table:
+    from statewf.checker.table import table_of
+
+    return table_of(machine)
+
+
+def _saga(machine: Machine) -> Saga | None:
+    from statewf.checker.saga import saga
+
+    return saga(machine)
+
+
+def _tell_all(file: str, found: Checked | InputError, asked: Asked, *, several: bool) -> None:
+    """The tables, then the findings: on standard error if the tables are to be kept by themselves."""
     from statewf.cli.tell import lines
 
     if isinstance(found, Exception):
         click.echo("\n".join(lines(found, err=True)), err=True)
         return
-    table = found.table() if tabled else None
-    if table is not None and form == "markdown":
-        click.echo(f"## {found.report.name}\n\n{markdown(table)}\n" if several else markdown(table))
-    elif table is not None:
-        show(table)
+    machine = found.machine() if asked.sheets else None
+    if machine is not None and asked.form == "markdown":
+        _show_markdown(machine, asked, several=several)
+    elif machine is not None:
+        _show_sheets(machine, asked)
+    if asked.bounds and asked.form != "markdown" and found.report.bounds is not None:
+        _show_bounds(found.report.bounds)
+    _tell(file, found.report, err=asked.form == "markdown")
+
+
+def _show_sheets(machine: Machine, asked: Asked) -> None:
+    from statewf.checker.saga import nothing
+    from statewf.cli import grid, matrix
+
+    if asked.table:
+        grid.show(_table(machine))
         click.echo()
-    _tell(file, found.report, err=form == "markdown")
+    if asked.saga:
+        found = _saga(machine)
+        if found is None:
+            click.echo(nothing(machine))
+        else:
+            matrix.show(found)
+        click.echo()
+
+
+def _show_bounds(bounds: Bounds) -> None:
+    from statewf.cli import limits
+
+    limits.show(bounds)
+    click.echo()
+
+
+def _show_markdown(machine: Machine, asked: Asked, *, several: bool) -> None:
+    """One sheet after another; of `several` files with the name of each, and a line between them."""
+    from statewf.checker.saga import nothing
+    from statewf.cli import grid, matrix
+
+    sheets = [grid.markdown(_table(machine))] if asked.table else []
+    if asked.saga:
+        found = _saga(machine)
+        sheets.append(nothing(machine) if found is None else matrix.markdown(found))
+    told = "\n\n".join(sheets)
+    click.echo(f"## {machine.name}\n\n{told}\n" if several else told)
 
 
 def _tell(file: str, report: Report, *, err: bool) -> None:
@@ -160,6 +238,8 @@ def _tell(file: str, report: Report, *, err: bool) -> None:
     ]
     verdict = click.style("ok", fg="green", bold=True) if report.ok else click.style("not ok", fg="red", bold=True)
     click.echo(f"{file}: {verdict}: {', '.join(counts)}", err=err)
+    if report.bounds is not None:
+        click.echo(click.style(f"  {report.bounds}", dim=True), err=err)
 
 
 def _size(report: Report) -> str:
@@ -169,8 +249,15 @@ def _size(report: Report) -> str:
     steps = _count(report.states, "step")
     if not report.configurations:
         return steps
-    more = "more than " if report.bounded else ""
-    return f"{steps}, {more}{_count(report.configurations, 'configuration')}"
+    visited, every = report.visited, report.configurations
+    more = "more than " if report.bounded and visited == every else ""
+    looked = "" if visited in (None, every) else f", {visited} visited"
+    return f"{steps}, {more}{_amount(every)} configuration{'s' * (every != 1)}{looked}"
+
+
+def _amount(number: int) -> str:
+    """A number, however large."""
+    return str(number) if number < LARGE else f"about 10^{math.log10(number):.0f}"
 
 
 def _proved(report: Report) -> str:

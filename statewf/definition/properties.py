@@ -5,12 +5,15 @@ and a scope, `after` and `until`, within which alone it is asked for. An *atom* 
 (`paid`), a step's local state (`payment:failed`; `payment` alone: it succeeded), an end of the workflow
 (`workflow:completed`), or an event (`event:CANCEL`). Whether it names anything is the checker's question.
 
+In Python an atom may also be a function of a step, and a condition one of a snapshot: those are given to `check`, for
+a definition holds only what a file can say.
+
 Below: `words`, `parts`. Above: `model` and `workflow`, which have properties, and `patterns`, which reads them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, TypeAlias
 
 import attrs
@@ -24,9 +27,13 @@ from statewf.expr import Expression
 BESIDE = ("name", "after", "until")  # what every pattern has
 ATOMS = "name a state (paid), a step's (payment:failed), or an event (event:CANCEL)"
 
+Predicate: TypeAlias = Callable[[Any], bool]  # a function of a step, or of a snapshot: see `checker.functions`
 
-def atom(value: str) -> str:
-    """What may happen in a run: non-empty text without control characters."""
+
+def atom(value: str | Predicate) -> str | Predicate:
+    """What may happen in a run: non-empty text without control characters, or a function that says whether it does."""
+    if callable(value):
+        return value
     if not isinstance(value, str):
         raise wrong_type("an atom", value, _meant(value) or ATOMS)
     if not value.strip() or value == "event:":
@@ -46,15 +53,21 @@ def _meant(value: object) -> str | None:
             return None
 
 
-def some_atoms(value: str | Iterable[str]) -> tuple[str, ...]:
+def condition(value: str | bool | float | Expression | Predicate | None) -> Expression | Predicate:
+    """A condition from its text, or a function that says whether it holds."""
+    return value if callable(value) else expression(value)
+
+
+def some_atoms(value: str | Predicate | Iterable[str | Predicate]) -> tuple[str | Predicate, ...]:
     """Atoms, of which one may stand by itself."""
-    listed = tuple(atom(item) for item in one_or_many(value, "an atom"))
+    several_of_them = (value,) if callable(value) else one_or_many(value, "an atom")
+    listed = tuple(map(atom, several_of_them))
     if not listed:
         raise wrong("no-atoms", "an empty list: it names nothing", ATOMS)
     return listed
 
 
-def one_or_two_atoms(value: str | Iterable[str]) -> tuple[str, ...]:
+def one_or_two_atoms(value: str | Predicate | Iterable[str | Predicate]) -> tuple[str | Predicate, ...]:
     """An atom, or two."""
     listed = some_atoms(value)
     if len(listed) > 2:
@@ -63,7 +76,8 @@ def one_or_two_atoms(value: str | Iterable[str]) -> tuple[str, ...]:
     return listed
 
 
-Atom: TypeAlias = Annotated[str, atom]
+Atom: TypeAlias = Annotated[str | Predicate, atom]
+Condition: TypeAlias = Annotated[Expression | Predicate, condition]
 
 
 @attrs.frozen
@@ -112,7 +126,7 @@ class Response:
 class Always:
     """The condition holds in every snapshot."""
 
-    condition: Expression = attrs.field(converter=expression)
+    condition: Condition = attrs.field(converter=condition)
     name: Text | None = attrs.field(default=None, converter=optional(plain_text), kw_only=True)
     after: Atom | None = attrs.field(default=None, converter=optional(atom), kw_only=True)
     until: Atom | None = attrs.field(default=None, converter=optional(atom), kw_only=True)
@@ -122,7 +136,7 @@ class Always:
 class Sometimes:
     """The condition holds in some snapshot of some run."""
 
-    condition: Expression = attrs.field(converter=expression)
+    condition: Condition = attrs.field(converter=condition)
     name: Text | None = attrs.field(default=None, converter=optional(plain_text), kw_only=True)
     after: Atom | None = attrs.field(default=None, converter=optional(atom), kw_only=True)
     until: Atom | None = attrs.field(default=None, converter=optional(atom), kw_only=True)
@@ -132,7 +146,7 @@ class Sometimes:
 class Eventually:
     """The condition holds in some snapshot of every run."""
 
-    condition: Expression = attrs.field(converter=expression)
+    condition: Condition = attrs.field(converter=condition)
     name: Text | None = attrs.field(default=None, converter=optional(plain_text), kw_only=True)
     after: Atom | None = attrs.field(default=None, converter=optional(atom), kw_only=True)
     until: Atom | None = attrs.field(default=None, converter=optional(atom), kw_only=True)
@@ -153,8 +167,21 @@ PATTERNS: dict[str, type[Property]] = {
 
 
 def properties(value: Property | Iterable[Property]) -> tuple[Property, ...]:
-    """Properties, of which one may stand by itself."""
-    return several("properties", value, *PATTERNS.values())
+    """The properties of a definition, of which one may stand by itself; no file could hold a function."""
+    listed = several("properties", value, *PATTERNS.values())
+    for place, asked in enumerate(listed):
+        if any(map(callable, parts_of(asked))):
+            hint = "give it to the checker: wf.check(definition, also=[...])"
+            raise wrong(
+                "function-in-definition", f"properties[{place}] has a function, which no file can hold", hint
+            )
+    return listed
+
+
+def parts_of(asked: Property) -> tuple[object, ...]:
+    """The texts, conditions and functions that a property is made of; not what it is called."""
+    values = (getattr(asked, field.name) for field in attrs.fields(type(asked)) if field.name != "name")
+    return tuple(part for value in values for part in (value if isinstance(value, tuple) else (value,)))
 
 
 def pattern_of(cls: type[Property]) -> str:

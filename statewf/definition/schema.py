@@ -35,7 +35,7 @@ from statewf.definition.model import (
     Workflow,
     WorkflowErrors,
 )
-from statewf.definition.properties import ATOMS, BESIDE, PATTERNS, Property, atom, own_keys
+from statewf.definition.properties import ATOMS, BESIDE, PATTERNS, Property, atom, condition, own_keys
 from statewf.definition.shape import NOT_IN_TERMINAL, STEP_FITTING, STEP_NEEDS
 from statewf.definition.words import LONGEST_NAME, MOST, camel, count, duration, event_name, identifier, plain_text
 from statewf.definition.words import params as params_of
@@ -61,6 +61,7 @@ _BY_CHECK: dict[Any, dict[str, Any]] = {
     identifier: {"$ref": "#/$defs/name"},
     step_id: {"$ref": "#/$defs/name", "not": {"const": WHOLE}},
     atom: {"$ref": "#/$defs/atom"},
+    condition: {"$ref": "#/$defs/condition"},
     event_name: {"anyOf": [{"const": "$error"}, {"$ref": "#/$defs/name"}]},
     duration: {"$ref": "#/$defs/duration"},
     count: {"type": "integer", "minimum": 1, "maximum": MOST},
@@ -231,9 +232,7 @@ def _property(pattern: str, cls: type[Property]) -> dict[str, Any]:
 
 
 def _atoms(type: Any) -> dict[str, Any]:
-    """What is a pattern's own: a list is not empty, and a condition not null."""
-    if type is Expression:
-        return {"$ref": "#/$defs/condition"}
+    """What is a pattern's own: a list is not empty."""
     found = _of(type)
     if "anyOf" in found:
         found["anyOf"][1]["minItems"] = 1

@@ -144,7 +144,7 @@ def texts(value: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(plain_text(item) for item in one_or_many(value, "text"))
 
 
-def one_or_many(value: str | Iterable[str], what: str) -> Iterable[str]:
+def one_or_many(value: str | Iterable[Any], what: str) -> Iterable[Any]:
     """What is to be a list of texts, of which one may stand by itself."""
     if isinstance(value, str):
         return (value,)

@@ -14,7 +14,7 @@ Below: `step`, `suppose`, `lens`. Above: `flatten`, and the checker.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import attrs
@@ -23,7 +23,7 @@ from statewf.expr import Expression, Unknown
 from statewf.machine.effects import ACTION, Call, SetTimer
 from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Fired, Returned, Start
 from statewf.machine.fsm import ERROR, Arm, Machine
-from statewf.machine.lens import Configuration, lens
+from statewf.machine.lens import Configuration, conditions, lens
 from statewf.machine.macrostep import MOST_ALWAYS
 from statewf.machine.snapshot import Note, Snapshot, Step, blank, region_state
 from statewf.machine.step import step
@@ -73,13 +73,14 @@ class Ending:
 class Exploration:
     """What was found: snapshots, one of each node, in the order of finding, and the moves between them.
 
-    `supposed` is what holds at each node as far as something had to be supposed. `initial` are the moves in which a run
-    begins (their source is -1). `cut` are the nodes behind which more may lie: a limit was reached before everything was
-    tried in them. `whole`: no limit was.
+    `supposed` is what holds at each node as far as something had to be supposed, `orders` which of its timers comes before
+    which. `initial` are the moves in which a run begins (their source is -1). `cut` are the nodes behind which more may lie:
+    a limit was reached before everything was tried in them. `whole`: no limit was.
     """
 
     configurations: tuple[Configuration, ...]
     supposed: tuple[frozenset[tuple[Expression, Answer]], ...]
+    orders: tuple[frozenset[tuple[Timer, Timer]], ...]
     snapshots: tuple[Snapshot, ...]
     moves: tuple[Move, ...]
     initial: tuple[Move, ...]
@@ -89,34 +90,52 @@ class Exploration:
 
 
 def explore(
-    machine: Machine, limit: int, ending: Ending | None = None, watched: Sequence[Expression] = ()
+    machine: Machine,
+    limit: int,
+    ending: Ending | None = None,
+    watched: Sequence[Expression] = (),
+    among: Among | None = None,
 ) -> Exploration:
     """At most `limit` nodes, those that are nearest to the start; without an `ending`, every order of everything.
 
-    Nodes differ also in what the `watched` conditions read.
+    Nodes differ also in what the `watched` conditions read. What is not `among` what may be tried does not happen.
     """
-    return _Walk(machine, limit, ending, watched).walk()
+    return _Walk(machine, limit, ending, watched, among).walk()
 
 
 # --- what can happen
 
 
 class Try(NamedTuple):
-    """Something that can happen, and what to call it. One that is `like` another counts only if it leads elsewhere."""
+    """Something that can happen, and what to call it. One that is `like` another counts only if it does something else."""
 
     label: str
     event: AnyEvent
     like: str = ""
 
 
-def tries(machine: Machine, snapshot: Snapshot) -> Iterator[Try]:
-    """All that can happen next, in document order where there is any; `step` may refuse some of it."""
+Among: TypeAlias = Callable[[Snapshot, Try], bool]
+
+
+def decisions(conditions: Iterable[Expression]) -> tuple[str, ...]:
+    """What conditions may ask of a decision besides the usual: all texts in those that read one."""
+    reading = (one for one in conditions if any(len(path) < 3 or path[2] == "decision" for path in one.reads))
+    return tuple(dict.fromkeys(text for one in reading for text in one.texts if text.strip()))
+
+
+def tries(machine: Machine, snapshot: Snapshot, words: Sequence[str] = ()) -> Iterator[Try]:
+    """All that can happen next, in document order where there is any; `step` may refuse some of it.
+
+    People decide with these `words`, too.
+    """
     if not snapshot.seq:
         yield Try("start", Start(EMPTY))
         return
     for number, call in sorted(snapshot.flight.calls.items()):
         of = call.region if len(machine.regions) > 1 else call.handler
         yield Try(f"{of} returned", Returned(number, Unknown()))  # type: ignore[arg-type]  # it stands for any result
+        if len(machine.regions) == 1 and call.owner != ACTION:  # an object, which is merged into the context
+            yield Try(f"{of} returned", Returned(number, anything()), f"{of} returned")
         for event in machine.listeners:
             yield Try(
                 f"{of} answered {event}", Returned(number, None, 0, Event(event, anything())), f"{of} returned"
@@ -135,13 +154,26 @@ def tries(machine: Machine, snapshot: Snapshot) -> Iterator[Try]:
         approved = f"{region} approved"
         yield Try(approved, Decided(task.id, "approved"))
         yield Try(f"{region} rejected", Decided(task.id, "rejected"))
-        asks_again = "retry" in task.details.get("decisions", ())
-        label, decision = (
-            (f"{region} retry", "retry") if asks_again else (f"{region} decided otherwise", "otherwise")
-        )
-        yield Try(label, Decided(task.id, decision), approved)
+        if "retry" in task.details.get("decisions", ()):
+            yield Try(f"{region} retry", Decided(task.id, "retry"), approved)
+            continue
+        for word in dict.fromkeys((*words, "otherwise")):
+            yield Try(f"{region} decided {word}", Decided(task.id, word), approved)
     yield Try("cancel", Cancel())
     yield Try("cancel now", Cancel(now=True))
+
+
+def whose(event: AnyEvent, snapshot: Snapshot) -> str:
+    """The region that an answer, a timer or a decision is for; of other events, none."""
+    match event:
+        case Returned(number) | Failed(number):
+            return snapshot.flight.calls[number].region
+        case Fired(region):
+            return region
+        case Decided(task):
+            return next(region for region, known in snapshot.book.tasks.items() if known.id == task)
+        case _:
+            return ""
 
 
 def _is_tried_again(machine: Machine, snapshot: Snapshot, call: Call) -> bool:
@@ -174,15 +206,24 @@ Key: TypeAlias = tuple[Configuration, frozenset[tuple[Expression, Answer]], froz
 class _Walk:
     """The exploration in the making, breadth first."""
 
-    def __init__(self, machine: Machine, limit: int, ending: Ending | None, watched: Sequence[Expression]) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        limit: int,
+        ending: Ending | None,
+        watched: Sequence[Expression],
+        among: Among | None,
+    ) -> None:
         self.supposer = Supposer()
         self.machine = supposing(machine, self.supposer)
         self.watched = tuple(watched)
         self.lens = lens(machine, watched)
+        self.words = decisions((*conditions(machine), *watched))
         self.vague = vague_timers(machine)
         self.limit = max(limit, 1)
         self.effort = self.limit * EFFORT
         self.ending = ending
+        self.among = among
         self.full = False  # a limit was reached: nothing more is tried
         self.refused = False  # what was tried last, with some answers
         self.numbers: dict[Key, int] = {}
@@ -204,39 +245,38 @@ class _Walk:
             done += 1
         configurations = tuple(configuration for configuration, _, _ in self.numbers)
         supposed = tuple(supposed for _, supposed, _ in self.numbers)
+        orders = tuple(order for _, _, order in self.numbers)
         snapshots = tuple(node.snapshot for node in self.nodes)
-        found = (configurations, supposed, snapshots, tuple(self.moves), initial)
+        found = (configurations, supposed, orders, snapshots, tuple(self.moves), initial)
         return Exploration(*found, tuple(cut), not (self.full or self.supposer.exceeded), self.watched)
 
     def expand(self, source: int) -> None:
         """Try all that can happen there."""
         node = self.nodes[source]
-        possible = [tried for tried in tries(self.machine, node.snapshot) if not _is_later(tried.event, node)]
-        led: dict[str, set[int]] = {}
+        possible = [
+            tried for tried in tries(self.machine, node.snapshot, self.words) if not _is_later(tried.event, node)
+        ]
+        if self.among is not None:
+            possible = [tried for tried in possible if self.among(node.snapshot, tried)]
+        led: dict[str, set[Hashable]] = {}
         for tried in self.without_orders(node, possible):
             moves = list(self.lead(source, node, tried))
             if self.refused:
                 moves = [move._replace(refusable=True) for move in moves]
-            there = led[tried.label] = {move.target for move in moves}
+            there = {(move.target, move.path, _answered(move)) for move in moves}
             if not (tried.like and there <= led[tried.like]):
                 self.moves.update(dict.fromkeys(moves))
+            led.setdefault(tried.label, set()).update(there)
 
     def without_orders(self, node: _Node, possible: Sequence[Try]) -> Sequence[Try]:
         """What is to be tried there: all that is possible, but of the unseen regions that end by themselves one alone."""
         ending = self.ending
         if ending is None or region_state(node.snapshot.regions, 0)[0] not in ending.states:
             return possible
-        calls = node.snapshot.flight.calls
         unseen: dict[str, list[Try]] = {}
         others: list[Try] = []
         for tried in possible:
-            match tried.event:
-                case Returned(number) | Failed(number):
-                    region = calls[number].region
-                case Fired(region):
-                    pass
-                case _:
-                    region = ""
+            region = "" if isinstance(tried.event, Decided) else whose(tried.event, node.snapshot)
             if region and region not in ending.seen:
                 unseen.setdefault(region, []).append(tried)
             else:
@@ -325,6 +365,12 @@ def vague_timers(machine: Machine) -> frozenset[Timer]:
         for op in transition.entry
         if isinstance(op, Arm) and op.delay.jitter
     )
+
+
+def _answered(move: Move) -> str:
+    """The event with which a handler answered, if it was taken."""
+    answer = move.event.answer if isinstance(move.event, Returned) else None
+    return "" if answer is None or any(note.kind == "refused" for note in move.notes) else answer.name
 
 
 def _is_later(event: AnyEvent, node: _Node) -> bool:

@@ -1,7 +1,7 @@
 """What of a snapshot decides what can come next: its configuration.
 
-Left out is what does not: times, visits, attempts where nothing counts them, counters at zero, deferred events
-that nobody is left to take, data that no condition reads.
+Left out is what does not: times, visits, attempts where nothing counts them, counters at zero or that nobody heeds any more, deferred
+events that nobody is left to take, data that no condition reads.
 
 Below: `snapshot`. Above: `explore`.
 """
@@ -13,12 +13,14 @@ from typing import Any, NamedTuple, TypeAlias
 
 import attrs
 
-from statewf.expr import UNKNOWN, Expression, Unknown
+from statewf.expr import UNDEFINED, UNKNOWN, Expression, Unknown
 from statewf.machine.book import in_order
 from statewf.machine.fsm import Assign, Machine, Region, Transition
 from statewf.machine.snapshot import Snapshot, region_state
 
 Path: TypeAlias = tuple[str | int, ...]
+
+TIMES = ("reviewedAt",)  # what a result says of when it was made
 
 
 class Configuration(NamedTuple):
@@ -45,12 +47,14 @@ class Lens:
     """Sees the configuration in a snapshot of its machine.
 
     `counted` says for each region in which local states its attempt can still matter, `takers` for each event
-    in which local states a region that listens to it may yet take it, `read` the data that conditions read.
+    in which local states a region that listens to it may yet take it, `heeding` likewise for each counter, `read` the data
+    that conditions read.
     """
 
     machine: Machine
     counted: tuple[frozenset[str], ...]
     takers: Mapping[str, tuple[tuple[int, frozenset[str]], ...]]
+    heeding: Mapping[tuple[str, str], frozenset[str]]
     read: tuple[Path, ...]
 
     def configuration(self, snapshot: Snapshot) -> Configuration:
@@ -63,7 +67,9 @@ class Lens:
             queue=tuple((queued.region, queued.op, queued.attempt, queued.call is None) for queued in flight.queue),
             raised=tuple(event.name for event in flight.raised),
             deferred=tuple(self._deferred(snapshot)),
-            counters=frozenset((name, left) for name, left in book.counters.items() if left > 0),
+            counters=frozenset(
+                (name, left) for name, left in book.counters.items() if left > 0 and self._heeds(name, snapshot)
+            ),
             lines=frozenset(self._lines(snapshot)),
             tasks=frozenset(book.tasks),
             data=tuple(_at(snapshot, path) for path in self.read),
@@ -93,10 +99,19 @@ class Lens:
                 left[event.name] -= 1
                 yield event.name
 
+    def _heeds(self, name: tuple[str, str], snapshot: Snapshot) -> bool:
+        """Whether a counter that comes to its end may still move its region."""
+        number = self.machine.numbers[name[0]]
+        return region_state(snapshot.regions, number)[0] in self.heeding[name]
+
     def _lines(self, snapshot: Snapshot) -> Iterator[tuple[str, int, tuple[str, ...]]]:
         """Of each block with something to remember the free places, and who stands in line."""
         for block, (free, first, last) in snapshot.book.lines.items():
-            if first != last or free != self.machine.regions[self.machine.numbers[block]].places:
+            number = self.machine.numbers[block]
+            region = self.machine.regions[number]
+            if not any(self._heeds((block, counter), snapshot) for counter in region.counters):
+                continue  # nobody in it begins any more
+            if first != last or free != region.places:
                 yield block, free, tuple(snapshot.book.waiting[block, number] for number in range(first, last))
 
 
@@ -107,13 +122,28 @@ def _at(snapshot: Snapshot, path: Path) -> Hashable:
         return in_order(snapshot.book.completed if root == "completedSteps" else snapshot.book.failed)
     roots = {"context": snapshot.context, "results": snapshot.book.results, "errors": snapshot.book.errors}
     value: Any = roots[str(root)]
+    if root != "context" and keys and keys[0] not in value:
+        return UNDEFINED  # which is known, for the run itself makes it
     for key in keys:
         if not isinstance(value, Mapping):
             break
         value = value.get(key, UNKNOWN)
-    if isinstance(value, Mapping):
-        return frozenset((key, UNKNOWN if isinstance(item, Unknown) else item) for key, item in value.items())
-    return UNKNOWN if isinstance(value, Unknown) else value
+    return _exactly(value)
+
+
+def _exactly(value: Any) -> Hashable:
+    """What is equal only to the same data: for Python 1 is True, and what is unknown is another thing each time."""
+    match value:
+        case Unknown():
+            return UNKNOWN
+        case bool():
+            return ("bool", value)
+        case tuple():
+            return ("tuple", *map(_exactly, value))
+        case Mapping():
+            return frozenset((key, _exactly(item)) for key, item in value.items() if key not in TIMES)
+        case _:
+            return value  # type: ignore[no-any-return]  # a number, text, or nothing
 
 
 def lens(machine: Machine, watched: Sequence[Expression] = ()) -> Lens:
@@ -122,8 +152,8 @@ def lens(machine: Machine, watched: Sequence[Expression] = ()) -> Lens:
     asked = any(path[0] == "attempt" for guard in guards for path in guard.reads)
     all_of_them = any(path[0] == "attempts" for guard in watched for path in guard.reads)
 
-    def hopeful(number: int, event: str) -> frozenset[str]:
-        return leading(machine.regions[number], lambda t: t.trigger == event)
+    def hopeful(number: int, trigger: str) -> frozenset[str]:
+        return leading(machine.regions[number], lambda t: t.trigger == trigger)
 
     def counts(transition: Transition) -> bool:
         reads_it = asked and transition.guard is not None and ("attempt",) in transition.guard.reads
@@ -136,7 +166,12 @@ def lens(machine: Machine, watched: Sequence[Expression] = ()) -> Lens:
 
     listeners = machine.listeners.items()
     takers = {event: tuple((number, hopeful(number, event)) for number in numbers) for event, numbers in listeners}
-    return Lens(machine, tuple(map(counted, machine.regions)), takers, _made(machine, guards))
+    heeding = {
+        (region.name, counter): hopeful(number, counter)
+        for number, region in enumerate(machine.regions)
+        for counter in region.counters
+    }
+    return Lens(machine, tuple(map(counted, machine.regions)), takers, heeding, _made(machine, guards))
 
 
 def conditions(machine: Machine) -> tuple[Expression, ...]:
@@ -149,20 +184,23 @@ def conditions(machine: Machine) -> tuple[Expression, ...]:
 
 def _made(machine: Machine, guards: tuple[Expression, ...]) -> tuple[Path, ...]:
     """The data that guards read and the machine itself makes: names it assigns, or what its steps found."""
-    assigned = _assigned(machine)
+    assigned = assigned_names(machine)
     wanted: dict[Path, None] = {}
     queue = list(guards)
     for expression in queue:  # grows while it is read
         for path in expression.reads:
             if path[0] in ("results", "errors", "completedSteps", "failedSteps"):
                 wanted[path] = None
-            elif path[0] == "context" and path[1:2] and path[1] in assigned and path[:2] not in wanted:
-                wanted[path[:2]] = None
-                queue += assigned[str(path[1])]
+            elif path[0] == "context":
+                names = [str(path[1])] if path[1:] else list(assigned)
+                fresh = [name for name in names if name in assigned and ("context", name) not in wanted]
+                for name in fresh:
+                    wanted["context", name] = None
+                    queue += assigned[name]
     return tuple(wanted)
 
 
-def _assigned(machine: Machine) -> dict[str, list[Expression]]:
+def assigned_names(machine: Machine) -> dict[str, list[Expression]]:
     """What is assigned to which names of the context, anywhere."""
     found: dict[str, list[Expression]] = {}
     for region in machine.regions:

@@ -14,7 +14,8 @@ Below: `fsm` and the condition language. Above: `explore`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections import ChainMap
+from collections.abc import Callable, Hashable, Iterator, Mapping, MutableMapping
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import attrs
@@ -23,7 +24,7 @@ from statewf.expr import UNKNOWN, Expression, Fault, Unknown
 from statewf.machine.book import in_order
 from statewf.machine.fsm import DECIDED, Assign, Machine, Op, Region, Transition
 from statewf.machine.snapshot import Snapshot
-from statewf.values.frozen import Object
+from statewf.values.frozen import EMPTY, Object
 
 MOST_TIMES = 3  # that one condition is asked anew in one step
 MARK = "$"  # the name under which unknown data merged into a context leaves its mark
@@ -86,6 +87,8 @@ class Supposer:
                 raise Fault("it has no answer")
             return answer == "yes"
 
+        if "results" in scope:  # in a workflow the result of any step may set any name, or have done so
+            scope = ChainMap({"context": EMPTY}, cast("MutableMapping[str, Any]", scope))
         return guard.decided(scope, ask)
 
     def _answer(self, part: Expression, scope: Mapping[str, Any], choices: tuple[Answer, ...]) -> Answer:
@@ -193,10 +196,26 @@ class _Value:
 
 
 def supposing(machine: Machine, supposer: Supposer) -> Machine:
-    """The machine, with guards that ask; those of a decision are left, for its event tells them."""
+    """The machine, with guards that ask."""
+    return replacing(machine, lambda guard, told: _Guard(guard, told, supposer), _Value)
+
+
+def replacing(
+    machine: Machine, guard_for: Callable[[Expression, bool], object], value_for: Callable[[Expression], object]
+) -> Machine:
+    """The machine with others in the place of its guards and assigned values, which `step` asks likewise.
+
+    Guards of a decision are left, for its event tells them. `guard_for` is told whether anybody asks if the guard has no
+    answer.
+    """
     faulty = {
         t.guard for region in machine.regions for s in region.states.values() for t in s.transitions() if t.faulty
     }
+
+    def assigning(op: Op) -> Op:
+        if not isinstance(op, Assign):
+            return op
+        return Assign(tuple((name, cast("Expression", value_for(value))) for name, value in op.values))
 
     def asked(transition: Transition) -> Transition:
         guard = transition.guard
@@ -206,10 +225,10 @@ def supposing(machine: Machine, supposer: Supposer) -> Machine:
             return transition
         changes: dict[str, Any] = {}
         if guard is not None and not told:
-            changes["guard"] = cast("Expression", _Guard(guard, guard in faulty, supposer))
+            changes["guard"] = cast("Expression", guard_for(guard, guard in faulty))
         if assigns:
             for name in ("exit", "actions", "entry"):
-                changes[name] = tuple(map(_assigning, getattr(transition, name)))
+                changes[name] = tuple(map(assigning, getattr(transition, name)))
         return attrs.evolve(transition, **changes)
 
     regions = tuple(_region(region, asked) for region in machine.regions)
@@ -219,12 +238,6 @@ def supposing(machine: Machine, supposer: Supposer) -> Machine:
 
 def _ops(transition: Transition) -> tuple[Op, ...]:
     return (*transition.exit, *transition.actions, *transition.entry)
-
-
-def _assigning(op: Op) -> Op:
-    if not isinstance(op, Assign):
-        return op
-    return Assign(tuple((name, cast("Expression", _Value(value))) for name, value in op.values))
 
 
 def _region(region: Region, asked: Any) -> Region:

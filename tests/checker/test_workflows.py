@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 import statewf as wf
 from statewf.checker import check
 from statewf.compiler import compile_definition
@@ -19,6 +21,18 @@ def test_a_workflow_is_counted_by_steps_regions_and_their_product() -> None:
     assert report.configurations == len(flatten(machine).states)
     assert not report.bounded
     assert check(machine) == report
+
+
+def test_a_workflow_that_comes_to_rest_is_told_with_the_way_there() -> None:
+    """No definition says so: here the first step does not tell the second that it is over."""
+    machine = compile_definition(wf.loads("steps: [{id: a}, {id: b}]"))
+    deaf = machine.regions[2]
+    waiting = attrs.evolve(deaf.states["waiting"], on={"$cancel": deaf.states["waiting"].on["$cancel"]})
+    broken = attrs.evolve(deaf, states={**deaf.states, "waiting": waiting})
+    report = check(attrs.evolve(machine, regions=(*machine.regions[:2], broken)))
+    (found,) = (finding for finding in report.findings if finding.severity == "error")
+    assert (found.rule, found.trace) == ("deadlock", ("start", "a returned"))
+    assert check(machine).ok
 
 
 def test_what_does_not_compile_is_told_with_its_steps() -> None:

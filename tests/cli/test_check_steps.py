@@ -87,12 +87,32 @@ def test_what_is_fine_is_told_with_its_size(cli: Cli, folder: Path) -> None:
     said = cli("check", "one.yaml", "--json")
     assert said.code == 0
     assert said.json["configurations"] == 7, "running, cancelling in two ways, and four ends"
-    assert set(said.json) == {"ok", "states", "compiledStates", "configurations", "transitions", "findings"}
-    assert cli("check", "one.yaml").out.splitlines() == ["one.yaml: ok: 1 step, 7 configurations"]
+    assert set(said.json) == {
+        "ok",
+        "states",
+        "compiledStates",
+        "configurations",
+        "transitions",
+        "findings",
+        "bounds",
+    }
+    assert cli("check", "one.yaml").out.splitlines() == [
+        "one.yaml: ok: 1 step, 7 configurations",
+        "  may take for ever: the handler a has no timeout",
+    ]
+
+
+def test_what_is_wide_is_counted_and_told_roughly(cli: Cli, folder: Path) -> None:
+    wide = [{"id": f"s{number}", "dependsOn": []} for number in range(300)]
+    (folder / "wide.json").write_text(json.dumps({"name": "wide", "steps": wide}))
+    assert ": ok: 300 steps, about 10^145 configurations" in cli("check", "wide.json").out
+    said = cli("check", "wide.json", "--json")
+    assert "bounded" not in said.json
+    assert len(str(said.json["configurations"])) == 146
 
 
 def test_what_is_too_large_to_be_counted_says_so(cli: Cli, folder: Path) -> None:
-    wide = [{"id": f"s{number}", "dependsOn": []} for number in range(300)]
+    wide = [{"id": f"s{number}", "dependsOn": [], "when": "inputs.x"} for number in range(300)]
     (folder / "wide.json").write_text(json.dumps({"name": "wide", "steps": wide}))
     said = cli("check", "wide.json", "--json")
     assert said.code == 0
