@@ -31,6 +31,7 @@ VERBS = {
     "list": ("look", "List the instances of a store."),
     "show": ("look", "Show where an instance is, and what it may do next."),
     "history": ("look", "Show everything that happened to an instance."),
+    "explain": ("explain", "Explain why an event is not accepted now, and when it would be."),
     "archive": ("upkeep", "Remove what ended long ago from a store."),
     "backup": ("upkeep", "Copy a store, also while a service runs on it."),
     "verify": ("upkeep", "Look for damage in a store."),
