@@ -311,13 +311,11 @@ def _unsuccessful(fact: Fact) -> Iterator[Least | None]:
 
 
 def _passed(node: Planned, facts: Facts) -> Least | None:
-    """A block with an early end is skipped with all its steps; a quorum also if the last one was skipped that it needed."""
+    """A block with an early end is skipped with all its steps."""
     figures = [facts[one.id].ends.get("skipped") for one in node.inner]
     known = [figure.ms for figure in figures if figure is not None]
-    if node.step.strategy == "all" or not known:
+    if node.step.strategy == "all" or len(known) < len(figures):
         return None
-    if len(known) < len(figures):
-        return Least() if isinstance(node.step.strategy, Quorum) else None
     return Least(max(known), 0)
 
 

@@ -10,7 +10,7 @@ To its block a step tells $joined (counted: all within it are over), $won, $lost
 condition $branch:OUTCOME. To the workflow it tells $failed, and $quiet is counted: nothing runs, and nothing will.
 
 Local states with a `$` in their names are turns of the state before it: `cancelling.$late` ran out of time and
-waits for its handler's end, `waiting.$line` waits for a place, `running.$failing` has seen a branch fail.
+waits for its handler's end, `waiting.$line` waits for a place, `running.$failing` fails when all within it are over.
 
 The words of `table`, `kinds`, `undoing`, `steps` and `workflow`.
 """

@@ -154,9 +154,9 @@ class Table:
             case Quorum():
                 if outcome == "succeeded":
                     yield Count(block.id, WON)
-                else:
-                    if outcome == "failed":
-                        yield Pull(block.id, FAILING)
+                if outcome in ("succeeded", "failed"):  # from now on it is not skipped, but fails, if no more come
+                    yield Pull(block.id, FAILING)
+                if outcome != "succeeded":
                     # if all are skipped, so is the block: only when nothing else is left it is out of reach
                     yield Count(block.id, LOST, "last" if outcome == "skipped" else "next")
         yield Count(block.id, JOINED)

@@ -195,8 +195,12 @@ class _Telling:
                 if len(won) >= needed:
                     return Life(at, won[needed - 1][0], "succeeded"), won[needed - 1][1]
                 who = next((name for end, name in failed if end == out_of_reach), None)
-                if who is None:
+                if who is None and out_of_reach == at:
                     raise Tied
+                if who is None:  # the last that was needed was skipped
+                    who = next(
+                        b.id for end, _, b in ends if (end, lives[b.id].outcome) == (out_of_reach, "skipped")
+                    )
                 return Life(at, out_of_reach, "failed", error=message), who
         raise AssertionError(step.strategy)
 

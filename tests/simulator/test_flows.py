@@ -8,9 +8,11 @@ from functools import cached_property
 from typing import Any
 
 import attrs
+import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
+import statewf as wf
 from statewf.compiler import compile_definition
 from statewf.definition.model import Step
 from statewf.machine.effects import Call, Recall
@@ -228,6 +230,15 @@ def test_no_block_has_more_going_on_than_it_has_places(run: Run) -> None:
                 states = [run.state(made.after, branch.id) for branch in block.steps]
                 busy = [state for state in states if state in ("running", "assigned", "escalated", "cancelling")]
                 assert len(busy) <= (block.max_concurrency or 0)
+
+
+@pytest.mark.parametrize(
+    ("last", "state"),
+    [("when: 'false'", "failed"), ("when: 'false', dependsOn: [a, b]", "failed"), ("when: 'true'", "completed")],
+)
+def test_a_quorum_that_is_out_of_reach_fails_whenever_its_last_branch_is_skipped(last: str, state: str) -> None:
+    block = f"{{id: q, type: parallel, strategy: {{quorum: 3}}, steps: [{{id: a}}, {{id: b}}, {{id: c, {last}}}]}}"
+    assert simulate(wf.loads(f"name: w\nsteps: [{block}]"), {}).document()["state"] == state
 
 
 @given(runs())
