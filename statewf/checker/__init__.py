@@ -128,7 +128,7 @@ def _proved(report: Report, machine: Machine, limit: int | None, *, as_written: 
         report,
         configurations=report.configurations or visited,
         visited=visited,
-        bounded=not proof.found.whole,
+        bounded=not proof.found.whole or (proof.found.reduced and counted is None),
     )
 
 

@@ -14,7 +14,7 @@ from statewf.checker.atoms import Atom
 from statewf.checker.parts import Part, Reader
 from statewf.checker.sweep import Aim, By, Sweep
 from statewf.checker.units import TooMuch
-from statewf.compiler.plan import Plan, plan
+from statewf.compiler.plan import Plan, in_turn, plan
 from statewf.compiler.workflow import CAUSES, NOW
 from statewf.machine.fsm import Machine
 
@@ -62,7 +62,12 @@ class Read:
         planned = plan(machine.notes.definition)
         if any(node.step.type == "event" or node.step.on_error == "rollback" for node in planned.nodes.values()):
             raise TooMuch
-        return cls(planned, Reader(planned, atoms).parts(planned.roots), _aims(planned))
+        parts = Reader(planned, atoms).parts(planned.roots)
+        if any(
+            part.sudden and not (part.tolerant or sure) for part, sure in zip(parts, _ordered(planned), strict=True)
+        ):
+            raise TooMuch  # who would have begun at that instant has not: others hinder it
+        return cls(planned, parts, _aims(planned))
 
     def count(self, aims: Sequence[Aim]) -> int:
         """How many words fit one of these. Raises TooMuch."""
@@ -76,6 +81,21 @@ class Read:
                 timed = aim.by == "nothing" and self.planned.workflow.timeout is not None
                 if aim.quiet is False and not timed:
                     yield aim
+
+
+def _ordered(planned: Plan) -> Iterator[bool]:
+    """For each step of the outermost list, in the order of reading, whether all others are either before or behind it."""
+    order = list(in_turn(planned.roots))
+    bits = {node.number: 1 << place for place, node in enumerate(order)}
+    before, behind = dict.fromkeys(bits, 0), dict.fromkeys(bits, 0)
+    for node in order:
+        for other in node.after:
+            before[node.number] |= before[other.number] | bits[other.number]
+    for node in reversed(order):
+        for other in node.before:
+            behind[node.number] |= behind[other.number] | bits[other.number]
+    for node in order:
+        yield (before[node.number] | behind[node.number]).bit_count() == len(order) - 1
 
 
 def _aims(planned: Plan) -> Mapping[str, Sequence[Aim]]:

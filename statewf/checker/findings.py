@@ -52,8 +52,8 @@ class Report:
     `states` counts as people wrote them, compound ones too; `compiled_states` and `transitions` count the
     compiled table, with the waits between attempts and `$cancelled`; `configurations` is what a run can visit.
     For a workflow (`of_steps`) they count its steps, and the tables of all regions. `visited` is how many configurations
-    were looked at, None if nothing was asked for which that is needed; `bounded`: not all were, there are more than a limit
-    allows. `verdicts` say what became of each property, in its order.
+    were looked at, None if nothing was asked for which that is needed; `bounded`: not all were, there are more.
+    `verdicts` say what became of each property, in its order.
     """
 
     name: str

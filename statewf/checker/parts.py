@@ -56,7 +56,7 @@ class Part:
 
     Of those that some step waits for together one status is known, as long as such a step is yet to come. `asks` is the place
     of its own among these; `carries` are those known afterwards: where each was, None for a new one, and whether this
-    step is one of them.
+    step is one of them. `sudden`: it may fail in the very step in which it begins.
     """
 
     alphabet: Alphabet
@@ -65,6 +65,7 @@ class Part:
     carries: tuple[tuple[int | None, bool], ...]
     inner: tuple[Part, ...] | None
     top: bool
+    sudden: bool
 
 
 class Reader:
@@ -73,24 +74,23 @@ class Reader:
     def __init__(self, planned: Plan, atoms: Sequence[Atom]) -> None:
         self.whole = planned.workflow
         self.atoms = tuple(atoms)
-        self.known: dict[tuple[Step, bool, Marks], tuple[Alphabet, frozenset[Expression]]] = {}
+        self.known: dict[tuple[Step, bool, Marks], tuple[Alphabet, frozenset[Expression], bool]] = {}
         self.supposed: dict[Expression, Planned] = {}
 
     def parts(self, siblings: Sequence[Planned]) -> tuple[Part, ...]:
         order = list(in_turn(siblings))
         return tuple(
-            Part(
-                alphabet=self.alphabet(node),
-                tolerant=node.tolerant,
-                asks=asks,
-                carries=carries,
-                inner=self.parts(node.inner) if _stands_apart(node.step) else None,
-                top=node.parent is None,
-            )
-            for node, (asks, carries) in zip(order, _remembering(order), strict=True)
+            self.part(node, asks, carries) for node, (asks, carries) in zip(order, _remembering(order), strict=True)
         )
 
-    def alphabet(self, node: Planned) -> Alphabet:
+    def part(self, node: Planned, asks: int | None, carries: tuple[tuple[int | None, bool], ...]) -> Part:
+        alphabet, sudden = self.alphabet(node)
+        inner = self.parts(node.inner) if _stands_apart(node.step) else None
+        sudden = sudden or any(part.sudden for part in inner or ())
+        return Part(alphabet, node.tolerant, asks, carries, inner, node.parent is None, sudden)
+
+    def alphabet(self, node: Planned) -> tuple[Alphabet, bool]:
+        """The letters of a step, and whether it may fail as soon as it begins."""
         shell = _stands_apart(node.step)
         step = plain(node.step, shell=shell)
         names = plain_names(node.step, shell=shell)
@@ -103,11 +103,11 @@ class Reader:
             seen = sum(bit for atom, bit in marks if "skipped" in atom.states)
             letters[over] = letters.get(over, frozenset()) | {Role("skipped", seen=seen)}
             kinds = (_shell_kinds if shell else _kinds)(letters, step)
-            self.known[step, shell, marks] = (tuple(Counter(kinds).items()), unit.parts)
-        alphabet, parts = self.known[step, shell, marks]
+            self.known[step, shell, marks] = (tuple(Counter(kinds).items()), unit.parts, unit.sudden)
+        alphabet, parts, sudden = self.known[step, shell, marks]
         if any(self.supposed.setdefault(part, node) is not node for part in parts):
             raise TooMuch  # what one step knows of data by then, another one knows, too
-        return alphabet
+        return alphabet, sudden
 
 
 def _remembering(order: Sequence[Planned]) -> Iterator[tuple[int | None, tuple[tuple[int | None, bool], ...]]]:

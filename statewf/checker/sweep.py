@@ -10,9 +10,10 @@ are sets of guesses (the subset construction), each word once.
 Why that is exact. While nothing ends, a step goes on by itself once those it waits for have settled, and what it does
 hinders nobody: so any letters of the begun ones go together. When a block or the whole ends, each step is cancelled
 where it is, and from then on goes on by itself again. The whole ends because one required step failed, or from outside
-while something still ran. Undoing goes along one fixed order, or is everywhere at once. Steps that share more than that
-(conditions over what others did, awaited events, places, rollbacks) are read as one, if they lie in one block; otherwise
-nothing is said.
+while something still ran. Undoing goes along one fixed order, or is everywhere at once. Of a workflow of which that is
+not so nothing is said: `study` refuses conditions over what others did, `Reader` such as two steps share, `Read` awaited
+events, rollbacks, and a step that may fail the whole in the very step in which others would begin. What shares places, or
+is decided by counting, is one unit with what lies in it.
 
 Below: `parts`. Above: `census`, which says what is wanted.
 """

@@ -117,7 +117,9 @@ class _Sight:
         if any(node.step.on_error == "human-review" for node in self.read.planned.nodes.values()):
             return False  # a step may be tried again and again
         certain = all(
-            _ends_with(answer, trigger) or (_is_final(trigger) and self.comes_first(trigger, answer))
+            (answer.region == WORKFLOW and answer.states <= set(ENDED))  # behind which nothing comes
+            or _ends_with(answer, trigger)
+            or (_is_final(trigger) and self.comes_first(trigger, answer))
             for answer in answers
         )
         resting = [attrs.evolve(aim, still="resting") for aim in self.read.restless()]

@@ -101,10 +101,14 @@ class TooMuch(Exception):
 
 @attrs.frozen
 class Unit:
-    """What was found of a step by itself. `parts` are those of conditions of which something was supposed."""
+    """What was found of a step by itself. `parts` are those of conditions of which something was supposed.
+
+    `sudden`: it may fail in the very step in which it begins.
+    """
 
     letters: Mapping[Letter, frozenset[Role]]
     parts: frozenset[Expression]
+    sudden: bool
 
 
 def study(step: Step, whole: Workflow, marks: Marks = (), *, shell: bool = False) -> Unit:
@@ -279,7 +283,9 @@ class _Reading:
                 role = Role(fact.stand, fact.undoing, fact.lingered, bad, fact.seen)
             roles.setdefault(letter, set()).add(role)
         parts = frozenset(part for supposed in self.found.supposed for part, _ in supposed)
-        return Unit({letter: _best(listed) for letter, listed in roles.items()}, parts)
+        begins = [move for node, fact in facts if fact.stand == "waiting" for move in self.after[node]]
+        sudden = any(self.stand("waiting", move) == "failed" for move in begins)
+        return Unit({letter: _best(listed) for letter, listed in roles.items()}, parts, sudden)
 
     def whole(self, node: int) -> str:
         return region_state(self.found.snapshots[node].regions, 0)[0]

@@ -75,7 +75,8 @@ class Exploration:
 
     `supposed` is what holds at each node as far as something had to be supposed, `orders` which of its timers comes before
     which. `initial` are the moves in which a run begins (their source is -1). `cut` are the nodes behind which more may lie:
-    a limit was reached before everything was tried in them. `whole`: no limit was.
+    a limit was reached before everything was tried in them. `whole`: no limit was. `reduced`: one order stands for all of
+    what steps do while a workflow ends, so there are more configurations than these.
     """
 
     configurations: tuple[Configuration, ...]
@@ -87,6 +88,7 @@ class Exploration:
     cut: tuple[int, ...]
     whole: bool
     watched: tuple[Expression, ...] = ()
+    reduced: bool = False
 
 
 def explore(
@@ -248,7 +250,8 @@ class _Walk:
         orders = tuple(order for _, _, order in self.numbers)
         snapshots = tuple(node.snapshot for node in self.nodes)
         found = (configurations, supposed, orders, snapshots, tuple(self.moves), initial)
-        return Exploration(*found, tuple(cut), not (self.full or self.supposer.exceeded), self.watched)
+        whole = not (self.full or self.supposer.exceeded)
+        return Exploration(*found, tuple(cut), whole, self.watched, self.ending is not None)
 
     def expand(self, source: int) -> None:
         """Try all that can happen there."""

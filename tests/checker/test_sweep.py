@@ -57,7 +57,7 @@ class Numbers:
 
     def condition(self, draw: st.DrawFn) -> str:
         one = f"inputs.p{self.last}"
-        return draw(st.sampled_from([one, f"{one} && inputs.q{self.last}", "true", "false"]))
+        return draw(st.sampled_from([one, f"{one} && inputs.q{self.last}", f"{one} > 3", "true", "false"]))
 
 
 @st.composite
@@ -131,6 +131,15 @@ def swept(definition: Workflow) -> Census | None:
     return census(compile_definition(definition))
 
 
+def may_fail_at_once(definition: Workflow) -> bool:
+    """Whether some condition may have no answer, or a block lose at the start: then others may not begin at all."""
+    steps = list(definition.steps)
+    for step in steps:  # grows while it is read
+        steps += (inner for _, inner in step.inner())
+    asked = (told for step in steps for told in (step.when, step.condition) if told is not None)
+    return any(">" in told.text for told in asked) or any(isinstance(step.strategy, Quorum) for step in steps)
+
+
 late_within_late = Step("s1", type="wait", duration=500)
 late_within_late = Step("s2", type="parallel", steps=[Step("s3", required=False, timeout=1000), late_within_late])
 late_within_late = Step("s4", type="parallel", required=False, timeout=1000, steps=[Step("s5"), late_within_late])
@@ -140,11 +149,16 @@ waits_in_a_block = Step("s1", type="parallel", strategy=Quorum(1), steps=[Step("
 @given(free_workflows())
 @example(Workflow("a block out of time within one out of time", [late_within_late], timeout=5000))
 @example(Workflow("counters of a block that is over", [waits_in_a_block]))
+@example(
+    Workflow(
+        "a step that fails before the other one begins", [Step("a", when="inputs.x > 3"), Step("b", depends_on=())]
+    )
+)
 @settings(deadline=None)
 def test_what_is_counted_is_what_is_there(definition: Workflow) -> None:
     counted = swept(definition)
-    assert counted is not None, "steps that share nothing can be counted, and something always moves"
-    if counted.total <= FEW:
+    assert counted is not None or may_fail_at_once(definition), "steps that share nothing can be counted"
+    if counted is not None and counted.total <= FEW:
         note(f"{counted}")
         assert _together(Counter(counted.by_state)) == gone_to(definition, 2 * FEW)
 

@@ -69,6 +69,7 @@ def test_what_is_proved_is_so_and_what_happens_is_known(definition: Workflow, dr
         Absence(["z", "workflow:failed"]),
         Existence([f"workflow:{end}" for end in ENDED]),
         Response("b:running", ["b", "b:failed", "b:cancelled"]),
+        Response("a", ["b:running", *(f"workflow:{end}" for end in ENDED)]),
         Response("b7:running", ["b7", "b7:failed", "b7:cancelled"]),
     ],
     ids=str,
