@@ -33,6 +33,8 @@ from statewf.values.frozen import EMPTY
 EFFORT = 50  # how many moves each configuration of the limit is good for, in all of them together
 SEEN = 100  # and so many regions looked at cost as much as one move
 
+USUAL = ("approved", "rejected", "retry")  # decisions that are always tried
+
 Timer: TypeAlias = tuple[str, str]  # region, name
 
 
@@ -122,7 +124,8 @@ Among: TypeAlias = Callable[[Snapshot, Try], bool]
 def decisions(conditions: Iterable[Expression]) -> tuple[str, ...]:
     """What conditions may ask of a decision besides the usual: all texts in those that read one."""
     reading = (one for one in conditions if any(len(path) < 3 or path[2] == "decision" for path in one.reads))
-    return tuple(dict.fromkeys(text for one in reading for text in one.texts if text.strip()))
+    texts = dict.fromkeys(text for one in reading for text in one.texts if text.strip())
+    return tuple(text for text in texts if text not in USUAL)
 
 
 def tries(machine: Machine, snapshot: Snapshot, words: Sequence[str] = ()) -> Iterator[Try]:
@@ -266,7 +269,7 @@ class _Walk:
             moves = list(self.lead(source, node, tried))
             if self.refused:
                 moves = [move._replace(refusable=True) for move in moves]
-            there = {(move.target, move.path, _answered(move)) for move in moves}
+            there = {(move.target, move.path) for move in moves}
             if not (tried.like and there <= led[tried.like]):
                 self.moves.update(dict.fromkeys(moves))
             led.setdefault(tried.label, set()).update(there)
@@ -368,12 +371,6 @@ def vague_timers(machine: Machine) -> frozenset[Timer]:
         for op in transition.entry
         if isinstance(op, Arm) and op.delay.jitter
     )
-
-
-def _answered(move: Move) -> str:
-    """The event with which a handler answered, if it was taken."""
-    answer = move.event.answer if isinstance(move.event, Returned) else None
-    return "" if answer is None or any(note.kind == "refused" for note in move.notes) else answer.name
 
 
 def _is_later(event: AnyEvent, node: _Node) -> bool:

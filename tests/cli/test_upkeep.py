@@ -20,6 +20,7 @@ from statewf.cli import upkeep as verbs
 from statewf.errors import StoreError
 from statewf.history import upkeep
 from tests.cli.support import Cli, Said, Terminal, ended, process, until
+from tests.history.test_upgrade import of_today
 
 Write = Callable[[str], str]
 
@@ -339,7 +340,7 @@ def test_a_copy_may_be_read_by_whom_the_store_may(cli: Cli, closed: str) -> None
 
 
 def test_a_store_of_an_earlier_version_is_copied_and_looked_at_as_it_is(cli: Cli) -> None:
-    change(OLD.read_text())
+    change(of_today(OLD.read_text()))
     assert cli("verify").out == "statewf.db (schema 3) is sound\n"
     assert cli("backup", "copy.db", "--json").json["schema"] == 3
     assert cli("verify", "--json").json["schema"] == 3
