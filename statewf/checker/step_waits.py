@@ -91,8 +91,8 @@ def _deciding(block: Planned) -> int:
 
 def _may_fail(node: Planned, fails: Marks) -> bool:
     """Whether it may come to that, so that somebody is asked. One that rolls back fails the whole, not the block."""
-    step, done = node.step, done_within(node)
-    late = step.timeout is not None and (done is None or done >= step.timeout)
+    step = node.step
+    late = step.timeout is not None and _too_long(node, step.timeout)
     unsure = any(told is not None and told.may_fault for told in (step.when, step.condition))
     if late or unsure:
         return True
@@ -104,9 +104,18 @@ def _may_fail(node: Planned, fails: Marks) -> bool:
             return step.on_reject == "fail"
         case "parallel" if step.strategy != "all":
             wanted = step.strategy.quorum if isinstance(step.strategy, Quorum) else 1
-            return len(failing) >= (1 if step.strategy == "first" else len(node.inner) - wanted + 1)
+            racing = [
+                inner for inner in failing if not inner.after and inner.pool is None
+            ]  # others may come too late
+            return len(racing) >= (1 if step.strategy == "first" else len(node.inner) - wanted + 1)
         case _:
             return any(not inner.tolerant for inner in failing)
+
+
+def _too_long(node: Planned, timeout: int) -> bool:
+    """Whether what it does may take that long."""
+    done = done_within(node)
+    return done is None or done >= timeout
 
 
 def _certainly_fails(ground: Ground, node: Planned) -> bool:

@@ -113,6 +113,20 @@ WAITS = (
         steps(block(step("f", "required: false"), keys=REVIEWED)),
     ),
     Case(
+        "a review of a block that fails, and does not take the whole with it",
+        "waits-forever",
+        "$.steps[0].onError",
+        steps(block(CALL, keys=REVIEWED)),
+        steps(block(step("f", "onError: rollback"), keys=REVIEWED)),
+    ),
+    Case(
+        "a review of a race that is decided before what may fail",
+        "waits-forever",
+        "$.steps[0].onError",
+        steps(block(wait("1s"), CALL, keys=f"{REVIEWED}, strategy: first")),
+        steps(block(wait("1s"), CALL, keys=f"{REVIEWED}, strategy: first, maxConcurrency: 1")),
+    ),
+    Case(
         "a review of a block that fails if two do",
         "waits-forever",
         "$.steps[0].onError",
@@ -158,11 +172,25 @@ NEVER = (
         steps(choice("1 % inputs.n", THEN, ELSE)),
     ),
     Case(
+        "somebody may have it begin all the same",
+        "dead-step",
+        "$.steps[0].when",
+        steps(block(CALL, keys=f"when: 1 % 0, {REVIEWED}")),
+        steps(step("f", f"when: 1 % 0, {REVIEWED}")),
+    ),
+    Case(
         "it waits for what decides a race",
         "dead-step",
         "$.steps[0].steps[1].dependsOn",
         steps(block(CALL, step("g", "dependsOn: [f]"), step("h", "dependsOn: [g]"), keys="strategy: first")),
         steps(block(CALL, step("g", "dependsOn: [f]"), step("h", "dependsOn: [g]"), keys="strategy: {quorum: 2}")),
+    ),
+    Case(
+        "it waits for what may be skipped with its branch",
+        "dead-step",
+        "$.steps[0].steps[1].dependsOn",
+        steps(block(CALL, step("g", "dependsOn: [f]"), keys="strategy: first")),
+        steps(block(choice("inputs.x", THEN), step("g", "dependsOn: [c]"), keys="strategy: first")),
     ),
     Case(
         "it waits for what may fail in a race for a success",
@@ -249,7 +277,7 @@ TIMEOUTS = (
         "dead-timeout",
         "$.steps[0].escalationPolicy.timeout",
         steps(human("timeout: 1h, escalationPolicy: {timeout: 1h, escalateTo: boss}")),
-        steps(human("timeout: 1h, escalationPolicy: {timeout: 59m, escalateTo: boss}")),
+        steps(human("timeout: 1h, escalationPolicy: {timeout: 3599999, escalateTo: boss}")),
     ),
     Case(
         "the block is over before it is escalated",
@@ -377,7 +405,7 @@ UNDOING = (
         "compensation-never-runs",
         "$.steps[0].compensation",
         steps(block(CALL, keys=UNDO)),
-        steps(block(step("f", UNDO))),
+        steps(step("f", UNDO)),
     ),
     Case(
         "a branch of the last one",

@@ -253,7 +253,7 @@ def test_what_may_wait_for_ever_does_so_in_some_run(workflow: Workflow) -> None:
     listed = [claim for claim in claims(workflow) if claim.finding.rule == "waits-forever"]
     assume(listed)
     machine = compile_definition(workflow)
-    found = explore(machine, 20 * ENOUGH)
+    found = explore(machine, ENOUGH)
     for claim in listed:
         states = (
             ("review",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 import statewf as wf
-from statewf.checker import check
+from statewf.checker import check, faults
 from statewf.compiler import compile_definition
 from statewf.definition.workflow import Step, Workflow
 from statewf.machine.flatten import flatten
@@ -39,6 +39,17 @@ def test_what_does_not_compile_is_told_with_its_steps() -> None:
     report = check(wf.loads("steps: [{id: a, dependsOn: [a]}, {id: a}]"))
     assert (report.ok, report.states, report.configurations) == (False, 2, 0)
     assert [finding.rule for finding in report.findings] == ["cyclic-dependency", "duplicate-step"]
+
+
+def test_what_is_odd_about_its_steps_is_told_and_keeps_nobody_from_running_it() -> None:
+    definition = wf.loads("steps: [{id: a, when: 'false'}, {id: h, type: human-task}]")
+    report = check(definition)
+    assert report.ok
+    assert [(finding.rule, finding.severity) for finding in report.findings] == [
+        ("waits-forever", "warning"),
+        ("dead-step", "warning"),
+    ]
+    assert faults(compile_definition(definition)) == ()
 
 
 def test_ten_thousand_steps_are_checked_soon_and_not_counted_out() -> None:
