@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from statewf.checker.edges import Edge
 from statewf.checker.graph import Graph, graph_of
-from statewf.checker.search import components, way
+from statewf.checker.search import components, shortest, way
 from statewf.compiler import compile_definition
 from statewf.definition.model import StateMachine, Transition
 from statewf.expr import Fault
@@ -202,3 +202,9 @@ def test_a_way_is_a_chain_of_edges() -> None:
     edges = way(made.arrivals, "c")
     assert [(edge.source, edge.trigger, edge.target) for edge in edges] == [("a", "E", "b"), ("b", "F", "c")]
     assert way(made.arrivals, "a") == ()
+
+
+def test_what_is_further_away_than_that_is_left_out() -> None:
+    made = graph(machine(a=waits({"E": "b"}, to="b"), b=waits({"F": "c"}, to="c"), c=waits(), done=DONE))
+    found = [set(shortest("a", made.rows.__getitem__, within)) - {fsm.CANCELLED} for within in range(4)]
+    assert found == [{"a"}, {"a", "b"}, {"a", "b", "c"}, {"a", "b", "c", "done"}]

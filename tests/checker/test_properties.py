@@ -48,6 +48,10 @@ properties:
 """
 
 
+VIOLATED, POSSIBLE = "violated-property", "possible-violation"
+SEVERITIES = {VIOLATED: "error", POSSIBLE: "warning"}
+
+
 def answers(text: str, *properties: str) -> list[str]:
     definition = wf.loads(text + "".join(f"  - {{{one}}}\n" for one in properties))
     return [found.answer for found in check(definition).verdicts]
@@ -194,6 +198,26 @@ def test_a_run_that_cannot_be_timed_is_none_if_there_is_another() -> None:
     ]
     steps = "name: w\ntimeout: 10m\ncancelGrace: 1s\nsteps: [{id: a, timeout: 5m}]\nproperties:\n"
     assert answers(steps, "absence: 'workflow:timing-out'") == ["possible"]
+
+
+@pytest.mark.parametrize(
+    ("one", "rule", "told", "trace"),
+    [
+        ("absence: shipped", VIOLATED, "never shipped: a run does so (paid → shipped)", "start, PAY, charge returned, SHIP"),
+        ("existence: [shipped, stopped]", VIOLATED, "every run that ends has shipped or stopped: a run ends in $cancelled without", "start, cancel"),
+        ("response: {after: open, eventually: stopped}", VIOLATED, "after open comes stopped: a run may wait for ever before that", "start"),
+        ("response: {after: paid, eventually: [shipped, stopped, $cancelled]}", VIOLATED, "after paid comes shipped or stopped or $cancelled: a run may go round for ever: NOTE", "start, PAY, charge returned"),
+        ("sometimes: 1 > 2", VIOLATED, "sometimes 1 > 2: no run comes to that", ""),
+        ("absence: 'event:REFUND'", POSSIBLE, "never event:REFUND: a run does so (paid → stopped), if context.ok", "start, PAY, charge returned, REFUND"),
+        ("always: context.ok", POSSIBLE, "always context.ok: a run does so (∅ → open), if what it reads is so", "start"),
+        ("sometimes: context.ok", POSSIBLE, "sometimes context.ok: it does, if what it reads is so", "start"),
+    ],
+)  # fmt: skip
+def test_how_a_run_violates_it_is_told(one: str, rule: str, told: str, trace: str) -> None:
+    report = check(wf.loads(ORDER.replace("NOTE: {}", "NOTE: paid") + f"  - {{{one}}}\n"))
+    (found,) = [finding for finding in report.findings if finding.rule == rule]
+    assert (found.severity, found.where, found.line) == (SEVERITIES[rule], "$.properties[0]", 11)
+    assert (found.message, ", ".join(found.trace)) == (told, trace)
 
 
 @pytest.mark.parametrize(

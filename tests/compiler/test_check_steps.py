@@ -157,6 +157,10 @@ MISTAKES = {
         "[{id: p, type: parallel, strategy: {quorum: 3}, steps: [{id: x}, {id: y}]}]",
         ("quorum-too-large", "3 successes of 2 branches can never be", "at most 2"),
     ),
+    "a quorum of more than one, of one": (
+        "[{id: p, type: parallel, strategy: {quorum: 2}, steps: [{id: x}]}]",
+        ("quorum-too-large", "2 successes of 1 branches can never be", "with one branch, a quorum of 1"),
+    ),
     "undoing what is not there": (
         "[{id: pay, compensation: {steps: [{action: refund, stepId: payy}]}}]",
         ("unknown-step", "there is no step payy", "did you mean pay?"),
@@ -334,6 +338,25 @@ def test_what_is_picked_by_a_text_is_read(when: str) -> None:
     (found,) = told(f"steps: [{{id: slow}}, {{id: a, dependsOn: []}}, {{id: b, dependsOn: a, when: {when!r}}}]")
     expected = ("unsettled-read", "slow is not certain to have settled when b begins", "let b depend on slow")
     assert (found.code, found.message, found.hint) == expected
+
+
+@pytest.mark.parametrize(
+    ("step", "path"),
+    [
+        ("{id: b, when: results.a.x}", "when"),
+        ("{id: b, type: condition, condition: results.a.x, then: {id: c}}", "condition"),
+        ("{id: b, type: event, event: GO, match: results.a.x}", "match"),
+        ("{id: b, type: human-task, assignTo: results.a.x}", "assignTo"),
+        (
+            "{id: b, type: human-task, escalationPolicy: {timeout: 1h, escalateTo: results.a.x}}",
+            "escalationPolicy.escalateTo",
+        ),
+        ("{id: b, onError: human-review, review: {assignTo: results.a.x}}", "review.assignTo"),
+    ],
+)
+def test_whatever_reads_is_looked_at_where_it_stands(step: str, path: str) -> None:
+    (found,) = told(f"steps: [{{id: a}}, {step[:-1]}, dependsOn: []}}]")
+    assert (found.code, found.path) == ("unsettled-read", f"$.steps[1].{path}")
 
 
 FINE = {

@@ -135,3 +135,35 @@ def test_the_data_of_an_event_by_itself_is_told_where_it_is() -> None:
     guarded = Transition("b", guard="data.n > 1 && attempt < 2")
     (found,) = check(grow(StateMachine("m", "a", {"a": State({"GO": guarded}), "b": State()})))
     assert (found.code, found.hint) == ("unknown-name", "the event's data is event.data")
+
+
+def test_all_that_a_condition_may_read_is_known() -> None:
+    """`always` happens without an event; all else may ask of it, too."""
+    quiet = "inputs.a && context.b && attempt > 1"
+    target = Transition("b", guard=f"{quiet} && event.name === event.data.name")
+    states = {"a": State({"GO": target}, always=Transition("b", guard=quiet)), "b": State(terminal=True)}
+    assert check(grow(StateMachine("m", "a", states))) == []
+
+
+def test_the_notes_know_what_was_written_around_a_local_state() -> None:
+    text = """
+initialState: a
+states:
+  a: {initial: x, states: {x: {retry: {maxAttempts: 2, on: FAIL, baseDelay: 1s}, on: {GO: b}}}}
+  b: {terminal: true}
+"""
+    notes = compile_definition(loads(text)).notes
+    assert notes.written == {"a.x": ("a.x", "a"), "a.x.$backoff": ("a.x", "a"), "b": ("b",), CANCELLED: ()}
+    assert notes.paths == {
+        "a": ("states", "a"),
+        "a.x": ("states", "a", "states", "x"),
+        "b": ("states", "b"),
+    }
+
+
+def test_the_notes_know_where_steps_were_written_and_what_people_call_them() -> None:
+    notes = compile_definition(
+        loads("steps: [{id: both, name: Both at once, type: parallel, steps: [{id: one}]}]")
+    ).notes
+    assert notes.paths == {"both": ("steps", 0), "one": ("steps", 0, "steps", 0)}
+    assert notes.names == {"both": "Both at once", "one": "one"}

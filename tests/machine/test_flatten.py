@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from statewf.compiler import compile_definition
 from statewf.files import loads
-from statewf.machine.flatten import Flat, flatten
+from statewf.machine.flatten import Flat, _numbered, flatten
 from statewf.machine.fsm import Machine
 
 
@@ -225,6 +227,14 @@ def test_a_name_that_does_not_tell_is_numbered() -> None:
     names = [state.name for state in flat.states]
     assert len(set(names)) == len(names)
     assert any(name.endswith(" (2)") for name in names)
+
+
+@given(st.lists(st.sampled_from(["x", "x (2)", "x (2) (2)", "y"])))
+def test_a_number_is_given_to_repeated_names_alone_and_none_is_given_twice(names: list[str]) -> None:
+    numbered = _numbered(names)
+    assert len(set(numbered)) == len(names)
+    for name in names:
+        assert numbered[names.index(name)] == name
 
 
 @pytest.mark.parametrize("limit", [1, 7, 50])

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statewf.compiler import compile_definition
-from statewf.definition.model import State, StateMachine
+from statewf.definition.model import Assign, State, StateMachine, Transition, Workflow
+from statewf.definition.model import Step as WorkflowStep
 from statewf.history.codec import decode_event, decode_snapshot, encode_snapshot, encode_step
 from statewf.machine import step as kernel
 from statewf.machine.effects import Call, CancelTimer, Recall, SetTimer
@@ -18,10 +19,10 @@ from statewf.machine.events import AnyEvent, CallId, Cancel, Event, Failed, Fire
 from statewf.machine.fsm import Machine
 from statewf.machine.macrostep import BACKOFF
 from statewf.machine.replay import replay
-from statewf.machine.snapshot import Rejected, Step, active, allowed, blank, region_state
+from statewf.machine.snapshot import Note, Rejected, Step, active, allowed, blank, region_state
 from statewf.machine.step import start, step
 from statewf.values.canonical import compact, digest
-from statewf.values.frozen import EMPTY
+from statewf.values.frozen import EMPTY, NESTING
 from tests.worlds import data, happenings, machines
 
 
@@ -207,3 +208,27 @@ def test_nothing_happens_to_an_instance_before_its_start_or_twice(toy: Machine) 
     again = step(toy, start(toy).after, Start(EMPTY))
     assert isinstance(again, Rejected)
     assert again.reason == "started"
+
+
+def test_an_event_that_no_step_takes_is_told_whose_match_does_not_hold() -> None:
+    for names in (["e"], ["e", "f"]):
+        steps = [
+            WorkflowStep(name, type="event", depends_on=[], event="GO", match="event.data.ok") for name in names
+        ]
+        flow = compile_definition(Workflow("w", steps))
+        refused = step(flow, start(flow).after, Event("GO"))
+        assert isinstance(refused, Rejected)
+        told = f"its data is not what {', '.join(names)} waits for: `match` does not hold"
+        assert (refused.reason, refused.message, refused.allowed) == ("guard", told, ("GO",))
+
+
+def test_what_would_be_nested_too_deep_is_not_assigned_and_that_is_told() -> None:
+    keeps = Transition(actions=Assign({"all": "event.data", "part": "event.data.deep"}))
+    machine = compile_definition(StateMachine("deep", "a", {"a": State({"KEEP": keeps})}))
+    deep: list[Any] = []
+    for _ in range(NESTING - 2):
+        deep = [deep]
+    told = step(machine, start(machine).after, Event("KEEP", {"deep": deep}))
+    assert isinstance(told, Step)
+    assert sorted(told.after.context) == ["deep", "part"]
+    assert told.notes == (Note("fault", f"assign all = event.data: nested deeper than {NESTING} levels"),)

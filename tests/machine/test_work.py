@@ -35,6 +35,7 @@ def test_the_text_of_an_error_can_be_kept(text: str) -> None:
 def test_an_error_is_told_whatever_it_is() -> None:
     assert failed(CALL, Mute(), 0).message == "(its message cannot be shown: RuntimeError)"
     assert len(failed(CALL, ValueError("x" * 10_000_000), 0).message) == LONGEST_MESSAGE + 1
+    assert failed(CALL, ValueError("x" * LONGEST_MESSAGE), 0).message == "x" * LONGEST_MESSAGE
     assert not failed(CALL, NonRetryable("no"), 0).retryable
 
 
