@@ -17,10 +17,10 @@ from statewf.compiler.tree import grow
 from statewf.definition.model import StateMachine
 from statewf.definition.properties import Predicate
 from statewf.definition.words import nearest
-from statewf.machine.events import AnyEvent, Event, Returned
+from statewf.machine.events import AnyEvent
 from statewf.machine.fsm import Machine
 from statewf.machine.record import TURN
-from statewf.machine.snapshot import MOVE, Note
+from statewf.machine.snapshot import MOVE, Note, heard
 
 EVENT = "event:"
 WORKFLOW = "workflow"
@@ -143,7 +143,7 @@ class Watch:
 
     def letters(self, move: Happened) -> tuple[Letter, ...]:
         """The letters of a step in which something happens. Raises PropertyFails."""
-        name = taken(move)
+        name = heard(move.event, move.notes)
         found = self._seen.get((name, move.path))
         if found is None:
             every = (tuple(atom.event == name != "" for atom in self._atoms), *self._moves(move.path))
@@ -168,13 +168,3 @@ def _moved(path: tuple[str | int, ...]) -> Iterator[Moved]:
         region, source, target = map(str, path[at : at + 3])
         if base(source) != base(target) or base(target) == target:
             yield Moved(region, base(source), base(target))
-
-
-def taken(move: Happened) -> str:
-    """The name of the event that a step takes, if any: one that was sent, or that a handler answered with."""
-    match move.event:
-        case Event():
-            return move.event.name
-        case Returned(_, _, _, Event(name)) if not any(note.kind == "refused" for note in move.notes):
-            return name
-    return ""

@@ -28,12 +28,13 @@ from statewf.checker.retrace import spoken
 from statewf.expr import Unknown
 from statewf.machine.effects import SetTimer
 from statewf.machine.events import AnyEvent, Decided, Event, Fired, Returned
-from statewf.machine.explore import EFFORT, SEEN, Timer, tries
+from statewf.machine.explore import EFFORT, SEEN, Timer
 from statewf.machine.fsm import Machine
 from statewf.machine.lens import lens
 from statewf.machine.snapshot import Snapshot, Step, region_state
 from statewf.machine.step import step
 from statewf.machine.suppose import MARK, Supposer, Suppositions, standing
+from statewf.machine.tries import tries
 from statewf.values.frozen import Object
 
 MOST_CONFIGURATIONS = 20_000

@@ -17,13 +17,14 @@ import attrs
 from statewf.checker.runs import Run
 from statewf.expr import Expression
 from statewf.machine.effects import SetTimer
-from statewf.machine.events import AnyEvent, Decided, Failed, Fired, Returned
+from statewf.machine.events import Fired
 from statewf.machine.explore import Exploration, Move, Timer, vague_timers
 from statewf.machine.fsm import Machine
 from statewf.machine.lens import lens
 from statewf.machine.snapshot import Snapshot, Step, blank
 from statewf.machine.step import step
 from statewf.machine.suppose import Answer, Supposer, Suppositions, standing, supposing
+from statewf.machine.tries import tries
 
 
 @attrs.frozen
@@ -53,52 +54,44 @@ def retraced(machine: Machine, found: Exploration, run: Run) -> tuple[Told, ...]
 
 def _steps(machine: Machine, found: Exploration, moves: Sequence[Move]) -> Iterator[tuple[Step, tuple[str, ...]]]:
     """Each step, and what was supposed on it."""
-    supposer = Supposer()
-    asking = supposing(machine, supposer)
-    sight = lens(machine, found.watched)
-    many = len(machine.regions) > 1
-    snapshot = blank(asking, "any")
+    walker = _Walker(machine, found)
+    snapshot = blank(machine, "any")
     known: Suppositions = {}
     for move in moves:
-        wanted = (found.configurations[move.target], found.supposed[move.target])
-        event = _same(move, found, snapshot)
-        for _ in supposer.sequences(known):
-            made = step(asking, snapshot, event)
-            if isinstance(made, Step) and made.path == move.path:
-                after = standing(supposer.known, made.after, many=many)
-                supposed = frozenset((guard, supposition.answer) for guard, supposition in after.items())
-                if (sight.configuration(made.after), supposed) == wanted:
-                    break
-        else:
-            raise AssertionError(f"{move.label} cannot be retraced")
-        yield (
-            made,
-            tuple(spoken(part, new.answer) for part, new in supposer.known.items() if known.get(part) != new),
-        )
+        made, after = walker.step(move, snapshot, known)
+        news = (part for part, new in walker.supposer.known.items() if known.get(part) != new)
+        yield made, tuple(spoken(part, walker.supposer.known[part].answer) for part in news)
         snapshot, known = made.after, after
+
+
+class _Walker:
+    """Goes the moves that were found once more, from snapshots that only look the same."""
+
+    def __init__(self, machine: Machine, found: Exploration) -> None:
+        self.supposer = Supposer()
+        self._machine = supposing(machine, self.supposer)
+        self._sight = lens(machine, found.watched)
+        self._found = found
+
+    def step(self, move: Move, snapshot: Snapshot, known: Suppositions) -> tuple[Step, Suppositions]:
+        """What that move does here, and what is supposed after it."""
+        many = len(self._machine.regions) > 1
+        wanted = (self._found.configurations[move.target], self._found.supposed[move.target])
+        possible = tries(self._machine, snapshot, self._found.words)
+        for event in (one.event for one in possible if one.label == move.label):
+            for _ in self.supposer.sequences(known):
+                made = step(self._machine, snapshot, event)
+                if isinstance(made, Step) and made.path == move.path:
+                    after = standing(self.supposer.known, made.after, many=many)
+                    supposed = frozenset((part, supposition.answer) for part, supposition in after.items())
+                    if (self._sight.configuration(made.after), supposed) == wanted:
+                        return made, after
+        raise AssertionError(f"{move.label} cannot be retraced")
 
 
 def spoken(part: Expression, answer: Answer) -> str:
     """What was supposed of a part of a condition."""
     return {"yes": part.text, "no": f"not {part.text}", "fault": f"{part.text} has no answer"}[answer]
-
-
-def _same(move: Move, found: Exploration, snapshot: Snapshot) -> AnyEvent:
-    """The event of a move, of the call or task that is the same here."""
-    match move.event:
-        case Returned() | Failed() as reply:
-            call = found.snapshots[move.source].flight.calls[reply.call]
-            here = next(
-                number
-                for number, other in sorted(snapshot.flight.calls.items())
-                if (other.region, other.owner) == (call.region, call.owner)
-            )
-            return reply._replace(call=here)
-        case Decided(task):
-            _, region, *_ = task.split("/")
-            return Decided(snapshot.book.tasks[region].id, move.event.decision)
-        case _:
-            return move.event
 
 
 # --- times

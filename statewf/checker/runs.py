@@ -22,8 +22,7 @@ import attrs
 from statewf.checker.atoms import Watch
 from statewf.checker.monitors import Monitor, State
 from statewf.checker.search import components
-from statewf.machine.explore import Exploration, Move
-from statewf.machine.snapshot import MOVE
+from statewf.machine.explore import Exploration, Move, Pending, pending
 
 Look = Callable[[int], bool]  # of a node: whether the condition holds there
 
@@ -73,11 +72,9 @@ class Space:
         flight = self.found.snapshots[node].flight
         return not (flight.calls or flight.deadlines or self.ends(node))
 
-    def open(self, node: int) -> frozenset[tuple[str, str]]:
-        """The calls and timers that are open there, each with its region first."""
-        configuration = self.found.configurations[node]
-        calls = {(region, f"call of {owner}") for region, owner, _ in configuration.calls}
-        return configuration.deadlines | calls
+    def open(self, node: int) -> frozenset[Pending]:
+        """The calls and timers that are open there."""
+        return pending(self.found.snapshots[node].flight)
 
 
 class Search:
@@ -219,10 +216,9 @@ class Search:
                 yield move, there
 
     def _is_fair(self, group: Sequence[Point], inside: Sequence[Move]) -> bool:
-        """Whether nothing stays open all around: what is open everywhere begins anew when its region moves."""
+        """Whether nothing stays as it is all around: what is open everywhere begins anew on the way."""
         everywhere = frozenset.intersection(*(self._space.open(point.node) for point in group))
-        moved = {region for move in inside for region in move.path[::MOVE]}
-        return all(region in moved for region, _ in everywhere)
+        return everywhere <= {one for move in inside for one in move.anew}
 
     def _around(self, start: Point, among: set[Point]) -> tuple[Move, ...]:
         """The shortest way from a point back to it."""

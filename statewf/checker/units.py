@@ -23,11 +23,12 @@ from statewf.compiler.signals import FINAL, WORKFLOW
 from statewf.definition.model import Compensation, CompensationAction, Step, Workflow
 from statewf.expr import Expression, parse
 from statewf.machine.events import Cancel, Failed, Returned
-from statewf.machine.explore import Exploration, Move, Try, explore, whose
+from statewf.machine.explore import Exploration, Move, explore
 from statewf.machine.fsm import Machine
 from statewf.machine.lens import Configuration, lens
 from statewf.machine.snapshot import Snapshot, moves, region_state
 from statewf.machine.step import start
+from statewf.machine.tries import Try, whose
 from statewf.values.frozen import EMPTY
 
 BEFORE, BESIDE = "before", "beside"

@@ -1,7 +1,6 @@
 """All that can become of a machine, whatever its data say: its configurations, and the ways between them.
 
-The real `step` is asked, from the start on, what follows when each thing happens that can: every call
-returns or fails, every timer comes due, every event is sent, every task is decided, somebody cancels. There are
+The real `step` is asked, from the start on, what follows when each thing happens that can (`tries`). There are
 no data: what a condition cannot know is supposed, either way (`suppose`), and a move on which something was
 supposed is `free`. Times are left out, but for this: of two timers that one region set, the one that certainly
 comes due first does so first.
@@ -9,40 +8,40 @@ comes due first does so first.
 What is found is a graph. A node is a configuration (`lens`) and what is supposed by then. Of what steps do each by
 itself while a workflow is about to end, one order may stand for all: see `Ending`.
 
-Below: `step`, `suppose`, `lens`. Above: `flatten`, and the checker.
+Below: `step`, `suppose`, `tries`, `lens`. Above: `flatten`, and the checker.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import attrs
 
-from statewf.expr import Expression, Unknown
-from statewf.machine.effects import ACTION, Call, SetTimer
-from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Fired, Returned, Start
-from statewf.machine.fsm import ERROR, Arm, Machine
+from statewf.expr import Expression
+from statewf.machine.effects import Call, SetTimer
+from statewf.machine.events import AnyEvent, Decided, Fired
+from statewf.machine.fsm import Arm, Machine
 from statewf.machine.lens import Configuration, conditions, lens
 from statewf.machine.macrostep import MOST_ALWAYS
-from statewf.machine.snapshot import Note, Snapshot, Step, blank, region_state
+from statewf.machine.snapshot import Flight, Note, Snapshot, Step, blank, heard, region_state
 from statewf.machine.step import step
-from statewf.machine.suppose import Answer, Supposer, Supposition, anything, standing, supposing
-from statewf.values.frozen import EMPTY
+from statewf.machine.suppose import Answer, Supposer, Supposition, standing, supposing
+from statewf.machine.tries import Try, decisions, tries, whose
 
 EFFORT = 50  # how many moves each configuration of the limit is good for, in all of them together
 SEEN = 100  # and so many regions looked at cost as much as one move
 
-USUAL = ("approved", "rejected", "retry")  # decisions that are always tried
-
+Among: TypeAlias = Callable[[Snapshot, Try], bool]
 Timer: TypeAlias = tuple[str, str]  # region, name
+Pending: TypeAlias = tuple[str, str]  # a timer, or a region and whose call it is
 
 
 class Move(NamedTuple):
     """A way from one node to another, by number: what happened, in words and as the event, and the moves it made.
 
     `free`: something was supposed on it; `refusable`: it would be refused otherwise. `path` is that of the step, flat,
-    `notes` are its notes.
+    `notes` are its notes. `anew` are timers and calls that were open before and are again: set once more, called once more.
     """
 
     source: int
@@ -52,6 +51,7 @@ class Move(NamedTuple):
     event: AnyEvent
     path: tuple[str | int, ...]
     notes: tuple[Note, ...]
+    anew: frozenset[Pending]
     refusable: bool = False
 
 
@@ -77,7 +77,7 @@ class Exploration:
 
     `supposed` is what holds at each node as far as something had to be supposed, `orders` which of its timers comes before
     which. `initial` are the moves in which a run begins (their source is -1). `cut` are the nodes behind which more may lie:
-    a limit was reached before everything was tried in them. `whole`: no limit was. `reduced`: one order stands for all of
+    a limit was reached before everything was tried in them. `whole`: no limit was. `words` are what people decided besides the usual. `reduced`: one order stands for all of
     what steps do while a workflow ends, so there are more configurations than these.
     """
 
@@ -89,6 +89,7 @@ class Exploration:
     initial: tuple[Move, ...]
     cut: tuple[int, ...]
     whole: bool
+    words: tuple[str, ...] = ()
     watched: tuple[Expression, ...] = ()
     reduced: bool = False
 
@@ -105,91 +106,6 @@ def explore(
     Nodes differ also in what the `watched` conditions read. What is not `among` what may be tried does not happen.
     """
     return _Walk(machine, limit, ending, watched, among).walk()
-
-
-# --- what can happen
-
-
-class Try(NamedTuple):
-    """Something that can happen, and what to call it. One that is `like` another counts only if it does something else."""
-
-    label: str
-    event: AnyEvent
-    like: str = ""
-
-
-Among: TypeAlias = Callable[[Snapshot, Try], bool]
-
-
-def decisions(conditions: Iterable[Expression]) -> tuple[str, ...]:
-    """What conditions may ask of a decision besides the usual: all texts in those that read one."""
-    reading = (one for one in conditions if any(len(path) < 3 or path[2] == "decision" for path in one.reads))
-    texts = dict.fromkeys(text for one in reading for text in one.texts if text.strip())
-    return tuple(text for text in texts if text not in USUAL)
-
-
-def tries(machine: Machine, snapshot: Snapshot, words: Sequence[str] = ()) -> Iterator[Try]:
-    """All that can happen next, in document order where there is any; `step` may refuse some of it.
-
-    People decide with these `words`, too.
-    """
-    if not snapshot.seq:
-        yield Try("start", Start(EMPTY))
-        return
-    for number, call in sorted(snapshot.flight.calls.items()):
-        of = call.region if len(machine.regions) > 1 else call.handler
-        yield Try(f"{of} returned", Returned(number, Unknown()))  # type: ignore[arg-type]  # it stands for any result
-        if len(machine.regions) == 1 and call.owner != ACTION:  # an object, which is merged into the context
-            yield Try(f"{of} returned", Returned(number, anything()), f"{of} returned")
-        for event in machine.listeners:
-            yield Try(
-                f"{of} answered {event}", Returned(number, None, 0, Event(event, anything())), f"{of} returned"
-            )
-        error = (Unknown(), Unknown())
-        yield Try(f"{of} failed", Failed(number, *error))  # type: ignore[arg-type]  # likewise, for any error
-        if _is_tried_again(machine, snapshot, call):
-            yield Try(f"{of} failed for good", Failed(number, *error, 0, False), f"{of} failed")  # type: ignore[arg-type]  # likewise
-    for _, region, timer in sorted((machine.ranks.get(name, -1), *name) for name in snapshot.flight.deadlines):
-        yield Try(
-            f"{region} {timer.partition(':')[0]}" if len(machine.regions) > 1 else timer, Fired(region, timer)
-        )
-    for event in machine.listeners:
-        yield Try(event, Event(event, anything()))
-    for region, task in sorted(snapshot.book.tasks.items(), key=lambda item: machine.numbers[item[0]]):
-        approved = f"{region} approved"
-        yield Try(approved, Decided(task.id, "approved"))
-        yield Try(f"{region} rejected", Decided(task.id, "rejected"))
-        if "retry" in task.details.get("decisions", ()):
-            yield Try(f"{region} retry", Decided(task.id, "retry"), approved)
-            continue
-        for word in dict.fromkeys((*words, "otherwise")):
-            yield Try(f"{region} decided {word}", Decided(task.id, word), approved)
-    yield Try("cancel", Cancel())
-    yield Try("cancel now", Cancel(now=True))
-
-
-def whose(event: AnyEvent, snapshot: Snapshot) -> str:
-    """The region that an answer, a timer or a decision is for; of other events, none."""
-    match event:
-        case Returned(number) | Failed(number):
-            return snapshot.flight.calls[number].region
-        case Fired(region):
-            return region
-        case Decided(task):
-            return next(region for region, known in snapshot.book.tasks.items() if known.id == task)
-        case _:
-            return ""
-
-
-def _is_tried_again(machine: Machine, snapshot: Snapshot, call: Call) -> bool:
-    """Whether it may make a difference that no attempt is left."""
-    if call.owner == ACTION:
-        return True
-    number = machine.numbers[call.region]
-    listed = (
-        machine.regions[number].states[region_state(snapshot.regions, number)[0]].on.get(ERROR + call.owner, ())
-    )
-    return any(transition.below is not None for transition in listed)
 
 
 # --- the walk
@@ -254,7 +170,7 @@ class _Walk:
         snapshots = tuple(node.snapshot for node in self.nodes)
         found = (configurations, supposed, orders, snapshots, tuple(self.moves), initial)
         whole = not (self.full or self.supposer.exceeded)
-        return Exploration(*found, tuple(cut), whole, self.watched, self.ending is not None)
+        return Exploration(*found, tuple(cut), whole, self.words, self.watched, self.ending is not None)
 
     def expand(self, source: int) -> None:
         """Try all that can happen there."""
@@ -269,7 +185,7 @@ class _Walk:
             moves = list(self.lead(source, node, tried))
             if self.refused:
                 moves = [move._replace(refusable=True) for move in moves]
-            there = {(move.target, move.path) for move in moves}
+            there = {(move.target, move.path, heard(move.event, move.notes)) for move in moves}
             if not (tried.like and there <= led[tried.like]):
                 self.moves.update(dict.fromkeys(moves))
             led.setdefault(tried.label, set()).update(there)
@@ -315,9 +231,8 @@ class _Walk:
                 self.effort -= len(made.moves) + len(self.machine.regions) // SEEN + circled * MOST_ALWAYS
                 number = self.number(before, made)
                 if number is not None:
-                    yield Move(
-                        source, tried.label, number, self.supposer.asked > 0, tried.event, made.path, made.notes
-                    )
+                    free = self.supposer.asked > 0
+                    yield Move(source, tried.label, number, free, tried.event, made.path, made.notes, anew(made))
             self.full = self.full or self.effort < 0
             if self.full:
                 return
@@ -371,6 +286,25 @@ def vague_timers(machine: Machine) -> frozenset[Timer]:
         for op in transition.entry
         if isinstance(op, Arm) and op.delay.jitter
     )
+
+
+def pending(flight: Flight) -> frozenset[Pending]:
+    """The timers that are set and the calls that were not answered."""
+    return frozenset(flight.deadlines) | {_open(call) for call in flight.calls.values()}
+
+
+def anew(made: Step) -> frozenset[Pending]:
+    """What was open before a step and is so after it, but not as it was: the timer was set again, the call is another."""
+    fresh = {
+        _open(effect) if isinstance(effect, Call) else (effect.region, effect.timer)
+        for effect in made.effects
+        if isinstance(effect, Call | SetTimer)
+    }
+    return pending(made.before.flight) & pending(made.after.flight) & fresh if fresh else frozenset()
+
+
+def _open(call: Call) -> Pending:
+    return call.region, f"call of {call.owner}"
 
 
 def _is_later(event: AnyEvent, node: _Node) -> bool:

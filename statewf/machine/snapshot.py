@@ -6,12 +6,12 @@ recovery needs no other book. Snapshots are values: they share all that a step d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from statewf.machine.book import BLANK, Book
 from statewf.machine.effects import Call, Effect
-from statewf.machine.events import AnyEvent, CallId, Event
+from statewf.machine.events import AnyEvent, CallId, Event, Returned
 from statewf.machine.fsm import CHUNK, Do, Machine, Open, Regions
 from statewf.values.frozen import EMPTY, Json, Map, Object
 
@@ -97,6 +97,16 @@ MOVE = len(Move._fields)
 def moves(path: tuple[str | int, ...]) -> tuple[Move, ...]:
     """The moves of a path."""
     return tuple(Move(*path[i : i + MOVE]) for i in range(0, len(path), MOVE))  # type: ignore[arg-type]
+
+
+def heard(event: AnyEvent, notes: Sequence[Note]) -> str:
+    """The name of the event that a step heard of, if any: one that was sent, or answered with and not refused."""
+    match event:
+        case Event():
+            return event.name
+        case Returned(_, _, _, Event(name)) if all(note.kind != "refused" for note in notes):
+            return name
+    return ""
 
 
 class Step(NamedTuple):

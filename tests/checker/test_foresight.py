@@ -15,7 +15,7 @@ from statewf.compiler import compile_definition
 from statewf.definition.model import StateMachine
 from statewf.definition.workflow import Workflow
 from statewf.machine.events import AnyEvent, Decided, Event, Failed, Fired, Returned
-from statewf.machine.explore import tries
+from statewf.machine.tries import tries
 from statewf.machine.fsm import Assign, Machine
 from statewf.machine.lens import lens
 from statewf.machine.snapshot import Snapshot, Step, due

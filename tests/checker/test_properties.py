@@ -101,6 +101,32 @@ def test_a_note_that_changes_nothing_does_not_put_off_a_timer() -> None:
     assert answers(ORDER.replace("NOTE: {}", "NOTE: paid"), paid) == ["refuted"], "this sets it anew"
 
 
+def test_a_timer_around_a_circle_comes_due_though_its_region_moves_within() -> None:
+    text = """
+initialState: p
+states:
+  p: {timeout: 10s, timeoutTransition: done, initial: x, states: {x: {on: {E: p.y}}, y: {on: {E: p.x}}}}
+  done: {terminal: true}
+properties:
+"""
+    asked = "eventually: \"includes(state, 'done') || includes(state, '$cancelled')\""
+    assert answers(text, asked) == ["proved"]
+    assert answers(text.replace("E: p.x", "E: p"), asked) == ["refuted"], "it is left and entered again"
+
+
+def test_an_answer_that_is_accepted_where_the_state_stays_is_not_just_a_return() -> None:
+    text = """
+initialState: a
+states:
+  a:
+    invoke: {handler: h, onDone: {actions: {type: emit, event: Done}}}
+    on: {E: {actions: {type: emit, event: Heard}}, STOP: b}
+  b: {terminal: true}
+"""
+    labels = [move.label for move in explored(compile_definition(wf.loads(text)), 10).moves]
+    assert labels.count("h answered E") == 1, "it comes to what `h returned` does, but E was heard"
+
+
 @pytest.mark.parametrize(
     ("one", "answer"),
     [
@@ -167,6 +193,30 @@ properties:
 """
     asked = ("absence: 'b:running'", "always: \"results.ask.decision !== 'never'\"")
     assert answers(text, *asked) == ["refuted", "refuted"]
+
+
+@pytest.mark.parametrize("read", ["ask.reviewedBy", "ask.comments", "ask.result.x", "a.x"])
+def test_nobody_knows_what_people_say_besides_a_decision(read: str) -> None:
+    text = f"""
+name: w
+steps: [{{id: a, onError: human-review}}, {{id: ask, type: human-task}}, {{id: b, when: results.{read}}}]
+properties:
+"""
+    assert answers(text, "absence: b, after: a:review") == ["possible"]
+
+
+def test_the_same_event_brings_other_data_each_time() -> None:
+    text = """
+initialState: a
+states: {a: {on: {E: {target: a, guard: context.c || event.data.v}, F: done}}, done: {terminal: true}}
+properties:
+"""
+    assert answers(text, "existence: done, after: 'event:E', until: 'event:E'") == ["possible"]
+
+
+def test_of_as_many_events_as_were_put_off_each_is_asked() -> None:
+    waits = ", ".join(f"{{id: {step}, type: event, event: GO, match: event.data.x}}" for step in "abcd")
+    assert answers(f"name: w\nsteps: [{waits}]\nproperties:\n", "absence: d") == ["possible"]
 
 
 def test_of_a_real_run_all_data_are_known() -> None:

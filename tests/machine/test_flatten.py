@@ -154,7 +154,12 @@ def test_an_event_that_comes_early_is_remembered_once_for_each_who_may_take_it()
             ("GO", "a:running +GO"),
         ],
         "e:running": [("GO", "completed")],
-        "a:running +GO": [("a returned", "completed"), ("a failed", "failed"), ("GO", "a:running +GO")],
+        "a:running +GO": [
+            ("a returned", "completed"),
+            ("a answered GO", "completed"),
+            ("a failed", "failed"),
+            ("GO", "a:running +GO"),
+        ],
         "completed": [],
         "failed": [],
     }
