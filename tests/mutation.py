@@ -33,7 +33,7 @@ KERNEL = ("simulator/test_*.py", "machines/test_*_*.py", "testing/test_strategie
 LOOKING = {  # whose tests look at a package, the nearest first
     "compiler": ("compiler/test_*.py", "machine/test_*.py", *KERNEL),
     "machine": ("machine/test_*.py", "compiler/test_*.py", *KERNEL),
-    "checker": ("checker/test_*.py", "testing/test_recognise.py"),
+    "checker": ("checker/**/test_*.py", "testing/test_recognise.py"),
 }
 PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
 TIMEOUT = "timeout"
@@ -191,7 +191,7 @@ def mutants(path: Path) -> Iterator[Mutant]:
 
 def drawn(packages: Sequence[str], number: int, seed: int) -> list[Mutant]:
     """So many of all mutants of some packages, by chance."""
-    paths = [path for package in packages for path in sorted((ROOT / "statewf" / package).glob("*.py"))]
+    paths = [path for package in packages for path in sorted((ROOT / "statewf" / package).rglob("*.py"))]
     everything = [mutant for path in paths for mutant in mutants(path)]
     return random.Random(seed).sample(everything, min(number, len(everything)))
 

@@ -1,10 +1,8 @@
 """Finding what is wrong with a definition before it runs.
 
-`check` gives a `Report`: findings, and what became of each property. The structural findings are told from the graph
-alone: from the ground `findings`; `edges` and `graph`, what a table allows; the rules, one function each, in `shadows`,
-`timing` and `lint`; those about steps stand on `step_ground`, in `step_timing`, `step_waits` and `step_rules`. Properties
-are asked of all runs: `functions`, `atoms`, `monitors`, `runs`, `properties`, `proving`. How long it takes is
-reckoned by `bounds`: of states on `moves`, of steps on `step_facts`.
+`check` gives a `Report`. Its `findings` about the structure come from what was compiled alone: `states`, `steps`. How many
+configurations there are is told by a `census`. Properties are put in `words`, asked of all `runs`, and `proving` makes
+verdicts and findings of that. `bounds`, `saga`, `table` and `explain` answer questions of their own.
 
 Stands on `compiler`; beside `simulator`, `diagram` and `history`, of which it knows nothing. Pure.
 """
@@ -17,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from statewf.checker.findings import Finding, Report
-from statewf.checker.graph import graph_of
-from statewf.checker.lint import RULES
-from statewf.checker.step_ground import ground_of
-from statewf.checker.step_rules import STEP_RULES
+from statewf.checker.findings import Finding
+from statewf.checker.report import Report
+from statewf.checker.states.graph import graph_of
+from statewf.checker.states.rules import RULES
+from statewf.checker.steps.ground import ground_of
+from statewf.checker.steps.rules import STEP_RULES
 from statewf.compiler import Notes, compile_definition
 from statewf.compiler.plan import plan
 from statewf.compiler.tree import grow
@@ -32,20 +31,20 @@ from statewf.errors import CompileError
 from statewf.machine.fsm import Machine
 
 if TYPE_CHECKING:
-    from statewf.checker.functions import Happening as Happening
-    from statewf.checker.functions import PropertyFails as PropertyFails
-    from statewf.checker.functions import View as View
-    from statewf.checker.properties import Verdict as Verdict
-    from statewf.checker.properties import holds as holds
+    from statewf.checker.runs.verdict import Verdict as Verdict
+    from statewf.checker.runs.verdict import holds as holds
+    from statewf.checker.words.functions import Happening as Happening
+    from statewf.checker.words.functions import PropertyFails as PropertyFails
+    from statewf.checker.words.functions import View as View
 
 __all__ = ["Finding", "Happening", "PropertyFails", "Report", "Verdict", "View", "check", "faults", "holds"]
 
 _OF_RUNS = {
-    "Happening": "functions",
-    "PropertyFails": "functions",
-    "Verdict": "properties",
-    "View": "functions",
-    "holds": "properties",
+    "Happening": "words.functions",
+    "PropertyFails": "words.functions",
+    "Verdict": "runs.verdict",
+    "View": "words.functions",
+    "holds": "runs.verdict",
 }
 
 MOST_CONFIGURATIONS = 60_000  # explored for the sake of properties; without any, COUNTED are
@@ -109,7 +108,7 @@ def _asked(machine: Machine, limit: int | None, also: Sequence[Property], *, as_
 
 def _proved(report: Report, machine: Machine, limit: int | None, *, as_written: bool) -> Report:
     """The report on its structure, and on all its runs."""
-    from statewf.checker.census import census
+    from statewf.checker.census.counts import census
     from statewf.checker.proving import prove
 
     counted = census(machine) if report.of_steps and as_written else None

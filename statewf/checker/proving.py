@@ -1,6 +1,6 @@
 """Proving the properties of a machine: all runs are explored, and each property becomes a verdict and perhaps a finding.
 
-Below: `functions`, `properties`, `runs`, the exploration. Above: `check`.
+Below: `words`, `runs`, `census`, and the exploration. Above: the package.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from statewf.checker.atoms import NoSuchAtom
-from statewf.checker.deadlock import deadlock
+from statewf.checker.census.proofs import proved
 from statewf.checker.findings import Finding
-from statewf.checker.functions import Asked, PropertyFails, of_known, watched_at
-from statewf.checker.properties import Question, Verdict, question, verdict, visible
-from statewf.checker.runs import Space
-from statewf.checker.swept import swept
+from statewf.checker.runs.deadlock import deadlock
+from statewf.checker.runs.search import Space
+from statewf.checker.runs.verdict import Verdict, verdict, visible
+from statewf.checker.words.atoms import NoSuchAtom
+from statewf.checker.words.functions import Asked, PropertyFails, of_known, watched_at
+from statewf.checker.words.question import Question, question
 from statewf.compiler import Notes
 from statewf.compiler.workflow import CAUSES, NOW
 from statewf.definition.model import Workflow, path_text
@@ -99,8 +100,8 @@ def prove(machine: Machine, limit: int, also: Sequence[Property] | None = None, 
             asked.append((place, question(machine, written)))
         except NoSuchAtom as error:
             findings.append(_finding(place, "unknown-atom", "error", str(error), hint=error.hint))
-    proved = {place: found for place, one in asked if (found := swept(machine, one))} if wide else {}
-    rest = [one for place, one in asked if place not in proved]
+    known = {place: found for place, one in asked if (found := proved(machine, one))} if wide else {}
+    rest = [one for place, one in asked if place not in known]
     space = Space(explored(machine, limit, rest)) if rest or not wide else None
     if space is not None and also is None:
         findings += deadlock(machine, space)
@@ -108,7 +109,7 @@ def prove(machine: Machine, limit: int, also: Sequence[Property] | None = None, 
     verdicts = []
     for place, one in asked:
         try:
-            found = proved.get(place)
+            found = known.get(place)
             if found is None:
                 assert space is not None, "what is not proved is looked for"
                 found = verdict(machine, space, one)

@@ -4,7 +4,7 @@ A point of failure is a step whose failure fails the workflow; and the workflow'
 at any moment. What is told of it holds whatever the conditions say, and for every order in which steps that do not
 wait for each other are over.
 
-Below: `outcomes`; the compiler's plan and how it undoes. Above: whoever shows a matrix.
+Below: the `outcomes` of steps; the compiler's plan and how it undoes. Above: whoever shows a matrix.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from statewf.checker.outcomes import End, Outcomes
+from statewf.checker.steps.outcomes import End, Outcomes
 from statewf.compiler.plan import Plan, Planned, plan
 from statewf.compiler.workflow import CAUSES
 from statewf.definition.model import RetryPolicy, Workflow

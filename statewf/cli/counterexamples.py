@@ -51,7 +51,7 @@ def _name(verdict: Verdict) -> str:
 def _scenario(definition: Definition, verdict: Verdict, source: str, folder: Path) -> str:
     import yaml
 
-    from statewf.checker.retold import scenario
+    from statewf.checker.runs.retold import scenario
     from statewf.simulator import simulate
 
     assert verdict.told is not None, "only what was retraced is written"
@@ -62,7 +62,7 @@ def _scenario(definition: Definition, verdict: Verdict, source: str, folder: Pat
 
 
 def _test(verdict: Verdict, source: str, place: int) -> str:
-    from statewf.checker.retold import as_test
+    from statewf.checker.runs.retold import as_test
 
     assert verdict.told is not None, "only what was retraced is written"
     return as_test(verdict.told, _name(verdict), source, place, verdict.text)

@@ -13,7 +13,7 @@ import click
 from statewf.cli.common import db_option, json_option, print_json, read_object
 
 if TYPE_CHECKING:
-    from statewf.checker.explaining import Candidate, Explanation
+    from statewf.checker.explain import Candidate, Explanation
 
 
 @click.command("explain")
@@ -28,8 +28,8 @@ def explain_verb(instance: str, event: str, data: str | None, limit: int | None,
 
     Without --data the event has none now, and at the end of the way whatever it needs. Exit code 1: not accepted now.
     """
-    from statewf.checker.explaining import explain
-    from statewf.checker.foresight import MOST_CONFIGURATIONS
+    from statewf.checker.explain import explain
+    from statewf.checker.explain.foresight import MOST_CONFIGURATIONS
     from statewf.cli.look import card_of, opened, travelled
     from statewf.values.frozen import freeze_object
 

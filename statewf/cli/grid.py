@@ -19,7 +19,7 @@ import click
 from statewf.cli.tables import NARROWEST, WIDE, table, width
 
 if TYPE_CHECKING:
-    from statewf.checker.table import Cell, Row, Table
+    from statewf.checker.table.cells import Cell, Row, Table
 
 COLUMNS = 80  # where there is no terminal to say how many there are
 GAP = 2

@@ -15,9 +15,9 @@ from statewf.cli.common import compiled, db_option, json_option, print_json
 
 if TYPE_CHECKING:
     from statewf.checker import Finding, Report
+    from statewf.checker.bounds.spans import Bounds
     from statewf.checker.saga import Saga
-    from statewf.checker.spans import Bounds
-    from statewf.checker.table import Table
+    from statewf.checker.table.cells import Table
     from statewf.definition.model import Definition
     from statewf.errors import InputError
     from statewf.machine.fsm import Machine

@@ -14,7 +14,7 @@ from statewf.cli.tables import table
 from statewf.values.duration import spoken
 
 if TYPE_CHECKING:
-    from statewf.checker.spans import Bounds, End
+    from statewf.checker.bounds.spans import Bounds, End
 
 HEADS = ("it ends in", "after", "within", "attempts")
 NEVER = "no bound"
@@ -22,7 +22,7 @@ NEVER = "no bound"
 
 def show(bounds: Bounds) -> None:
     """Print them: a line for each end, then why some have no bound, then what is tried how often."""
-    from statewf.checker.spans import rounded_up
+    from statewf.checker.bounds.spans import rounded_up
 
     lines = [
         [

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import attrs
 
-from statewf.checker.edges import Edge
-from statewf.checker.graph import graph_of
+from statewf.checker.states.edges import Edge
+from statewf.checker.states.graph import graph_of
 from statewf.compiler import compile_definition
 from statewf.compiler.tree import Path
 from statewf.definition.model import Definition, StateMachine

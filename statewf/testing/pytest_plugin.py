@@ -169,7 +169,7 @@ class ScenarioFile(pytest.File):
 
 def _properties(source: str) -> Iterator[str]:
     """What the properties of a definition are called, each otherwise; none, if it cannot be read: `check` says why."""
-    from statewf.checker.properties import spoken
+    from statewf.checker.words.question import spoken
     from statewf.errors import InputError
     from statewf.files import load
 

@@ -1,7 +1,7 @@
 """Configurations a second of an exploration, beside the plain breadth-first search that tests hold the checker against.
 
 Both look at all runs of the same machines, in turn: an order, and a workflow of three branches that are each tried three
-times and joined. The plain search (`tests.checker.naive`) goes from snapshot to snapshot, and comes to many that are
+times and joined. The plain search (`tests.checker.runs.naive`) goes from snapshot to snapshot, and comes to many that are
 one configuration; told is how many configurations either settles in a second, and in the detail how many states the
 plain search went through for them.
 
@@ -22,7 +22,7 @@ from statewf.machine.explore import explore
 from statewf.machine.fsm import Machine
 from tests.benchmarks.measure import Result, progress, rates
 from tests.benchmarks.step import order
-from tests.checker import naive
+from tests.checker.runs import naive
 
 WIDTHS = (4, 8, 50, 200, 1_000)
 ATTEMPTS = 3

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 import statewf as wf
 from statewf import Retry, State, StateMachine
 from statewf.checker import Finding, Report, check
-from statewf.checker.graph import graph_of
-from statewf.checker.timing import least
+from statewf.checker.states.graph import graph_of
+from statewf.checker.states.timing import least
 from statewf.compiler import compile_definition
 from statewf.definition.model import path_text
 from statewf.machine.events import AnyEvent, Cancel, Event, Failed, Fired, Returned
@@ -25,9 +25,9 @@ from statewf.machine.fsm import CANCEL, DONE, ERROR, RETRY, TIMEOUT, Delay, Mach
 from statewf.machine.snapshot import Snapshot, Step, active, due, region_state
 from statewf.machine.step import start, step
 from statewf.values.frozen import Object
-from tests.checker.cases import DONE as TERMINAL
-from tests.checker.cases import machine, waits
 from tests.checker.machines import EVENTS, machines, sound_machines
+from tests.checker.states.cases import DONE as TERMINAL
+from tests.checker.states.cases import machine, waits
 
 ORDER = StateMachine(
     "order",

@@ -1,0 +1,213 @@
+"""Rules about where a run can get to, and RULES, the list of all of them.
+
+A rule is a pure function of a graph. One fault gives one finding: what follows from it alone is not told
+again (a state behind an unreachable one, a wait in a dead end, a loop out of which nothing leads).
+
+Below: `graph`, and the other families of rules, `shadows` and `timing`. Above: the checker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import inf
+from typing import TypeAlias
+
+from statewf.checker.findings import Finding
+from statewf.checker.states.edges import Edge
+from statewf.checker.states.graph import Graph, total
+from statewf.checker.states.search import components, shortest, way
+from statewf.checker.states.shadows import event_never_accepted, shadowed_guard, shadowed_transition
+from statewf.checker.states.timing import dead_timeout, retry_never_fits, unused_retry
+from statewf.machine.fsm import CANCEL, DONE, RETRY, TIMEOUT, Disarm, Do, Transition
+
+Rule: TypeAlias = Callable[[Graph], Iterator[Finding]]
+
+MOST_NAMES = 8  # in one message; who reads more?
+STARTS = 64  # how many states of a component a shortest cycle is sought from, so that a huge one takes no hours
+
+
+# --- errors
+
+
+def unreachable_state(graph: Graph) -> Iterator[Finding]:
+    """A state that nothing leads to, told once for all that lie behind it or in it."""
+    nodes = graph.tree.nodes
+    lost = frozenset(graph.ways) - graph.reachable
+    alive = {node.name for name in graph.reachable for node in nodes[name].lineage()}
+    told: set[str] = set()
+    for group in _first_lost(graph):
+        node = [outer for outer in nodes[group[0]].lineage() if outer.name not in alive][-1]
+        if node.name in told:
+            continue
+        told.add(node.name)
+        behind = [name for name in graph.beyond(group, lost) if node not in nodes[name].lineage()]
+        members = frozenset(group)
+        mates = [name for name in behind if name in members]
+        others = [name for name in behind if name not in members]
+        message = f"{node.name} can never be entered: "
+        message += f"only {_listed(mates)} leads there" if mates else "no transition leads there"
+        message += f"; so neither can {_listed(others)}" if others else ""
+        hint = "add a transition to it, or remove it"
+        yield graph.finding("unreachable-state", "error", node.path, message, hint=hint)
+
+
+def _first_lost(graph: Graph) -> list[tuple[str, ...]]:
+    """The groups of states that cannot be entered, and that no other such state leads to."""
+    lost = [name for name in graph.ways if name not in graph.reachable]
+    groups = components(lost, graph.ways.__getitem__)
+    home = {name: number for number, group in enumerate(groups) for name in group}
+    led = {home[after] for name in lost for after in graph.ways[name] if home.get(after, home[name]) != home[name]}
+    return [group for number, group in enumerate(groups) if number not in led]
+
+
+def dead_end(graph: Graph) -> Iterator[Finding]:
+    """A state that is not terminal and from which nothing leads to another."""
+    for name, *others in graph.traps:
+        if not others and name not in graph.circling:
+            message = f"{name} is not terminal, and nothing in it leads to another state"
+            hint = "mark it terminal: true, or give it a way out"
+            path = graph.tree.nodes[name].path
+            yield graph.finding("dead-end", "error", path, message, trace=graph.trace(name), hint=hint)
+
+
+def no_way_to_terminal(graph: Graph) -> Iterator[Finding]:
+    """States that lead only to one another; without any terminal state it is the fault of the machine."""
+    ends = [leaf.name for leaf in graph.tree.leaves() if leaf.state.terminal]
+    groups = [group for group in graph.traps if len(group) > 1 and graph.circling.isdisjoint(group)]
+    if ends and graph.reachable.isdisjoint(ends):
+        return  # that nothing leads to the terminal states is told by unreachable_state
+    hint = "mark a state terminal: true" if not ends else "give one of them a way to a terminal state"
+    if groups and not ends:
+        message = "no state is terminal: what is started never ends"
+        yield graph.finding("no-way-to-terminal", "error", ("states",), message, hint=hint)
+        return
+    for first, *others in groups:
+        message = f"from {first} no terminal state can be reached: it leads only to {_listed(others)} and back"
+        path, trace = graph.tree.nodes[first].path, graph.trace(first)
+        yield graph.finding("no-way-to-terminal", "error", path, message, trace=trace, hint=hint)
+
+
+def endless_always(graph: Graph) -> Iterator[Finding]:
+    """A ring of `always` transitions each of which is certain to be taken."""
+    for ring in graph.circles:
+        message = f"{_shown(ring)} goes round for ever: each of these always transitions holds at once"
+        trace, hint = graph.trace(ring[0].source), "give one of them a guard, or an event to wait for"
+        yield graph.finding("endless-always", "error", ring[0].path, message, trace=trace, hint=hint)
+
+
+# --- warnings
+
+
+def waits_forever(graph: Graph) -> Iterator[Finding]:
+    """A state that is only left if somebody sends an event, or if a guard happens to hold."""
+    for local in graph.resting:
+        leaf = graph.leaf(local)
+        edges = [edge for edge in graph.rows[local] if edge.open and edge.trigger != CANCEL]
+        ways = [edge for edge in edges if edge.target is not None and graph.leaf(edge.target) is not leaf]
+        if leaf is None or local in graph.circling or not ways:
+            continue
+        if any(_moves_itself(edge) for edge in edges) or _asks(graph, local):
+            continue
+        awaited = list(dict.fromkeys(edge.trigger for edge in ways if edge.trigger))
+        reason = (
+            f"only events from outside end it, {_listed(awaited)}"
+            if awaited
+            else "no guard of its always need hold"
+        )
+        message = f"{local} may wait for ever: {reason}"
+        hint = "add timeout and timeoutTransition"
+        trace = graph.trace(local)
+        yield graph.finding("waits-forever", "warning", leaf.path, message, trace=trace, hint=hint)
+
+
+def _moves_itself(edge: Edge) -> bool:
+    """Whether a timer or the answer of a called handler, which may be an event, can pull this edge."""
+    return edge.trigger.startswith((TIMEOUT, RETRY, DONE))
+
+
+def _asks(graph: Graph, local: str) -> bool:
+    """Whether an action is called on every way in: its handler may answer with an event."""
+    entering = [edge.transition for edge in graph.into[local]]
+    if graph.first == local:
+        entering.append(graph.region.start)
+    return all(_calls(transition) for transition in entering)
+
+
+def _calls(transition: Transition) -> bool:
+    return any(isinstance(op, Do) for op in (*transition.exit, *transition.actions, *transition.entry))
+
+
+def unbounded_cycle(graph: Graph) -> Iterator[Finding]:
+    """States that can be entered again and again, with no retry counter and no timeout around that ends it."""
+    caught = graph.circling.union(*graph.traps)
+    for group in components(graph.entered, lambda local: [edge.source for edge in graph.into[local]]):
+        members = frozenset(group)
+        inner = [edge for local in group for edge in graph.into[local] if edge.source in members]
+        back = [edge for edge in inner if edge.transition.attempt == "reset"]
+        if not back or not caught.isdisjoint(group) or _timed(graph, group, inner):
+            continue
+        cycle = _shortest_cycle(group, inner, back)
+        start = cycle[0].source
+        leaf = graph.leaf(start)
+        assert leaf is not None, "nothing leads on from $cancelled"
+        message = f"{_shown(cycle)} can be repeated without end"
+        trace = graph.trace(start, cycle)
+        hint = "bound it with retry and maxAttempts, or put its states into one with a timeout"
+        yield graph.finding("unbounded-cycle", "warning", leaf.path, message, trace=trace, hint=hint)
+
+
+def _timed(graph: Graph, group: Sequence[str], inner: Iterable[Edge]) -> bool:
+    """Whether a state around all of them has a timeout that runs on while they are gone through."""
+    leaf = graph.leaf(group[0])
+    around = () if leaf is None else leaf.lineage()[1:]
+    names = {node.name for node in around if node.state.timeout is not None}
+    for local in group:
+        other = graph.leaf(local)
+        names &= {node.name for node in other.lineage()} if other is not None else set()
+    stopped = {op.timer for edge in inner for op in edge.transition.exit if isinstance(op, Disarm)}
+    return any(TIMEOUT + name not in stopped for name in names)
+
+
+def _shortest_cycle(group: Sequence[str], inner: Sequence[Edge], back: Sequence[Edge]) -> tuple[Edge, ...]:
+    """A cycle with an edge of `back` in it, which resets the counter: it starts where that edge ends."""
+    ways: dict[str, list[Edge]] = {local: [] for local in group}
+    for edge in inner:
+        ways[edge.source].append(edge)
+    closing: dict[str, list[Edge]] = {}
+    for edge in back:
+        closing.setdefault(edge.target or edge.source, []).append(edge)
+    best: tuple[Edge, ...] = ()
+    for start in list(closing)[:STARTS]:
+        arrivals = shortest(start, ways.__getitem__, within=total(best) if best else inf)
+        cycles = [(*way(arrivals, edge.source), edge) for edge in closing[start] if edge.source in arrivals]
+        best = min((best, *cycles) if best else cycles, key=total, default=best)
+    return best
+
+
+def _shown(cycle: Sequence[Edge]) -> str:
+    """`a -> b -> a`, the middle of a long one left out."""
+    names = [cycle[0].source, *(edge.target or edge.source for edge in cycle)]
+    return " -> ".join(names if len(names) <= MOST_NAMES else (*names[: MOST_NAMES - 2], "...", names[-1]))
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`a, b and c`, of a long list the first few."""
+    if len(names) > MOST_NAMES:
+        names = (*names[: MOST_NAMES - 1], f"{len(names) - MOST_NAMES + 1} more")
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+RULES: tuple[Rule, ...] = (
+    unreachable_state,
+    dead_end,
+    no_way_to_terminal,
+    endless_always,
+    waits_forever,
+    unbounded_cycle,
+    shadowed_transition,
+    shadowed_guard,
+    event_never_accepted,
+    dead_timeout,
+    retry_never_fits,
+    unused_retry,
+)

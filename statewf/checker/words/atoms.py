@@ -1,0 +1,170 @@
+"""What a property speaks of: states that are entered and events that are taken, found in the moves of a step.
+
+Or what a function says of a step. Below: the machine, the compiler's notes, `functions`. Above: `question`, and
+whoever follows a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import attrs
+
+from statewf.checker.words.functions import Happening, Moved, called, of_step
+from statewf.compiler import Notes
+from statewf.compiler.tree import grow
+from statewf.definition.model import StateMachine
+from statewf.definition.properties import Predicate
+from statewf.definition.words import nearest
+from statewf.machine.events import AnyEvent
+from statewf.machine.fsm import Machine
+from statewf.machine.record import TURN
+from statewf.machine.snapshot import MOVE, Note, heard
+
+EVENT = "event:"
+WORKFLOW = "workflow"
+MOST_NAMES = 12  # in a hint
+
+
+@attrs.frozen
+class Atom:
+    """`region` enters one of `states`, or `event` is taken, or `function` says so.
+
+    Entering a single state again counts, moving within several does not.
+    """
+
+    text: str
+    region: str = ""
+    states: frozenset[str] = frozenset()
+    event: str = ""
+    function: Predicate | None = None
+
+    def enters(self, region: str, source: str, target: str) -> bool:
+        """Whether that move enters it."""
+        if region != self.region or base(target) not in self.states:
+            return False
+        return base(source) not in self.states or (target in self.states and len(self.states) == 1)
+
+
+class NoSuchAtom(Exception):
+    """It names nothing; the text says why, `hint` what may be meant."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        self.hint = hint
+        super().__init__(message)
+
+
+def base(state: str) -> str:
+    """A local state as people know it: without its turns."""
+    return state.partition(TURN)[0]
+
+
+def atom_of(machine: Machine, text: str | Predicate) -> Atom:
+    """The atom that a text names, or a function is. Raises NoSuchAtom."""
+    if callable(text):
+        return Atom(called(text), function=text)
+    if text.startswith(EVENT):
+        name = text.removeprefix(EVENT)
+        if name not in machine.listeners:
+            raise _none(text, f"{machine.name} has no event {name}", [EVENT + known for known in machine.listeners])
+        return Atom(text, event=name)
+    notes = machine.notes
+    assert isinstance(notes, Notes), "a machine that no compiler made"
+    if isinstance(notes.definition, StateMachine):
+        return _state(machine, notes.definition, text)
+    return _of_step(machine, text)
+
+
+def _state(machine: Machine, definition: StateMachine, text: str) -> Atom:
+    nodes = grow(definition).nodes
+    if text not in nodes and text != "$cancelled":
+        raise _none(text, f"{machine.name} has no state {text}", list(nodes))
+    leaves = [name for name in nodes if nodes[text] in nodes[name].lineage()] if text in nodes else [text]
+    return Atom(text, machine.regions[0].name, frozenset(leaves))
+
+
+def _of_step(machine: Machine, text: str) -> Atom:
+    step, _, state = text.partition(":")
+    number = machine.numbers.get(step)
+    if number is None:
+        known = [*(region.name for region in machine.regions[1:]), *_wholes(machine)]
+        raise _none(text, f"{machine.name} has no step {step}", known)
+    if step == WORKFLOW:
+        if text not in _wholes(machine):
+            raise _none(text, f"a workflow is never {state or 'nothing'}", _wholes(machine))
+        return Atom(text, step, frozenset({state}))
+    states = dict.fromkeys(base(name) for name in machine.regions[number].states)
+    wanted = state or "succeeded"
+    if wanted not in states:
+        raise _none(text, f"{step} is never {wanted}", [f"{step}:{name}" for name in states])
+    return Atom(text, step, frozenset({wanted}))
+
+
+def _wholes(machine: Machine) -> list[str]:
+    """The states of the workflow as a whole, its ends last."""
+    return list(dict.fromkeys(f"{WORKFLOW}:{base(name)}" for name in machine.regions[0].states))
+
+
+def _none(text: str, message: str, known: Sequence[str]) -> NoSuchAtom:
+    alike = nearest(text, known)
+    return NoSuchAtom(message, f"did you mean {alike}?" if alike else f"there is {', '.join(known[:MOST_NAMES])}")
+
+
+# --- in a step
+
+Letter = tuple[bool, ...]  # of the atoms that are watched, which happen
+
+
+class Happened(Protocol):
+    """A step of a run, or a move between two nodes."""
+
+    @property
+    def event(self) -> AnyEvent: ...
+
+    @property
+    def path(self) -> tuple[str | int, ...]: ...
+
+    @property
+    def notes(self) -> tuple[Note, ...]: ...
+
+
+class Watch:
+    """Tells of each step, letter by letter, which atoms happen: first its event, then its moves in order.
+
+    Where one of them is a function, which sees the step as a whole, all is one letter.
+    """
+
+    def __init__(self, atoms: Sequence[Atom]) -> None:
+        self._atoms = tuple(atoms)
+        self._by_step = any(atom.function is not None for atom in self._atoms)
+        self._none = (False,) * len(self._atoms)
+        self._seen: dict[tuple[str, tuple[str | int, ...]], tuple[Letter, ...]] = {}
+
+    def letters(self, move: Happened) -> tuple[Letter, ...]:
+        """The letters of a step in which something happens. Raises PropertyFails."""
+        name = heard(move.event, move.notes)
+        found = self._seen.get((name, move.path))
+        if found is None:
+            every = (tuple(atom.event == name != "" for atom in self._atoms), *self._moves(move.path))
+            if self._by_step:
+                every = (tuple(self._at_once(Happening(name, tuple(_moved(move.path))), every)),)
+            found = self._seen[name, move.path] = tuple(letter for letter in every if letter != self._none)
+        return found
+
+    def _moves(self, path: tuple[str | int, ...]) -> Iterator[Letter]:
+        for at in range(0, len(path), MOVE):
+            region, source, target = map(str, path[at : at + 3])
+            yield tuple(atom.enters(region, source, target) for atom in self._atoms)
+
+    def _at_once(self, step: Happening, letters: Sequence[Letter]) -> Iterator[bool]:
+        for atom, hits in zip(self._atoms, zip(*letters, strict=True), strict=True):
+            yield any(hits) if atom.function is None else of_step(atom.function, step)
+
+
+def _moved(path: tuple[str | int, ...]) -> Iterator[Moved]:
+    """The moves as people know them: taking turns within a state is none."""
+    for at in range(0, len(path), MOVE):
+        region, source, target = map(str, path[at : at + 3])
+        if base(source) != base(target) or base(target) == target:
+            yield Moved(region, base(source), base(target))
