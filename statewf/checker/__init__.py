@@ -47,10 +47,6 @@ _OF_RUNS = {
     "holds": "runs.verdict",
 }
 
-MOST_CONFIGURATIONS = 60_000  # explored for the sake of properties; without any, COUNTED are
-COUNTED = 1_000
-MANY = 10_000  # configurations: of more, what can be proved without going to them is
-
 
 def check(
     subject: Definition | Machine, *, limit: int | None = None, also: Property | Iterable[Property] = ()
@@ -70,7 +66,8 @@ def check(
         found = (Finding(d.code, "error", d.path, d.message, (), d.line, d.hint) for d in error.diagnostics)
         of_steps = isinstance(subject, Workflow)
         written = steps_written(subject) if isinstance(subject, Workflow) else len(grow(subject).nodes)
-        return Report(subject.name, written, 0, 0, 0, tuple(found), of_steps)
+        unasked = len(subject.properties) + len(listed)
+        return Report(subject.name, written, 0, 0, 0, tuple(found), of_steps, unasked=unasked)
 
 
 def faults(machine: Machine) -> tuple[Finding, ...]:
@@ -88,47 +85,30 @@ def __getattr__(name: str) -> Any:
 
 
 def _asked(machine: Machine, limit: int | None, also: Sequence[Property], *, as_written: bool) -> Report:
-    """The report, and what becomes of these properties. What the others come to does not hang on them."""
-    from statewf.checker.bounds import bounds
+    """The report on its structure, on how long it takes, and on all its runs."""
+    from statewf.checker.bounds import bounds, never_completes
     from statewf.checker.proving import prove
 
     report = _checked(machine)
     if not report.ok:
-        return report
-    if as_written:
-        report = attrs.evolve(report, bounds=bounds(machine))
-    report = _proved(report, machine, limit, as_written=as_written)
-    if not also:
-        return report
-    wide = as_written and report.configurations > MANY
-    proof = prove(machine, limit or MOST_CONFIGURATIONS, also, wide=wide)
-    findings, verdicts = (*report.findings, *proof.findings), (*report.verdicts, *proof.verdicts)
-    return attrs.evolve(report, findings=findings, verdicts=verdicts)
-
-
-def _proved(report: Report, machine: Machine, limit: int | None, *, as_written: bool) -> Report:
-    """The report on its structure, and on all its runs."""
-    from statewf.checker.census.counts import census
-    from statewf.checker.proving import prove
-
-    counted = census(machine) if report.of_steps and as_written else None
-    if counted is not None:
-        report = attrs.evolve(report, configurations=counted.total)
-    asks = bool(machine.notes.definition.properties)
-    if not asks and (counted is not None or not report.of_steps):
-        return report
-    wide = counted is not None and counted.total > MANY
-    proof = prove(machine, limit or (MOST_CONFIGURATIONS if asks else COUNTED), wide=wide)
-    report = attrs.evolve(report, findings=(*report.findings, *proof.findings), verdicts=proof.verdicts)
-    if proof.found is None:
-        return report
-    visited = len(proof.found.configurations)
-    return attrs.evolve(
+        return attrs.evolve(report, unasked=len(machine.notes.definition.properties) + len(also))
+    proof = prove(machine, limit, also, as_written=as_written)
+    report = attrs.evolve(
         report,
-        configurations=report.configurations or visited,
-        visited=visited,
-        bounded=not proof.found.whole or (proof.found.reduced and counted is None),
+        findings=(*report.findings, *proof.findings),
+        verdicts=proof.verdicts,
+        configurations=report.configurations or proof.configurations,
+        visited=proof.visited,
+        bounded=proof.bounded,
     )
+    if not as_written:
+        return report
+    reckoned = bounds(machine)
+    if proof.ends is not None:
+        reckoned = reckoned.among(proof.ends)
+    workflow = machine.notes.definition
+    never = tuple(never_completes(workflow, reckoned)) if isinstance(workflow, Workflow) else ()
+    return attrs.evolve(report, bounds=reckoned, findings=(*report.findings, *never))
 
 
 def _as_written(machine: Machine) -> bool:

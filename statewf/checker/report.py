@@ -24,7 +24,8 @@ class Report:
     compiled table, with the waits between attempts and `$cancelled`; `configurations` is what a run can visit.
     For a workflow (`of_steps`) they count its steps, and the tables of all regions. `visited` is how many configurations
     were looked at, None if nothing was asked for which that is needed; `bounded`: not all were, there are more.
-    `verdicts` say what became of each property, in its order.
+    `verdicts` say what became of the properties, in their order; `unasked` is how many were not asked, because of errors
+    in the structure.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Report:
     visited: int | None = None
     verdicts: tuple[Verdict, ...] = ()
     bounds: Bounds | None = None  # how long it takes; None where that was not asked
+    unasked: int = 0
 
     @property
     def ok(self) -> bool:
@@ -57,4 +59,5 @@ class Report:
             "findings": [finding.document() for finding in self.findings],
             **({} if self.bounds is None else {"bounds": self.bounds.document()}),
             **({"properties": [verdict.document() for verdict in self.verdicts]} if self.verdicts else {}),
+            **({"unasked": self.unasked} if self.unasked else {}),
         }

@@ -9,7 +9,7 @@ Below: the `outcomes` of steps; the compiler's plan and how it undoes. Above: wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any, Literal, TypeAlias
 
 import attrs
@@ -123,8 +123,11 @@ class Saga:
         }
 
 
-def saga(machine: Machine) -> Saga | None:
-    """The matrix of a compiled workflow; None where there is nothing that could be undone."""
+def saga(machine: Machine, ends: Container[str] | None = None) -> Saga | None:
+    """The matrix of a compiled workflow; None where there is nothing that could be undone.
+
+    `ends` are the states in which it can end, if somebody knows: no others are told then.
+    """
     definition = machine.notes.definition
     if not isinstance(definition, Workflow) or definition.error_handling.compensation_strategy == "none":
         return None
@@ -133,7 +136,8 @@ def saga(machine: Machine) -> Saga | None:
         return None
     errors = definition.error_handling
     steps = {node.id: _actions(node) for node in planned.chain}
-    return Saga(steps, tuple(_points(planned)), errors.compensation_strategy, errors.default_retry_policy)
+    points = tuple(_points(planned)) if ends is None else tuple(_ending(_points(planned), ends))
+    return Saga(steps, points, errors.compensation_strategy, errors.default_retry_policy)
 
 
 def nothing(machine: Machine) -> str:
@@ -154,6 +158,13 @@ def _points(planned: Plan) -> Iterator[Point]:
     if planned.workflow.timeout is not None:
         yield _point("timeout", None, planned, outcomes)
     yield _point("cancel", None, planned, outcomes)
+
+
+def _ending(points: Iterable[Point], ends: Container[str]) -> Iterator[Point]:
+    """The points from which it can end so."""
+    for point in points:
+        if left := tuple(end for end in point.ends if end in ends):
+            yield attrs.evolve(point, ends=left)
 
 
 def _fails_the_whole(node: Planned) -> bool:

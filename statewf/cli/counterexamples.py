@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,15 +27,18 @@ def written(definition: Definition, verdicts: tuple[Verdict, ...], source: str, 
     from statewf.diagram import drawing, text
 
     machine = compile_definition(definition)
-    for place, verdict in enumerate(verdicts):
+    given: Counter[str] = Counter()
+    for verdict in verdicts:
         if verdict.told is None or verdict.answer == "proved":
             continue
-        base = Path(folder) / _name(verdict)
+        name = _name(verdict)
+        given[name] += 1
+        base = Path(folder) / (name if given[name] == 1 else f"{name}_{given[name]}")
         steps = [told.step for told in verdict.told]
         try:
             base.parent.mkdir(parents=True, exist_ok=True)
             _keep(base.with_suffix(".yaml"), _scenario(definition, verdict, source, base.parent))
-            _keep(base.with_name(f"test_{base.name}.py"), _test(verdict, source, place))
+            _keep(base.with_name(f"test_{base.name}.py"), _test(verdict, source, base.name))
             _keep(base.with_suffix(".mmd"), text(drawing(machine, steps=steps), "mermaid"))
         except OSError as error:
             mistake = Diagnostic("unwritable", f"cannot be written: {error.strerror}")
@@ -61,11 +65,12 @@ def _scenario(definition: Definition, verdict: Verdict, source: str, folder: Pat
     return f"# {verdict.text}\n{yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)}"
 
 
-def _test(verdict: Verdict, source: str, place: int) -> str:
+def _test(verdict: Verdict, source: str, name: str) -> str:
     from statewf.checker.runs.retold import as_test
 
     assert verdict.told is not None, "only what was retraced is written"
-    return as_test(verdict.told, _name(verdict), source, place, verdict.text)
+    place = int(re.findall(r"\d+", verdict.where)[-1])
+    return as_test(verdict.told, name, source, place, verdict.text)
 
 
 def _keep(path: Path, content: str) -> None:

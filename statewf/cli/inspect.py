@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 LARGE = 10**15  # from there on it is told roughly
 DRAWN = 300  # configurations in one picture, if nobody wants more
 MOST = 1_000_000
+PLURALS = {"property": "properties"}
 FEW = 3  # warnings alike that are told one by one; of more, the first and where the others are
 
 
@@ -153,7 +154,7 @@ def _document(found: Checked | InputError, asked: Asked) -> dict[str, Any]:
     if asked.table:
         document_of["table"] = None if machine is None else _table(machine).document()
     if asked.saga:
-        matrix = None if machine is None else _saga(machine)
+        matrix = None if machine is None else _saga(machine, found.report)
         document_of["saga"] = None if matrix is None else matrix.document()
     return document_of
 
@@ -164,10 +165,10 @@ def _table(machine: Machine) -> Table:
     return table_of(machine)
 
 
-def _saga(machine: Machine) -> Saga | None:
+def _saga(machine: Machine, report: Report) -> Saga | None:
     from statewf.checker.saga import saga
 
-    return saga(machine)
+    return saga(machine, None if report.bounds is None else [end.state for end in report.bounds.ends])
 
 
 def _tell_all(file: str, found: Checked | InputError, asked: Asked, *, several: bool) -> None:
@@ -179,15 +180,15 @@ def _tell_all(file: str, found: Checked | InputError, asked: Asked, *, several: 
         return
     machine = found.machine() if asked.sheets else None
     if machine is not None and asked.form == "markdown":
-        _show_markdown(machine, asked, several=several)
+        _show_markdown(machine, found.report, asked, several=several)
     elif machine is not None:
-        _show_sheets(machine, asked)
+        _show_sheets(machine, found.report, asked)
     if asked.bounds and asked.form != "markdown" and found.report.bounds is not None:
         _show_bounds(found.report.bounds)
     _tell(file, found.report, err=asked.form == "markdown")
 
 
-def _show_sheets(machine: Machine, asked: Asked) -> None:
+def _show_sheets(machine: Machine, report: Report, asked: Asked) -> None:
     from statewf.checker.saga import nothing
     from statewf.cli import grid, matrix
 
@@ -195,7 +196,7 @@ def _show_sheets(machine: Machine, asked: Asked) -> None:
         grid.show(_table(machine))
         click.echo()
     if asked.saga:
-        found = _saga(machine)
+        found = _saga(machine, report)
         if found is None:
             click.echo(nothing(machine))
         else:
@@ -210,14 +211,14 @@ def _show_bounds(bounds: Bounds) -> None:
     click.echo()
 
 
-def _show_markdown(machine: Machine, asked: Asked, *, several: bool) -> None:
+def _show_markdown(machine: Machine, report: Report, asked: Asked, *, several: bool) -> None:
     """One sheet after another; of `several` files with the name of each, and a line between them."""
     from statewf.checker.saga import nothing
     from statewf.cli import grid, matrix
 
     sheets = [grid.markdown(_table(machine))] if asked.table else []
     if asked.saga:
-        found = _saga(machine)
+        found = _saga(machine, report)
         sheets.append(nothing(machine) if found is None else matrix.markdown(found))
     told = "\n\n".join(sheets)
     click.echo(f"## {machine.name}\n\n{told}\n" if several else told)
@@ -234,6 +235,7 @@ def _tell(file: str, report: Report, *, err: bool) -> None:
     counts = [
         _size(report),
         *([_proved(report)] if report.verdicts else []),
+        *([f"{_count(report.unasked, 'property')} not asked"] if report.unasked else []),
         *(_count(len(found), what) for what, found in (("error", errors), ("warning", warnings)) if found),
     ]
     verdict = click.style("ok", fg="green", bold=True) if report.ok else click.style("not ok", fg="red", bold=True)
@@ -245,19 +247,19 @@ def _tell(file: str, report: Report, *, err: bool) -> None:
 def _size(report: Report) -> str:
     """How large it is; of a workflow also how large the product of its steps is, or how much of that was seen."""
     if not report.of_steps:
-        return f"{report.states} states, {report.transitions} transitions"
+        return f"{report.states:,} states, {report.transitions:,} transitions"
     steps = _count(report.states, "step")
     if not report.configurations:
         return steps
     visited, every = report.visited, report.configurations
     more = "more than " if report.bounded and visited == every else ""
-    looked = "" if visited in (None, every) else f", {visited} visited"
+    looked = "" if visited in (None, every) else f", {visited:,} visited"
     return f"{steps}, {more}{_amount(every)} configuration{'s' * (every != 1)}{looked}"
 
 
 def _amount(number: int) -> str:
     """A number, however large."""
-    return str(number) if number < LARGE else f"about 10^{math.log10(number):.0f}"
+    return f"{number:,}" if number < LARGE else f"about 10^{math.log10(number):.0f}"
 
 
 def _proved(report: Report) -> str:
@@ -271,11 +273,12 @@ def _kind(finding: Finding) -> tuple[str, str]:
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    return f"{number:,} {what if number == 1 else PLURALS.get(what, f'{what}s')}"
 
 
 def _tell_alike(file: str, alike: Sequence[Finding], *, err: bool) -> None:
     """Findings of one rule with one hint: the hint once, and when they are many, only where the others are."""
+    from statewf.cli.tables import ends_of
     from statewf.cli.tell import below, mistake
     from statewf.errors import Diagnostic
 
@@ -284,7 +287,7 @@ def _tell_alike(file: str, alike: Sequence[Finding], *, err: bool) -> None:
         at = Diagnostic(finding.rule, finding.message, finding.where, finding.line)
         click.echo(mistake(file, at, finding.severity, err=err), err=err)
         if finding.trace and (finding.severity == "error" or finding.rule == "possible-violation"):
-            click.echo(below(f"on the way {', '.join(finding.trace)}", err=err), err=err)
+            click.echo(below(f"on the way {', '.join(ends_of(finding.trace))}", err=err), err=err)
     if len(alike) > len(told):
         click.echo(below(f"also {', '.join(map(_place, alike[len(told) :]))}", err=err), err=err)
     if alike[0].hint:

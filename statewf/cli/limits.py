@@ -5,12 +5,11 @@ Above: `inspect`. Below: `tables`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-import click
-
-from statewf.cli.tables import table
+from statewf.cli.tables import paragraph, some, table, width
 from statewf.values.duration import spoken
 
 if TYPE_CHECKING:
@@ -37,9 +36,9 @@ def show(bounds: Bounds) -> None:
     reasons = [(end.why, end.state) for end in bounds.ends if end.greatest is None]
     reasons += [(end.often, end.state) for end in bounds.ends if end.most is None and end.often != end.why]
     for why, of in groupby(sorted(reasons, key=lambda pair: pair[0]), key=lambda pair: pair[0]):
-        click.echo(f"{NEVER} to {', '.join(state for _, state in of)}: {why}")
+        paragraph(f"{NEVER} to {', '.join(state for _, state in of)}: {why}", width())
     if bounds.each:
-        click.echo(f"tried at most: {', '.join(_often(name, most) for name, most in bounds.each.items())}")
+        paragraph(f"tried {'; '.join(_often(bounds.each))}", width())
 
 
 def _attempts(end: End) -> str:
@@ -49,7 +48,8 @@ def _attempts(end: End) -> str:
     return str(end.most) if end.fewest == end.most else f"{end.fewest} to {end.most}"
 
 
-def _often(name: str, most: int | None) -> str:
-    if most is None:
-        return f"{name} again and again"
-    return f"{name} {'once' if most == 1 else f'{most} times'}"
+def _often(each: Mapping[str, int | None]) -> Iterator[str]:
+    """What is tried how often at most; those that are tried equally often together."""
+    for most in dict.fromkeys(each.values()):
+        told = "again and again" if most is None else "at most once" if most == 1 else f"at most {most:,} times"
+        yield f"{told}: {some([name for name, times in each.items() if times == most])}"

@@ -1,25 +1,25 @@
 """The saga matrix for people: a row for every point of failure, a column for every step that can be undone.
 
-Where the names of all these steps do not fit beside each other, the columns have numbers, which are told below.
+Where the names of all these steps do not fit beside each other they have numbers, which are told below.
 
 Above: `inspect`. Below: `grid` and `tables`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from textwrap import wrap
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import click
 
 from statewf.cli.grid import fits, room, sheet
-from statewf.cli.tables import table
+from statewf.cli.tables import paragraph, table
 
 if TYPE_CHECKING:
     from statewf.checker.saga import Point, Saga, Undone
 
-FAILING, ENDING, ACTIONS = "if this fails", "it ends", "undone by"
+FAILING, UNDONE, ENDING, ACTIONS = "if this fails", "undone", "it ends", "undone by"
 NEVER = "-"
 MARKS = {"always": "✓", "unless skipped": "○", "perhaps": "?"}
 LEGEND = {
@@ -37,20 +37,32 @@ def show(found: Saga) -> None:
     if fits(heads, lines):
         table(heads, lines, empty="")
     else:
-        numbers = [str(number) for number, _ in enumerate(found.steps, 1)]
-        table([FAILING, *numbers, ENDING], _rows(found), empty="")
-        click.echo()
-        undone = zip(numbers, found.steps.items(), strict=True)
-        rows = ((number, step, ", ".join(actions)) for number, (step, actions) in undone)
-        table(["", "step", ACTIONS], rows, empty="")
-    _wrapped("; ".join(f"{mark} {text}" for mark, text in _legend(found)), dim=True)
+        _by_number(found)
+    paragraph("; ".join(f"{mark} {text}" for mark, text in _legend(found)), room(), dim=True)
     for sentence in found.sentences():
-        _wrapped(sentence)
+        paragraph(sentence, room())
 
 
-def _wrapped(text: str, *, dim: bool = False) -> None:
-    for line in wrap(text, room(), break_on_hyphens=False):
-        click.echo(click.style(line, dim=dim))
+def _by_number(found: Saga) -> None:
+    """The steps have numbers; where these find no room beside each other either, each cell says of which it speaks."""
+    numbers = [str(number) for number, _ in enumerate(found.steps, 1)]
+    heads, lines = [FAILING, *numbers, ENDING], _rows(found)
+    if not fits(heads, lines):
+        heads, lines = [FAILING, UNDONE, ENDING], [[name, _ranges(cells), ends] for name, *cells, ends in lines]
+    table(heads, lines, empty="")
+    click.echo()
+    undone = zip(numbers, found.steps.items(), strict=True)
+    table(["", "step", ACTIONS], ((n, step, ", ".join(actions)) for n, (step, actions) in undone), empty="")
+
+
+def _ranges(cells: Sequence[str]) -> str:
+    """What is in which columns, by their numbers: `✓ 1-12, 14; ? 13`."""
+    found: dict[str, list[str]] = {}
+    for mark, group in groupby(enumerate(cells, 1), key=lambda cell: cell[1]):
+        numbers = [number for number, _ in group]
+        span = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}-{numbers[-1]}"
+        found.setdefault(mark, []).append(span)
+    return "; ".join(f"{mark} {', '.join(spans)}" for mark, spans in found.items() if mark != NEVER) or NEVER
 
 
 def markdown(found: Saga) -> str:

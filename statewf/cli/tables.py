@@ -146,9 +146,23 @@ def few(words: Sequence[str], between: str, most: int = 10) -> str:
     return between.join([*words[:most], *more])
 
 
+def ends_of(words: Sequence[str], most: int = 12) -> list[str]:
+    """Some words; of many only the first and the last."""
+    if len(words) <= most:
+        return list(words)
+    half = most // 2
+    return [*words[:half], f"… {len(words) - 2 * half:,} more …", *words[-half:]]
+
+
 def cut(text: str, room: int) -> str:
     """A text in at most that many characters."""
     return text if len(text) <= room else text[: max(room - 1, 1)] + "…"
+
+
+def paragraph(text: str, columns: int, *, dim: bool = False) -> None:
+    """Print a text in as many lines of so many columns as it takes."""
+    for line in wrap(text, columns, break_on_hyphens=False):
+        click.echo(click.style(line, dim=dim))
 
 
 # --- tables

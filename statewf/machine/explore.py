@@ -13,6 +13,7 @@ Below: `step`, `suppose`, `tries`, `lens`. Above: `flatten`, and the checker.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -100,12 +101,15 @@ def explore(
     ending: Ending | None = None,
     watched: Sequence[Expression] = (),
     among: Among | None = None,
+    *,
+    deep: bool = False,
 ) -> Exploration:
     """At most `limit` nodes, those that are nearest to the start; without an `ending`, every order of everything.
 
-    Nodes differ also in what the `watched` conditions read. What is not `among` what may be tried does not happen.
+    Nodes differ also in what the `watched` conditions read. What is not `among` what may be tried does not happen. `deep`:
+    one run is gone to its end, then others that leave it late; not those nodes that are nearest.
     """
-    return _Walk(machine, limit, ending, watched, among).walk()
+    return _Walk(machine, limit, ending, watched, among).walk(deep=deep)
 
 
 # --- the walk
@@ -125,7 +129,7 @@ Key: TypeAlias = tuple[Configuration, frozenset[tuple[Expression, Answer]], froz
 
 
 class _Walk:
-    """The exploration in the making, breadth first."""
+    """The exploration in the making."""
 
     def __init__(
         self,
@@ -151,19 +155,25 @@ class _Walk:
         self.nodes: list[_Node] = []
         self.moves: dict[Move, None] = {}
 
-    def walk(self) -> Exploration:
+    def walk(self, *, deep: bool) -> Exploration:
         before = _Node(blank(self.machine, "any"), {}, {}, frozenset())
         (start,) = tries(self.machine, before.snapshot)
         initial = tuple(self.lead(-1, before, start))
-        done = 0
+        queue = deque(range(len(self.nodes)))
         cut: list[int] = []
-        while done < len(self.nodes):  # which grows
-            if not self.nodes[done].snapshot.ended:
+        while queue:
+            node = queue.popleft()
+            known = len(self.nodes)
+            if not self.nodes[node].snapshot.ended:
                 if not self.full:
-                    self.expand(done)
+                    self.expand(node)
                 if self.full:
-                    cut.append(done)
-            done += 1
+                    cut.append(node)
+            fresh = range(known, len(self.nodes))
+            if deep:
+                queue.extendleft(reversed(fresh))
+            else:
+                queue.extend(fresh)
         configurations = tuple(configuration for configuration, _, _ in self.numbers)
         supposed = tuple(supposed for _, supposed, _ in self.numbers)
         orders = tuple(order for _, _, order in self.numbers)

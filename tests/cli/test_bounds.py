@@ -22,7 +22,7 @@ def test_each_end_has_its_times_and_attempts(cli: Cli, folder: Path) -> None:
     assert lines[0].split() == ["it", "ends", "in", "after", "within", "attempts"]
     assert lines[1].split() == ["completed", "1h", "1h", "2m", "1", "to", "3"]
     assert lines[2].split() == ["failed", "at", "once", "1m", "3s", "1", "to", "3"]
-    assert "tried at most: charge 3 times" in lines
+    assert "tried at most 3 times: charge" in lines
 
 
 def test_what_has_no_bound_is_told_once_for_all_ends(cli: Cli, folder: Path) -> None:
@@ -30,7 +30,7 @@ def test_what_has_no_bound_is_told_once_for_all_ends(cli: Cli, folder: Path) -> 
     out = cli("check", "review.yaml", "--bounds").out
     assert out.count("no bound to completed, failed, cancelled: a review may have pay tried again and again") == 1
     assert "1 or more" in out
-    assert "tried at most: pay again and again" in out
+    assert "tried again and again: pay" in out
 
 
 def test_they_are_in_the_document_without_being_asked_for(cli: Cli, folder: Path) -> None:

@@ -8,14 +8,27 @@ Below: `states`, `steps`, `spans`. Above: the checker, which fills in a report.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from statewf.checker.bounds.spans import Bounds
 from statewf.checker.bounds.states import state_bounds
 from statewf.checker.bounds.steps import step_bounds
+from statewf.checker.findings import Finding
 from statewf.checker.states.graph import graph_of
 from statewf.compiler import Notes
 from statewf.compiler.plan import plan
 from statewf.definition.model import Workflow
 from statewf.machine.fsm import Machine
+
+
+def never_completes(workflow: Workflow, reckoned: Bounds) -> Iterator[Finding]:
+    """That no run of a workflow completes, as far as it is known in which states it ends."""
+    if reckoned.of("completed") is None:
+        *others, last = [end.state for end in reckoned.ends] or ["nothing"]
+        ends = f"{', '.join(others)} or {last}" if others else last
+        message = f"no run completes: it ends in {ends}, whatever happens"
+        hint = "some step that it needs always fails, or takes longer than there is time"
+        yield Finding("never-completes", "error", "$.steps", message, (), workflow.places.line(("steps",)), hint)
 
 
 def bounds(machine: Machine) -> Bounds:

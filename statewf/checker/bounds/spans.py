@@ -9,12 +9,12 @@ Below: durations as they are spoken. Above: `states` and `steps`, which reckon; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import attrs
 
-from statewf.values.duration import spoken
+from statewf.values.duration import milliseconds, spoken
 
 TOLD = 4  # parts of a way that are told in one line
 DAY, HOUR, MINUTE, SECOND = 86_400_000, 3_600_000, 60_000, 1_000  # ms
@@ -151,6 +151,14 @@ class Bounds:
         """What is said of one terminal state; None if no run ends there."""
         return next((end for end in self.ends if end.state == state), None)
 
+    def among(self, states: Container[str]) -> Bounds:
+        """The bounds of a machine of which it is known that it ends in one of these states."""
+        ends = tuple(end for end in self.ends if end.state in states)
+        if len(ends) == len(self.ends) or not ends:
+            return attrs.evolve(self, ends=ends)
+        last = max(ends, key=lambda end: (end.greatest is None, end.greatest or 0))
+        return Bounds(ends, last.greatest, last.way[:-1], last.why, self.each)
+
     def document(self) -> dict[str, Any]:
         """As JSON; `why` only where there is no bound."""
         return {
@@ -170,6 +178,9 @@ class Bounds:
 
 def rounded_up(ms: int) -> str:
     """A greatest time as people say it: of two units, like all durations, but never less than it is."""
+    told = spoken(ms)
+    if milliseconds(told) == ms:
+        return told
     grain = next((grain for below, grain in GRAINS if ms < below), GRAINS[-1][1])
     return spoken(-(-ms // grain) * grain)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from statewf.checker.census.parts import Part, Reader
+from statewf.checker.census.parts import Here, Part, Reader
 from statewf.checker.census.sweep import Aim, By, Sweep
 from statewf.checker.census.units import TooMuch
 from statewf.checker.words.atoms import Atom
@@ -57,12 +57,12 @@ class Prepared:
     aims: Mapping[str, Sequence[Aim]]
 
     @classmethod
-    def of(cls, machine: Machine, atoms: Sequence[Atom] = ()) -> Prepared:
-        """The workflow of a machine, in which these atoms are seen. Raises TooMuch."""
+    def of(cls, machine: Machine, sought: Sequence[Atom | Here] = ()) -> Prepared:
+        """The workflow of a machine, in which these atoms and places are seen. Raises TooMuch."""
         planned = plan(machine.notes.definition)
         if any(node.step.type == "event" or node.step.on_error == "rollback" for node in planned.nodes.values()):
             raise TooMuch
-        parts = Reader(planned, atoms).parts(planned.roots)
+        parts = Reader(planned, sought).parts(planned.roots)
         if any(
             part.sudden and not (part.tolerant or sure) for part, sure in zip(parts, _ordered(planned), strict=True)
         ):

@@ -16,7 +16,7 @@ import attrs
 
 from statewf.checker.census.plain import plain, plain_names
 from statewf.checker.census.units import Letter, Marks, Role, TooMuch, passed_over, study
-from statewf.checker.words.atoms import Atom
+from statewf.checker.words.atoms import Atom, base
 from statewf.compiler.plan import Plan, Planned, in_turn
 from statewf.compiler.signals import BRANCH_FAILED
 from statewf.definition.model import Step
@@ -48,7 +48,15 @@ class Kind(NamedTuple):
     moves: bool
 
 
+class Here(NamedTuple):
+    """A step is at that state now."""
+
+    region: str
+    state: str
+
+
 Alphabet: TypeAlias = tuple[tuple[Kind, int], ...]  # and how many letters there are of each kind
+Spots: TypeAlias = tuple[tuple[int, str, int], ...]  # the place of a region in a plain step, a state, and its mark
 
 
 @attrs.frozen(eq=False)
@@ -70,12 +78,12 @@ class Part:
 
 
 class Reader:
-    """Makes the parts of a workflow; equal steps are studied once. The marks of these atoms are seen."""
+    """Makes the parts of a workflow; equal steps are studied once. The marks of what is looked for are seen."""
 
-    def __init__(self, planned: Plan, atoms: Sequence[Atom]) -> None:
+    def __init__(self, planned: Plan, sought: Sequence[Atom | Here]) -> None:
         self.whole = planned.workflow
-        self.atoms = tuple(atoms)
-        self.known: dict[tuple[Step, bool, Marks], tuple[Alphabet, frozenset[Expression], bool]] = {}
+        self.sought = tuple(sought)
+        self.known: dict[tuple[Step, bool, Marks, Spots], tuple[Alphabet, frozenset[Expression], bool]] = {}
         self.supposed: dict[Expression, Planned] = {}
 
     def parts(self, siblings: Sequence[Planned]) -> tuple[Part, ...]:
@@ -95,17 +103,22 @@ class Reader:
         shell = _stands_apart(node.step)
         step = plain(node.step, shell=shell)
         names = plain_names(node.step, shell=shell)
-        known = [(atom, 1 << at) for at, atom in enumerate(self.atoms) if atom.region in names]
-        marks = tuple((attrs.evolve(atom, region=names[atom.region]), bit) for atom, bit in known)
-        if (step, shell, marks) not in self.known:
+        own = [(one, 1 << at) for at, one in enumerate(self.sought) if one.region in names]
+        marks = tuple(
+            (attrs.evolve(one, region=names[one.region]), bit) for one, bit in own if isinstance(one, Atom)
+        )
+        places = list(names)  # its regions are in the same order
+        spots = tuple((places.index(one.region), one.state, bit) for one, bit in own if isinstance(one, Here))
+        if (step, shell, marks, spots) not in self.known:
             unit = study(step, self.whole, marks, shell=shell)
             letters = dict(unit.letters)
             over = passed_over(step, self.whole, shell=shell)
             seen = sum(bit for atom, bit in marks if "skipped" in atom.states)
             letters[over] = letters.get(over, frozenset()) | {Role("skipped", seen=seen)}
+            letters = {letter: _placed(letter, roles, spots) for letter, roles in letters.items()}
             kinds = (_shell_kinds if shell else _kinds)(letters, step)
-            self.known[step, shell, marks] = (tuple(Counter(kinds).items()), unit.parts, unit.sudden)
-        alphabet, parts, sudden = self.known[step, shell, marks]
+            self.known[step, shell, marks, spots] = (tuple(Counter(kinds).items()), unit.parts, unit.sudden)
+        alphabet, parts, sudden = self.known[step, shell, marks, spots]
         if any(self.supposed.setdefault(part, node) is not node for part in parts):
             raise TooMuch  # what one step knows of data by then, another one knows, too
         return alphabet, sudden
@@ -127,6 +140,12 @@ def _remembering(order: Sequence[Planned]) -> Iterator[tuple[int | None, tuple[t
         place = {group: place for place, group in enumerate(known)}
         yield asks, tuple((place.get(group), node.number in group) for group in kept)
         known = kept
+
+
+def _placed(letter: Letter, roles: frozenset[Role], spots: Spots) -> frozenset[Role]:
+    """The roles of a letter, with the marks of where it is."""
+    seen = sum(bit for place, state, bit in spots if base(letter.states[place][0]) == state)
+    return frozenset(role._replace(seen=role.seen | seen) for role in roles) if seen else roles
 
 
 def _stands_apart(step: Step) -> bool:

@@ -11,11 +11,12 @@ Below: `counts`. Above: the checker's `proving`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
 from statewf.checker.census.counts import ENDED, Prepared
+from statewf.checker.census.parts import Here
 from statewf.checker.census.sweep import Aim
 from statewf.checker.census.units import TooMuch
 from statewf.checker.runs.verdict import Verdict
@@ -23,16 +24,23 @@ from statewf.checker.words.atoms import WORKFLOW, Atom, base
 from statewf.checker.words.question import Question
 from statewf.compiler.settling import Settling
 from statewf.compiler.signals import ELAPSED, FINAL
-from statewf.definition.properties import Absence, Existence, Precedence, Response
+from statewf.definition.properties import Absence, Always, Existence, Precedence, Response, Sometimes
+from statewf.expr import UNKNOWN, Expression, Fault
+from statewf.expr.syntax import Call, Literal, Name
 from statewf.machine.fsm import DECIDED, DONE, ERROR, RETRY, TIMEOUT, Machine
 
+MOST_PLACES = 8  # that one condition asks for
 
-def proved(machine: Machine, asked: Question) -> Verdict | None:
-    """The verdict that a property of a workflow is proved; None if a sweep cannot tell."""
-    scoped = asked.monitor.after or asked.monitor.until
-    if scoped or asked.condition is not None or any(atom.event or atom.function for atom in asked.atoms):
+
+def told(machine: Machine, asked: Question) -> Verdict | None:
+    """The verdict on a property of a workflow that no run violates, or comes to; None if a sweep cannot tell."""
+    if any(atom.event or atom.function for atom in asked.atoms):
         return None
     try:
+        if isinstance(asked.condition, Expression):
+            return _seen_nowhere(machine, asked, asked.condition)
+        if asked.condition is not None:
+            return None
         return _told(_Sight(machine, asked.atoms, Prepared.of(machine, asked.atoms)), asked)
     except TooMuch:
         return None
@@ -40,9 +48,14 @@ def proved(machine: Machine, asked: Question) -> Verdict | None:
 
 def _told(sight: _Sight, asked: Question) -> Verdict | None:
     idle = False
+    scoped = asked.monitor.after or asked.monitor.until
     match asked.asked:
-        case Absence():
-            proved = not sight.happens(has=asked.atoms)
+        case Absence():  # what begins the scope comes first among the atoms, what ends it next
+            has = (*asked.atoms[: asked.monitor.after], *asked.atoms[asked.monitor.after + asked.monitor.until :])
+            proved = not sight.happens(has=has)
+            idle = proved and asked.monitor.after and not sight.happens(has=asked.atoms[:1])
+        case _ if scoped:
+            proved = False
         case Existence():
             proved = not sight.happens(lacks=asked.atoms, ended=True)
         case Precedence():
@@ -55,6 +68,86 @@ def _told(sight: _Sight, asked: Question) -> Verdict | None:
         case _:
             proved = False
     return Verdict(asked.text, asked.asked.name, "proved", idle=idle) if proved else None
+
+
+# --- conditions over where steps are
+
+
+def _seen_nowhere(machine: Machine, asked: Question, condition: Expression) -> Verdict | None:
+    """That a condition over `state` holds in no configuration, or in all of them: then it does so in any scope, too."""
+    if not isinstance(asked.asked, Always | Sometimes):
+        return None
+    wanted = isinstance(asked.asked, Sometimes)
+    answers = [given for given, holds in _answered(condition, {}) if holds is wanted]
+    places = list(dict.fromkeys(place for given in answers for place in given if _is_there(machine, place)))
+    read = Prepared.of(machine, [place for place in places if place.region != WORKFLOW])
+    if any(_comes_to(read, given, places) for given in answers):
+        return None
+    return Verdict(asked.text, asked.asked.name, "refuted" if wanted else "proved")
+
+
+def _answered(condition: Expression, given: Mapping[Here, bool]) -> Iterator[tuple[Mapping[Here, bool], bool]]:
+    """All that steps may be at, as far as a condition asks for it, and whether it holds then. Raises TooMuch."""
+
+    def ask(part: Expression) -> bool:
+        match part.node:
+            case Call("includes", (Name("state"), Literal(str(text)))) if len(given) < MOST_PLACES:
+                region, _, state = text.partition(":")
+                place = Here(region, state)
+                if place not in given:
+                    raise _Open(place)
+                return given[place]
+            case _:
+                raise TooMuch
+
+    try:
+        yield given, condition.decided({"state": UNKNOWN}, ask)
+    except Fault:
+        yield given, False
+    except _Open as open_:
+        for answer in (True, False):
+            yield from _answered(condition, {**given, open_.place: answer})
+
+
+class _Open(Exception):
+    """Whether a step is there was not answered yet."""
+
+    def __init__(self, place: Here) -> None:
+        self.place = place
+
+
+def _is_there(machine: Machine, place: Here) -> bool:
+    """Whether `state` may list that."""
+    number = machine.numbers.get(place.region)
+    return (
+        number is not None and place.state != "waiting" and place.state in map(base, machine.regions[number].states)
+    )
+
+
+def _comes_to(read: Prepared, given: Mapping[Here, bool], places: Sequence[Here]) -> bool:
+    """Whether there is a configuration in which steps are where it is said, and the workflow."""
+    if any(there and place not in places for place, there in given.items()):
+        return False
+    marked = [place for place in places if place.region != WORKFLOW]
+    has, lacks = (
+        sum(1 << at for at, place in enumerate(marked) if given.get(place) is there) for there in (True, False)
+    )
+    whole = {place.state: there for place, there in given.items() if place.region == WORKFLOW}
+    aims = [
+        attrs.evolve(aim, has=has, lacks=lacks)
+        for key, listed in read.aims.items()
+        if all((state == _plain(key)) is there for state, there in whole.items())
+        for aim in listed
+    ]
+    return bool(aims) and read.count(aims) > 0
+
+
+def _plain(key: str) -> str:
+    """The state of the workflow that people know."""
+    return "compensating" if key.startswith("undoing") else base(key)
+
+
+# --- what happens in a run
 
 
 @attrs.frozen

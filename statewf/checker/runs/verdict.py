@@ -46,7 +46,8 @@ TIMED = 100  # runs that are tried, until one can be timed
 class Verdict:
     """What became of a property. `run` shows it: a violation, or the snapshot that `sometimes` asks for.
 
-    `text` says the property in words. `told` is that run step by step, if it can be timed. It is `idle` if what it speaks of never happens, so that nothing could violate it.
+    `text` says the property in words, `where` its place (`$.properties[0]`, `also[0]`). `told` is that run step by step, if
+    it can be timed. It is `idle` if what it speaks of never happens, so that nothing could violate it.
     """
 
     text: str
@@ -55,12 +56,14 @@ class Verdict:
     run: Run | None = None
     told: tuple[Told, ...] | None = None
     idle: bool = False
+    where: str = ""
 
     def document(self) -> dict[str, Any]:
         """The verdict as JSON; `trace` is the run that shows it, `loop` what it does for ever from there."""
         run = self.run
         return {
             "property": self.text,
+            "where": self.where,
             **({} if self.name is None else {"name": self.name}),
             "verdict": self.answer,
             **({"idle": True} if self.idle else {}),

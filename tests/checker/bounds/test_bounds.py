@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 import pytest
 from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 
 from statewf.checker import check
 from statewf.checker.bounds import bounds
-from statewf.checker.bounds.spans import Bounds, Leg, endless, lasting, longest, rounded_up, shortest
+from statewf.checker.bounds.spans import Bounds, End, Leg, endless, lasting, longest, rounded_up, shortest
 from statewf.compiler import compile_definition
 from statewf.definition.model import Definition, StateMachine, Workflow
 from statewf.definition.write import to_document
 from statewf.files import load, loads
+from statewf.machine.explore import explore
 from statewf.machine.fsm import Machine
+from statewf.machine.record import state_of
 from statewf.simulator.driver import Driver
 from statewf.simulator.world import Endless
 from statewf.values.canonical import compact
@@ -24,6 +27,7 @@ from tests import flows, worlds
 from tests.checker import machines
 from tests.checker.bounds import timed
 from tests.checker.bounds.adversary import Extremes, Run, TooMany, extremes, played
+from tests.checker.steps.worlds import worlds as step_worlds
 from tests.machine import workflows
 
 MACHINES = Path(__file__).parents[3] / "machines"
@@ -101,6 +105,59 @@ def test_no_run_of_a_flow_leaves_the_bounds(flow: flows.Flow, drawn: list[int]) 
 def test_no_run_of_a_timed_workflow_leaves_the_bounds(definition: Workflow, drawn: list[int]) -> None:
     note(compact(to_document(definition)))
     plays(compile_definition(definition), drawn)
+
+
+# --- which ends there are
+
+
+@given(step_worlds(most=2, depth=1))
+def test_a_workflow_that_never_completes_is_told(workflow: Workflow) -> None:
+    """By all that can happen, or by the times that it takes; and no end is told of that no run comes to."""
+    machine = compile_definition(workflow)
+    found = explore(machine, 600)
+    assume(found.whole)
+    ends = {state_of(snapshot) for snapshot in found.snapshots if snapshot.ended}
+    report = check(workflow)
+    assert report.bounds is not None
+    assert {end.state for end in report.bounds.ends} <= ends
+    in_time = bounds(machine).of("completed") is not None
+    assert [finding.rule for finding in report.findings].count("never-completes") == (
+        "completed" not in ends or not in_time
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "ends"),
+    [
+        ("{id: a, when: 1 / 0 > 1}", "failed"),
+        ("{id: a, type: wait, duration: 2h, timeout: 1h}", "failed or cancelled"),
+        ("{id: a, compensation: {steps: [{action: b}]}}, {id: c, when: 1 / 0 > 1}", "failed, compensated, compensation-failed or cancelled"),
+        ("{id: a, type: parallel, strategy: {quorum: 2}, steps: [{id: b}, {id: c, when: 'false'}]}", "failed"),
+        ("{id: a, type: event, event: GO, match: 'false'}", "cancelled"),
+    ],
+)  # fmt: skip
+def test_how_it_is_told_that_none_completes(steps: str, ends: str) -> None:
+    report = check(loads(f"steps: [{steps}]"))
+    (found,) = [finding for finding in report.findings if finding.rule == "never-completes"]
+    assert (found.severity, found.where, found.line) == ("error", "$.steps", 1)
+    assert found.message == f"no run completes: it ends in {ends}, whatever happens"
+    assert not report.ok
+    assert report.bounds is not None
+    assert [end.state for end in report.bounds.ends] == ends.replace(" or ", ", ").split(", ")
+
+
+def test_the_longest_way_is_one_to_an_end_that_there_is() -> None:
+    first, other = lasting("a", 5).then(lasting("b", 7)), lasting("c", 9)
+    ends = (
+        End("completed", 0, 12, 0, 0, (*first.legs(), Leg("completed", 0))),
+        End("failed", 0, 9, 0, 0, (*other.legs(), Leg("failed", 0))),
+    )
+    found = Bounds(ends, 12, first.legs(), each={"h": 1})
+    assert found.among(["completed", "failed"]) == found
+    assert found.among(["failed"]) == Bounds(ends[1:], 9, other.legs(), each={"h": 1})
+    endless_ = attrs.evolve(ends[1], greatest=None, why="because")
+    found = attrs.evolve(found, ends=(ends[0], endless_))
+    assert (found.among(["failed"]).greatest, found.among(["failed"]).why) == (None, "because")
 
 
 # --- nor is there any other that does; and some reach them

@@ -1,4 +1,4 @@
-"""Properties that are proved by a sweep, beside a look at all runs."""
+"""Properties that are told by a sweep, or by a few runs, beside a look at all runs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import pytest
 from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 
-from statewf import Absence, Existence, Precedence, Response
+from statewf import Absence, Always, Existence, Precedence, Response, Sometimes
 from statewf.checker import check
 from statewf.checker.census.counts import ENDED, census
-from statewf.checker.census.proofs import proved
+from statewf.checker.census.proofs import told
 from statewf.checker.proving import explored
+from statewf.checker.runs.narrow import narrowly
 from statewf.checker.runs.search import Space
 from statewf.checker.runs.verdict import verdict
 from statewf.checker.words.atoms import base
@@ -26,18 +27,34 @@ FEW = 1_000  # configurations that are gone to
 
 
 def properties(machine: Machine) -> st.SearchStrategy[Property]:
-    """Any that has no scope and no condition."""
+    """Any without a scope, `absence` also with one, and conditions over where steps are."""
     named = {f"{region.name}:{base(state)}": None for region in machine.regions for state in region.states}
     atoms = st.sampled_from(list(named))
     few = st.lists(atoms, min_size=1, max_size=3)
+    conditions = st.lists(st.sampled_from([*named, "nobody:running"]), min_size=1, max_size=3).flatmap(
+        lambda places: st.sampled_from([_sentence(form, places) for form in FORMS])
+    )
     return st.one_of(
         st.builds(Absence, atoms),
         st.builds(lambda one, other: Absence([one, other]), atoms, atoms),
+        st.builds(
+            lambda one, after, until: Absence(one, after=after, until=until), atoms, atoms, st.none() | atoms
+        ),
+        st.builds(Always, conditions),
+        st.builds(Sometimes, conditions),
         st.builds(Existence, few),
         st.builds(lambda some: Existence([*some, "workflow:cancelled", "workflow:failed"]), few),
         st.builds(Precedence, atoms, atoms),
         st.builds(Response, atoms, few),
     )
+
+
+FORMS = ("{} && !{}", "{} || {}", "!{}", "{} && {} || !{}", "{} ? !{} : {}")
+
+
+def _sentence(form: str, places: list[str]) -> str:
+    """A condition over some of these places."""
+    return form.format(*(f"includes(state, '{places[at % len(places)]}')" for at in range(3)))
 
 
 @given(free_workflows(), st.data())
@@ -51,12 +68,63 @@ def test_what_is_proved_is_so_and_what_happens_is_known(definition: Workflow, dr
     space = Space(explored(machine, 4 * FEW, asked))
     assert space.found.whole
     for one in asked:
-        told, found = proved(machine, one), verdict(machine, space, one)
-        note(f"{one.text}: {told}, {found.answer}")
-        if told is not None:
-            assert (found.answer, found.idle) == ("proved", told.idle)
-        elif isinstance(one.asked, Absence | Existence):
-            assert found.answer != "proved"
+        swept, found = told(machine, one), verdict(machine, space, one)
+        none = "refuted" if isinstance(one.asked, Sometimes) else "proved"
+        note(f"{one.text}: {swept}, {found.answer}")
+        if swept is not None:
+            assert swept.answer == found.answer == none
+            assert found.idle == swept.idle
+        elif isinstance(one.asked, Absence | Existence | Always | Sometimes) and not one.monitor.after:
+            assert found.answer != none
+
+
+@given(free_workflows(), st.data())
+@settings(deadline=None)
+def test_what_few_runs_show_is_so(definition: Workflow, drawn: st.DataObject) -> None:
+    machine = compile_definition(definition)
+    counted = census(machine)
+    assume(counted is not None and counted.total <= FEW)
+    asked = question(machine, drawn.draw(properties(machine)))
+    found = verdict(machine, Space(explored(machine, 4 * FEW, [asked])), asked)
+    for few in narrowly(machine, asked, FEW):
+        shown = verdict(machine, Space(few), asked)
+        note(f"{asked.text}: {shown.answer}, {found.answer}")
+        assert shown.answer in ("undetermined", "possible", found.answer)
+        if shown.run is not None and shown.answer != "possible":
+            assert found.run is not None
+            assert shown.run.end == "circles" or len(shown.run.moves) >= len(found.run.moves)
+
+
+AMID = "!includes(state, 'b7:running') || includes(state, 'b:running') || !includes(state, 'workflow:running')"
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "moves"),
+    [
+        (Absence("z"), "refuted", 203),
+        (Existence("workflow:completed"), "refuted", 3),
+        (Absence("b7:failed"), "refuted", 3),
+        (Absence("workflow:compensated"), "refuted", 203),
+        (Precedence("b1", "b2"), "refuted", 3),
+        (Response("a", ["z", "workflow:cancelled"]), "refuted", None),
+        (Absence("z:running", after="b7:failed"), "proved", None),
+        (Always(AMID), "proved", None),
+        (Always("!includes(state, 'z:running')"), "refuted", 202),
+        (Sometimes("includes(state, 'z:succeeded') && includes(state, 'workflow:completed')"), "proved", 203),
+        (Sometimes("includes(state, 'z:running') && includes(state, 'b7:running')"), "refuted", None),
+    ],
+    ids=str,
+)
+def test_a_wide_block_is_answered_for_without_going_all_runs(
+    asked: Property, answer: str, moves: int | None
+) -> None:
+    report = check(attrs.evolve(wide(200), properties=(asked,)))
+    (found,) = report.verdicts
+    assert found.answer == answer
+    assert not report.bounded
+    if moves is not None:
+        assert found.run is not None
+        assert len(found.run.moves) == moves
 
 
 @pytest.mark.parametrize(
@@ -81,12 +149,12 @@ def test_what_holds_of_a_wide_block_is_proved_and_nobody_goes_there(holding: Pro
     assert (report.ok, report.visited, report.bounded) == (True, None, False)
 
 
-def test_what_does_not_hold_is_looked_for() -> None:
-    report = check(
-        attrs.evolve(wide(20), properties=(Absence("a:failed"), Precedence("a", "b:running"))), limit=500
-    )
-    assert [found.answer for found in report.verdicts] == ["refuted", "proved"]
-    assert report.visited == 500
+def test_what_nothing_else_tells_is_looked_for_among_all_runs() -> None:
+    asked = (Precedence("z", "b:running", after="b7:running"), Precedence("a", "b:running"))
+    report = check(attrs.evolve(wide(20), properties=asked), limit=100)
+    assert [found.answer for found in report.verdicts] == ["undetermined", "proved"]
+    assert report.visited == 100 + 5 * 100, "among all, and among few of five kinds"
+    assert (report.ok, report.bounded) == (False, True)
 
 
 def test_a_property_without_a_case_is_proved_and_told() -> None:
