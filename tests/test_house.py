@@ -44,3 +44,8 @@ def test_the_public_step_is_the_one_that_people_write() -> None:
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     assert not hasattr(statewf, "nothing")
+
+
+def test_it_can_be_called_as_a_module() -> None:
+    run = subprocess.run([sys.executable, "-m", "statewf", "--version"], capture_output=True, text=True, check=True)
+    assert run.stdout.startswith("statewf, version ")

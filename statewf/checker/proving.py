@@ -140,7 +140,8 @@ class _Prover:
             try:
                 asked.append((place, question(self.machine, written)))
             except NoSuchAtom as error:
-                findings.append(_finding(place, "unknown-atom", "error", str(error), hint=error.hint))
+                wrong = (error, *error.others)
+                findings += (_finding(place, "unknown-atom", "error", str(one), hint=one.hint) for one in wrong)
         known = {place: found for place, one in asked if (found := self.briefly(one))} if self.wide else {}
         rest = [one for place, one in asked if place not in known]
         space = self.space(rest, also=also)

@@ -333,6 +333,38 @@ def test_counterexamples_are_written_and_can_be_played(cli: Cli) -> None:
     assert cli("check", "asked.yaml", "--counterexamples", "asked.yaml").code == 2
 
 
+def test_two_of_one_name_have_files_of_their_own_each_with_its_own_test(cli: Cli) -> None:
+    twice = "  - {absence: out, name: nothing}\n  - {absence: nobody}\n  - {absence: paid, name: nothing}\n"
+    Path("asked.yaml").write_text(ASKED.partition("properties:\n")[0] + "properties:\n" + twice)
+    cli("check", "asked.yaml", "--counterexamples", "shown")
+    names = sorted(path.name for path in Path("shown").glob("*.py"))
+    assert names == ["test_nothing.py", "test_nothing_2.py"]
+    for name, place in zip(names, (0, 2), strict=True):
+        text = Path("shown", name).read_text()
+        assert f"definition.properties[{place}]" in text
+        assert f"def {name.removesuffix('.py')}():" in text
+
+
+def test_errors_in_the_structure_leave_properties_unasked_and_that_is_told(cli: Cli) -> None:
+    Path("asked.yaml").write_text(ASKED.replace("on: {PAY: paid", "on: {PAY: pad"))
+    said = cli("check", "asked.yaml")
+    assert (said.code, ", 3 properties not asked, " in said.out) == (1, True)
+    said = cli("check", "asked.yaml", "--json")
+    assert said.json["unasked"] == 3
+    Path("one.yaml").write_text("steps: [{id: a, dependsOn: [b]}]\nproperties: [{absence: a}]\n")
+    assert ", 1 property not asked, 1 error" in cli("check", "one.yaml").out
+
+
+def test_of_a_long_way_the_ends_are_told(cli: Cli) -> None:
+    steps = "".join(f"  - {{id: s{n}}}\n" for n in range(30))
+    Path("long.yaml").write_text(f"steps:\n{steps}properties:\n  - {{absence: s29}}\n")
+    said = cli("check", "long.yaml")
+    way = "start, s0 returned, s1 returned, s2 returned, s3 returned, s4 returned, … 19 more …, s24 returned"
+    assert f"on the way {way}, s25 returned, s26 returned, s27 returned, s28 returned, s29 returned\n" in said.out
+    (finding,) = [one for one in cli("check", "long.yaml", "--json").json["findings"] if one["trace"]]
+    assert len(finding["trace"]) == 31, "a program is told all of it"
+
+
 def test_the_limit_leaves_properties_undecided(cli: Cli) -> None:
     Path("asked.yaml").write_text(ASKED.replace("  - {absence: out, after: paid, name: nothing ships}\n", ""))
     said = cli("check", "asked.yaml", "--limit", "1")

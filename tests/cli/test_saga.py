@@ -47,6 +47,25 @@ def test_a_narrow_matrix_has_the_names_of_the_steps(cli: Cli, folder: Path) -> N
     assert rest == cli("check", "trip.yaml").out
 
 
+def test_one_that_is_wider_than_its_numbers_tells_ranges_of_them(cli: Cli, folder: Path) -> None:
+    inner = "".join(f"      - {{id: p{n}, compensation: {{steps: [{{action: u{n}}}]}}}}\n" for n in range(40))
+    (folder / "wider.yaml").write_text(
+        f"steps:\n  - id: p\n    type: parallel\n    steps:\n{inner}  - {{id: pay, onError: rollback, "
+        "compensation: {steps: [{action: refund}]}}\n  - {id: z}\n"
+    )
+    out = cli("check", "--saga", "wider.yaml").out
+    matrix, legend, *_ = out.split("\n\n")
+    assert matrix.splitlines() == [
+        "if this fails  undone             it ends",
+        "p              ? 2-41             compensated or failed",
+        "pay            ✓ first 1; ✓ 2-41  compensated",
+        "z              ✓ 1-41             compensated",
+        "(cancel)       ? 1-41             cancelled",
+    ]
+    assert legend.splitlines()[1].split() == ["1", "pay", "refund"]
+    assert max(map(len, out.splitlines())) <= 80
+
+
 def test_a_wide_one_has_numbers_and_fits_into_80_columns(cli: Cli, folder: Path) -> None:
     (folder / "wide.yaml").write_text(WIDE)
     said = cli("check", "--saga", "wide.yaml")

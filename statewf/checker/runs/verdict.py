@@ -19,7 +19,7 @@ import attrs
 
 from statewf.checker.runs.retrace import Told, retraced
 from statewf.checker.runs.search import Look, Run, Search, Space
-from statewf.checker.words.atoms import WORKFLOW, Watch, base
+from statewf.checker.words.atoms import WORKFLOW, Watch, base, outward
 from statewf.checker.words.functions import of_known, of_whole
 from statewf.checker.words.monitors import (
     State,
@@ -215,9 +215,7 @@ def visible(machine: Machine, snapshot: Snapshot) -> Mapping[str, Any]:
     if len(machine.regions) == 1:
         state, attempt, _ = region_state(snapshot.regions, 0)
         plain = base(state)
-        parts = plain.split(".")
-        around = tuple(".".join(parts[:n]) for n in range(1, len(parts) + 1))
-        active, attempts = around, Object({plain: attempt})
+        active, attempts = tuple(outward(plain)), Object({plain: attempt})
     else:
         here = list(steps_of(machine, snapshot))
         begun = (f"{step}:{state}" for step, state, _ in here if state != "waiting")

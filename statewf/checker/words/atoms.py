@@ -17,6 +17,8 @@ from statewf.compiler.tree import grow
 from statewf.definition.model import StateMachine
 from statewf.definition.properties import Predicate
 from statewf.definition.words import nearest
+from statewf.expr import Expression
+from statewf.expr.syntax import Call, Literal, Name, Node, children
 from statewf.machine.events import AnyEvent
 from statewf.machine.fsm import Machine
 from statewf.machine.record import TURN
@@ -25,6 +27,8 @@ from statewf.machine.snapshot import MOVE, Note, heard
 EVENT = "event:"
 WORKFLOW = "workflow"
 MOST_NAMES = 12  # in a hint
+CANCELLED = ("cancel", "cancelled", "canceled")
+CANCELLED_HINT = "somebody who cancels sends no event; a run that was cancelled ends in {}"
 
 
 @attrs.frozen
@@ -48,10 +52,11 @@ class Atom:
 
 
 class NoSuchAtom(Exception):
-    """It names nothing; the text says why, `hint` what may be meant."""
+    """It names nothing; the text says why, `hint` what may be meant. `others` are what else in the property does so."""
 
     def __init__(self, message: str, hint: str) -> None:
         self.hint = hint
+        self.others: tuple[NoSuchAtom, ...] = ()
         super().__init__(message)
 
 
@@ -67,6 +72,8 @@ def atom_of(machine: Machine, text: str | Predicate) -> Atom:
     if text.startswith(EVENT):
         name = text.removeprefix(EVENT)
         if name not in machine.listeners:
+            if name.lower() in CANCELLED:
+                raise NoSuchAtom(f"{machine.name} has no event {name}", CANCELLED_HINT.format(_cancelled(machine)))
             raise _none(text, f"{machine.name} has no event {name}", [EVENT + known for known in machine.listeners])
         return Atom(text, event=name)
     notes = machine.notes
@@ -101,9 +108,56 @@ def _of_step(machine: Machine, text: str) -> Atom:
     return Atom(text, step, frozenset({wanted}))
 
 
+def _cancelled(machine: Machine) -> str:
+    return "$cancelled" if len(machine.regions) == 1 else f"{WORKFLOW}:cancelled"
+
+
 def _wholes(machine: Machine) -> list[str]:
     """The states of the workflow as a whole, its ends last."""
     return list(dict.fromkeys(f"{WORKFLOW}:{base(name)}" for name in machine.regions[0].states))
+
+
+def unlisted(machine: Machine, condition: Expression) -> Iterator[NoSuchAtom]:
+    """What a condition of a property looks for, and cannot be there: in the list `state`, in `attempts`, in `results`."""
+    states = list(_listable(machine))
+    for text in dict.fromkeys(_looked_for(condition.node)):
+        if text not in states:
+            yield _none(text, f"state never lists {text}", states)
+    many = len(machine.regions) > 1
+    steps = [region.name for region in machine.regions[1:]] if many else states
+    for path in dict.fromkeys(path[:2] for path in condition.reads):
+        match path:
+            case ("attempts", str(name)) if name not in steps:
+                yield _none(name, f"{machine.name} has no {'step' if many else 'state'} {name}", steps)
+            case ("results", str(name)) if many and name not in steps:
+                yield _none(name, f"{machine.name} has no step {name}", steps)
+
+
+def _listable(machine: Machine) -> Iterator[str]:
+    """What `state` may list: a state and those around it; of steps where each is once it has begun."""
+    if len(machine.regions) == 1:
+        names = dict.fromkeys(map(base, machine.regions[0].states))
+        yield from dict.fromkeys(around for name in names for around in outward(name))
+        return
+    for region in machine.regions:
+        yield from (
+            f"{region.name}:{name}" for name in dict.fromkeys(map(base, region.states)) if name != "waiting"
+        )
+
+
+def outward(state: str) -> Iterator[str]:
+    """The states around one of a state machine, from the outermost, and itself."""
+    parts = state.split(".")
+    return (".".join(parts[:n]) for n in range(1, len(parts) + 1))
+
+
+def _looked_for(node: Node) -> Iterator[str]:
+    match node:
+        case Call("includes", (Name("state"), Literal(str(text)))):
+            yield text
+        case _:
+            for child in children(node):
+                yield from _looked_for(child)
 
 
 def _none(text: str, message: str, known: Sequence[str]) -> NoSuchAtom:

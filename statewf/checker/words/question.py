@@ -5,12 +5,12 @@ Below: `atoms`, `functions`, `monitors`. Above: whoever answers, by runs or by c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import assert_never
 
 import attrs
 
-from statewf.checker.words.atoms import Atom, NoSuchAtom, atom_of
+from statewf.checker.words.atoms import Atom, NoSuchAtom, atom_of, unlisted
 from statewf.checker.words.functions import called
 from statewf.checker.words.monitors import (
     ABSENCE,
@@ -63,15 +63,30 @@ class Question:
 def question(machine: Machine, asked: Property) -> Question:
     """The question that a property asks of a machine. Raises NoSuchAtom."""
     scope = [one for one in (asked.after, asked.until) if one is not None]
-    atoms = tuple(atom_of(machine, one) for one in (*scope, *own_atoms(asked)))
     condition = asked.condition if isinstance(asked, Always | Sometimes | Eventually) else None
-    for path in condition.reads if isinstance(condition, Expression) else ():
-        if path[0] not in ROOTS:
-            raise NoSuchAtom(
-                f"there is nothing called {path[0]}", f"conditions of properties read {', '.join(ROOTS)}"
-            )
+    atoms: list[Atom] = []
+    wrong: list[NoSuchAtom] = []
+    for one in (*scope, *own_atoms(asked)):
+        try:
+            atoms.append(atom_of(machine, one))
+        except NoSuchAtom as error:
+            wrong.append(error)
+    if isinstance(condition, Expression):
+        wrong += _unknown(condition)
+        wrong += unlisted(machine, condition)
+    if wrong:
+        first, *others = wrong
+        first.others = tuple(others)
+        raise first
     monitor = Monitor(_PATTERNS[type(asked)], asked.after is not None, asked.until is not None)
-    return Question(asked, spoken(asked), atoms, monitor, condition)
+    return Question(asked, spoken(asked), tuple(atoms), monitor, condition)
+
+
+def _unknown(condition: Expression) -> Iterator[NoSuchAtom]:
+    """What a condition reads that no property can."""
+    for root in dict.fromkeys(str(path[0]) for path in condition.reads):
+        if root not in ROOTS:
+            yield NoSuchAtom(f"there is nothing called {root}", f"conditions of properties read {', '.join(ROOTS)}")
 
 
 _PATTERNS: Mapping[type[Property], Pattern] = {

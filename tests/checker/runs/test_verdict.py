@@ -85,7 +85,7 @@ def answers(text: str, *properties: str) -> list[str]:
         ("always: \"includes(state, 'open')\"", "refuted"),
         ("always: context.ok", "possible"),
         ("sometimes: \"includes(state, 'shipped')\"", "proved"),
-        ("sometimes: \"includes(state, 'lost')\"", "refuted"),
+        ("sometimes: \"includes(state, 'paid') && includes(state, 'open')\"", "refuted"),
         ("sometimes: context.ok", "possible"),
         ("eventually: \"includes(state, 'open')\"", "proved"),
         ("eventually: \"includes(state, 'paid')\"", "refuted"),
@@ -277,6 +277,9 @@ def test_how_a_run_violates_it_is_told(one: str, rule: str, told: str, trace: st
         ("absence: shiped", "order has no state shiped", "did you mean shipped?"),
         ("absence: 'event:PAYED'", "order has no event PAYED", "did you mean event:PAY?"),
         ("always: stat === 1", "there is nothing called stat", "conditions of properties read state"),
+        ("sometimes: \"includes(state, 'payed')\"", "state never lists payed", "did you mean paid?"),
+        ("always: attempts.payng < 2", "order has no state payng", "did you mean paying?"),
+        ("absence: 'event:cancel'", "order has no event cancel", "a run that was cancelled ends in $cancelled"),
     ],
 )
 def test_what_names_nothing_is_an_error_with_its_place(one: str, message: str, hint: str) -> None:
@@ -293,11 +296,30 @@ def test_steps_that_are_named_wrongly() -> None:
         ("absence: bok", "no step bok"),
         ("absence: 'pay:paid'", "pay is never paid"),
         ("absence: 'workflow:done'", "a workflow is never done"),
+        ("always: \"!includes(state, 'workflow:runing')\"", "state never lists workflow:runing"),
+        ("always: \"!includes(state, 'pay:waiting')\"", "state never lists pay:waiting"),
+        ("always: \"!includes(state, 'pay')\"", "state never lists pay"),
+        ("always: attempts.pey < 2", "claim has no step pey"),
+        ("always: results.aks.approved", "claim has no step aks"),
     ):
         report = check(wf.loads(CLAIM + f"  - {{{one}}}\n"))
         assert [message in finding.message for finding in report.findings if finding.rule == "unknown-atom"] == [
             True
         ]
+
+
+def test_all_that_names_nothing_is_told_at_once() -> None:
+    one = "always: \"includes(state, 'paied') && attempts.opn && stat\", after: shiped, until: paid"
+    report = check(wf.loads(ORDER + f"  - {{{one}}}\n  - {{absence: [opn, paid]}}\n"))
+    told = [finding.message for finding in report.findings if finding.rule == "unknown-atom"]
+    assert told == [
+        "order has no state shiped",
+        "there is nothing called stat",
+        "state never lists paied",
+        "order has no state opn",
+        "order has no state opn",
+    ]
+    assert report.verdicts == ()
 
 
 def test_a_property_that_can_say_nothing_is_told() -> None:

@@ -129,9 +129,9 @@ Part = tuple[str, Callable[[View], bool]]
 
 
 @st.composite
-def conditions(draw: st.DrawFn) -> Part:
+def conditions(draw: st.DrawFn, states: Sequence[str]) -> Part:
     """A condition, as a text and as a function; what may be unknown stands last."""
-    here, number = draw(st.sampled_from(["a", "b", "c", "end"])), draw(st.integers(1, 3))
+    here, number = draw(st.sampled_from(states)), draw(st.integers(1, 3))
     text, k = draw(st.sampled_from([("1", 1), ("2", 2), ("true", True), ("null", None)]))
     first: list[Part] = [
         (f"includes(state, '{here}')", lambda view: here in view.state),
@@ -153,7 +153,8 @@ def conditions(draw: st.DrawFn) -> Part:
             return other, says_other
 
 
-def both_ways(machine: Machine, part: Part, drawn: st.DataObject) -> tuple[Verdict, Verdict]:
+def both_ways(definition: wf.StateMachine, drawn: st.DataObject) -> tuple[Verdict, Verdict]:
+    machine, part = compile_definition(definition), drawn.draw(conditions(list(definition.states)))
     pattern: Any = drawn.draw(st.sampled_from([wf.Always, wf.Sometimes, wf.Eventually]))
     names = st.none() | st.sampled_from([*(n for n in machine.regions[0].states if "$" not in n), "event:E"])
     scope = {"after": drawn.draw(names), "until": drawn.draw(names)}
@@ -163,16 +164,16 @@ def both_ways(machine: Machine, part: Part, drawn: st.DataObject) -> tuple[Verdi
     return one, other
 
 
-@given(assigning(GUARDS[:1]), conditions(), st.data())
-def test_functions_of_snapshots_say_the_same(definition: wf.StateMachine, part: Part, drawn: st.DataObject) -> None:
-    are_the_same(*both_ways(compile_definition(definition), part, drawn))
+@given(assigning(GUARDS[:1]), st.data())
+def test_functions_of_snapshots_say_the_same(definition: wf.StateMachine, drawn: st.DataObject) -> None:
+    are_the_same(*both_ways(definition, drawn))
 
 
-@given(assigning(), conditions(), st.data())
+@given(assigning(), st.data())
 def test_functions_of_snapshots_say_no_more_than_conditions_which_know_the_answers_of_guards(
-    definition: wf.StateMachine, part: Part, drawn: st.DataObject
+    definition: wf.StateMachine, drawn: st.DataObject
 ) -> None:
-    one, other = both_ways(compile_definition(definition), part, drawn)
+    one, other = both_ways(definition, drawn)
     assert other.answer in (one.answer, "possible")
 
 
