@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import attrs
 
@@ -21,6 +21,7 @@ from statewf.checker.findings import Finding
 from statewf.checker.runs.deadlock import deadlock
 from statewf.checker.runs.narrow import narrowly
 from statewf.checker.runs.search import Space
+from statewf.checker.runs.telling import Place, finding_at, violation
 from statewf.checker.runs.verdict import Verdict, verdict, visible
 from statewf.checker.words.atoms import NoSuchAtom
 from statewf.checker.words.functions import Asked, PropertyFails, of_known, watched_at
@@ -34,7 +35,6 @@ from statewf.machine.explore import Ending, Exploration, explore
 from statewf.machine.fsm import Machine
 from statewf.machine.lens import assigned_names
 from statewf.machine.record import state_of
-from statewf.machine.snapshot import moves as moved
 
 MOST = (
     60_000  # configurations that are explored for the sake of properties, in a machine of so many regions or less
@@ -43,7 +43,6 @@ REGIONS = 20
 COUNTED = 1_000  # without any property
 MANY = 10_000  # configurations: of more, what can be told without going to them is
 SMALL = 2_000  # configurations that are few enough to be looked at twice
-FEW = 4  # moves that are told
 
 
 @attrs.frozen
@@ -73,23 +72,16 @@ def prove(machine: Machine, limit: int | None, also: Sequence[Property], *, as_w
     return prover.whole(own, prover.answered(_besides(also), also=True) if also else _Answered())
 
 
-def _written(notes: Notes) -> Iterator[tuple[_Place, Property]]:
+def _written(notes: Notes) -> Iterator[tuple[Place, Property]]:
     """The properties of a definition."""
     for number, asked in enumerate(notes.definition.properties):
         path = ("properties", number)
-        yield _Place(path_text(path), notes.definition.places.line(path)), asked
+        yield Place(path_text(path), notes.definition.places.line(path)), asked
 
 
-def _besides(also: Sequence[Property]) -> Iterator[tuple[_Place, Property]]:
+def _besides(also: Sequence[Property]) -> Iterator[tuple[Place, Property]]:
     for number, asked in enumerate(also):
-        yield _Place(f"also[{number}]"), asked
-
-
-class _Place(NamedTuple):
-    """Where a property stands: in the document of the definition, or among those that are asked for besides."""
-
-    where: str
-    line: int | None = None
+        yield Place(f"also[{number}]"), asked
 
 
 class _Answered(NamedTuple):
@@ -132,16 +124,16 @@ class _Prover:
         """How many configurations are explored: less where each is large."""
         return self._limit or MOST * REGIONS // max(REGIONS, len(self.machine.regions))
 
-    def answered(self, properties: Iterator[tuple[_Place, Property]], *, also: bool) -> _Answered:
+    def answered(self, properties: Iterator[tuple[Place, Property]], *, also: bool) -> _Answered:
         """What becomes of these properties. Without any, a workflow that cannot be counted is looked at."""
-        asked: list[tuple[_Place, Question]] = []
+        asked: list[tuple[Place, Question]] = []
         findings: list[Finding] = []
         for place, written in properties:
             try:
                 asked.append((place, question(self.machine, written)))
             except NoSuchAtom as error:
                 wrong = (error, *error.others)
-                findings += (_finding(place, "unknown-atom", "error", str(one), hint=one.hint) for one in wrong)
+                findings += (finding_at(place, "unknown-atom", "error", str(one), hint=one.hint) for one in wrong)
         known = {place: found for place, one in asked if (found := self.briefly(one))} if self.wide else {}
         rest = [one for place, one in asked if place not in known]
         space = self.space(rest, also=also)
@@ -152,11 +144,11 @@ class _Prover:
             try:
                 found = known.get(place) or verdict(self.machine, _there(space), one)
                 verdicts.append(attrs.evolve(found, where=place.where))
-                findings += _told(
+                findings += violation(
                     self.notes, place, one.asked, found, 0 if space is None else len(space.found.snapshots)
                 )
             except PropertyFails as error:
-                findings.append(_finding(place, "property-fails", "error", str(error), hint=error.hint))
+                findings.append(finding_at(place, "property-fails", "error", str(error), hint=error.hint))
         return _Answered(tuple(verdicts), tuple(findings), space)
 
     def briefly(self, asked: Question) -> Verdict | None:
@@ -243,70 +235,3 @@ def _watching(
                     of_known(function, scope, assigned, asked)
         if len(asked.read) == known:
             return found
-
-
-# --- telling
-
-
-def _told(notes: Notes, place: _Place, asked: Property, found: Verdict, nodes: int) -> Iterator[Finding]:
-    """The finding that a verdict is worth, if it is."""
-    text = found.text if found.name is None else f"{found.name}: {found.text}"
-    trace = () if found.run is None else tuple(move.label for move in found.run.moves)
-    match found.answer:
-        case "refuted" if isinstance(asked, Sometimes):
-            yield _finding(place, "violated-property", "error", f"{text}: no run comes to that")
-        case "refuted":
-            how = _how(found, notes)
-            yield _finding(place, "violated-property", "error", f"{text}: {how}", trace)
-        case "possible":
-            how = "it does" if isinstance(asked, Sometimes) else _how(found, notes)
-            yield _finding(place, "possible-violation", "warning", f"{text}: {how}, {_if(found)}", trace)
-        case "undetermined":
-            message = f"{text}: not decided by the first {nodes:,} configurations, and there are more"
-            yield _finding(place, "undetermined", "error", message, hint="--limit allows more")
-        case "proved" if found.idle:
-            message = f"{text}: it says nothing, for no run ever comes to where it begins"
-            yield _finding(place, "idle-property", "warning", message)
-        case "proved":
-            pass
-
-
-def _how(found: Verdict, notes: Notes) -> str:
-    """How a run violates a property."""
-    run = found.run
-    assert run is not None, "a violation is shown by a run"
-    match run.end:
-        case "step":
-            return f"a run does so{_last(run.moves[-1].path, notes)}"
-        case "ended":
-            return f"a run ends in {run.moves[-1].path[-2]} without"
-        case "rests":
-            return "a run may wait for ever before that"
-        case "circles":
-            return f"a run may go round for ever: {', '.join(move.label for move in run.loop)}"
-
-
-def _last(path: tuple[str | int, ...], notes: Notes) -> str:
-    """The moves of the last step, if they are few; of a state machine nobody knows the name of the region."""
-    of_steps = isinstance(notes.definition, Workflow)
-    moves = [f"{f'{move.region} ' * of_steps}{move.source or '∅'} → {move.target}" for move in moved(path)]
-    return f" ({', '.join(moves)})" if 0 < len(moves) <= FEW else ""
-
-
-def _if(found: Verdict) -> str:
-    """On what it depends."""
-    if found.told is None:
-        return "if timers can come in that order"
-    supposed = dict.fromkeys(text for told in found.told for text in told.supposed)
-    return f"if {' and '.join(supposed)}" if supposed else "if what it reads is so"
-
-
-def _finding(
-    place: _Place,
-    rule: str,
-    severity: Any,
-    message: str,
-    trace: tuple[str, ...] = (),
-    hint: str | None = None,
-) -> Finding:
-    return Finding(rule, severity, place.where, message, trace, place.line, hint)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Hashable, Iterator, Mapping, MutableMapping
-from typing import Any, Literal, NamedTuple, TypeAlias, cast
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, cast
 
 import attrs
 
@@ -167,20 +167,29 @@ def _read(path: tuple[str | int, ...], scope: Mapping[str, Any]) -> Hashable:
     return _Same(own), _Same(held.get(MARK)) if root == "context" else None
 
 
+Scope: TypeAlias = Mapping[str, Any]
+
+
+class Holds(Protocol):
+    """Says whether a guard holds. If it may be without an answer, and that is `told`, it may raise Fault."""
+
+    def __call__(self, guard: Expression, scope: Scope, *, told: bool) -> bool: ...
+
+
 @attrs.frozen(eq=False)
 class _Guard:
-    """What stands where a guard stood: `step` wants no more of it than this. `told`: somebody asks if it has no answer."""
+    """What stands where a guard stood: `step` wants no more of it than this."""
 
     guard: Expression
     told: bool
-    supposer: Supposer
+    answer: Holds
 
     @property
     def text(self) -> str:
         return self.guard.text
 
-    def holds(self, scope: Mapping[str, Any]) -> bool:
-        return self.supposer.holds(self.guard, scope, told=self.told)
+    def holds(self, scope: Scope) -> bool:
+        return self.answer(self.guard, scope, told=self.told)
 
 
 @attrs.frozen(eq=False)
@@ -188,27 +197,25 @@ class _Value:
     """What stands where a value to be assigned stood."""
 
     expression: Expression
+    answer: Callable[[Expression, Scope], Any]
 
     @property
     def text(self) -> str:
         return self.expression.text
 
-    def evaluate(self, scope: Mapping[str, Any]) -> Any:
-        return self.expression.partly(scope)
+    def evaluate(self, scope: Scope) -> Any:
+        return self.answer(self.expression, scope)
 
 
 def supposing(machine: Machine, supposer: Supposer) -> Machine:
     """The machine, with guards that ask."""
-    return replacing(machine, lambda guard, told: _Guard(guard, told, supposer), _Value)
+    return asking(machine, supposer.holds, Expression.partly)
 
 
-def replacing(
-    machine: Machine, guard_for: Callable[[Expression, bool], object], value_for: Callable[[Expression], object]
-) -> Machine:
-    """The machine with others in the place of its guards and assigned values, which `step` asks likewise.
+def asking(machine: Machine, holds: Holds, value: Callable[[Expression, Scope], Any]) -> Machine:
+    """The machine, with these to say whether its guards hold and what its assigned values are.
 
-    Guards of a decision are left, for its event tells them. `guard_for` is told whether anybody asks if the guard has no
-    answer.
+    Guards of a decision are left, for its event tells them. `holds` is told whether anybody asks if the guard has no answer.
     """
     faulty = {
         t.guard for region in machine.regions for s in region.states.values() for t in s.transitions() if t.faulty
@@ -217,7 +224,7 @@ def replacing(
     def assigning(op: Op) -> Op:
         if not isinstance(op, Assign):
             return op
-        return Assign(tuple((name, cast("Expression", value_for(value))) for name, value in op.values))
+        return Assign(tuple((name, cast("Expression", _Value(known, value))) for name, known in op.values))
 
     def asked(transition: Transition) -> Transition:
         guard = transition.guard
@@ -227,7 +234,7 @@ def replacing(
             return transition
         changes: dict[str, Any] = {}
         if guard is not None and not told:
-            changes["guard"] = cast("Expression", guard_for(guard, guard in faulty))
+            changes["guard"] = cast("Expression", _Guard(guard, guard in faulty, holds))
         if assigns:
             for name in ("exit", "actions", "entry"):
                 changes[name] = tuple(map(assigning, getattr(transition, name)))

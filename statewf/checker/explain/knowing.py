@@ -12,11 +12,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-import attrs
-
 from statewf.expr import UNDEFINED, UNKNOWN, Expression, Unknown
 from statewf.machine.fsm import Assign, Machine, Region, Transition
-from statewf.machine.suppose import MARK, Supposer, replacing
+from statewf.machine.suppose import MARK, Scope, Supposer, asking
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -47,43 +45,20 @@ def _is_whole(value: Any) -> bool:
 # --- the machine
 
 
-@attrs.frozen(eq=False)
-class _Guard:
-    """What stands where a guard stood: it asks only for what is not known."""
-
-    guard: Expression
-    told: bool
-    supposer: Supposer
-
-    @property
-    def text(self) -> str:
-        return self.guard.text
-
-    def holds(self, scope: Mapping[str, Any]) -> bool:
-        def ask(part: Expression) -> bool:
-            return part.holds(scope) if is_known(part, scope) else self.supposer.holds(part, scope, told=self.told)
-
-        return self.guard.decided(scope, ask)
-
-
-@attrs.frozen(eq=False)
-class _Value:
-    """What stands where a value to be assigned stood."""
-
-    expression: Expression
-
-    @property
-    def text(self) -> str:
-        return self.expression.text
-
-    def evaluate(self, scope: Mapping[str, Any]) -> Any:
-        known = is_known(self.expression, scope)
-        return self.expression.evaluate(scope) if known else self.expression.partly(scope)
-
-
 def knowing(machine: Machine, supposer: Supposer) -> Machine:
-    """The machine, with guards that ask."""
-    return replacing(machine, lambda guard, told: _Guard(guard, told, supposer), _Value)
+    """The machine, with guards that ask only for what is not known."""
+
+    def holds(guard: Expression, scope: Scope, *, told: bool) -> bool:
+        def ask(part: Expression) -> bool:
+            return part.holds(scope) if is_known(part, scope) else supposer.holds(part, scope, told=told)
+
+        return guard.decided(scope, ask)
+
+    return asking(machine, holds, _value)
+
+
+def _value(expression: Expression, scope: Scope) -> Any:
+    return expression.evaluate(scope) if is_known(expression, scope) else expression.partly(scope)
 
 
 def _transitions(region: Region) -> tuple[Transition, ...]:
