@@ -9,7 +9,7 @@ Stands on `compiler`; beside `simulator`, `diagram` and `history`, of which it k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -49,19 +49,23 @@ _OF_RUNS = {
 
 
 def check(
-    subject: Definition | Machine, *, limit: int | None = None, also: Property | Iterable[Property] = ()
+    subject: Definition | Machine,
+    *,
+    limit: int | None = None,
+    also: Property | Iterable[Property] = (),
+    progress: Callable[[int], None] | None = None,
 ) -> Report:
     """All that is wrong, or may be, with a definition; of one that does not compile, why it does not.
 
     `limit` is how many configurations are explored, at most, to decide its properties. `also` are further ones, whose
     atoms and conditions may be functions: of a step (`Happening`), and of a snapshot (`View`). They come last, each at
-    `also[n]`. Raises DefinitionError for what is no property.
+    `also[n]`. `progress` is told how many configurations were found by then, where that takes long. Raises DefinitionError for what is no property.
     """
     listed = several("also", also, *PATTERNS.values())
     if isinstance(subject, Machine):
-        return _asked(subject, limit, listed, as_written=_as_written(subject))
+        return _asked(subject, limit, listed, progress, as_written=_as_written(subject))
     try:
-        return _asked(compile_definition(subject), limit, listed, as_written=True)
+        return _asked(compile_definition(subject), limit, listed, progress, as_written=True)
     except CompileError as error:
         found = (Finding(d.code, "error", d.path, d.message, (), d.line, d.hint) for d in error.diagnostics)
         of_steps = isinstance(subject, Workflow)
@@ -84,7 +88,14 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(f"statewf.checker.{_OF_RUNS[name]}"), name)
 
 
-def _asked(machine: Machine, limit: int | None, also: Sequence[Property], *, as_written: bool) -> Report:
+def _asked(
+    machine: Machine,
+    limit: int | None,
+    also: Sequence[Property],
+    progress: Callable[[int], None] | None,
+    *,
+    as_written: bool,
+) -> Report:
     """The report on its structure, on how long it takes, and on all its runs."""
     from statewf.checker.bounds import bounds, never_completes
     from statewf.checker.proving import prove
@@ -92,7 +103,7 @@ def _asked(machine: Machine, limit: int | None, also: Sequence[Property], *, as_
     report = _checked(machine)
     if not report.ok:
         return attrs.evolve(report, unasked=len(machine.notes.definition.properties) + len(also))
-    proof = prove(machine, limit, also, as_written=as_written)
+    proof = prove(machine, limit, also, as_written=as_written, progress=progress)
     report = attrs.evolve(
         report,
         findings=(*report.findings, *proof.findings),

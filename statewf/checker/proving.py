@@ -31,7 +31,7 @@ from statewf.compiler.workflow import CAUSES, NOW
 from statewf.definition.model import Workflow, path_text
 from statewf.definition.properties import Predicate, Property, Sometimes
 from statewf.expr import Expression
-from statewf.machine.explore import Ending, Exploration, explore
+from statewf.machine.explore import Ending, Exploration, Progress, explore
 from statewf.machine.fsm import Machine
 from statewf.machine.lens import assigned_names
 from statewf.machine.record import state_of
@@ -61,13 +61,21 @@ class Proof:
     ends: frozenset[str] | None = None
 
 
-def prove(machine: Machine, limit: int | None, also: Sequence[Property], *, as_written: bool) -> Proof:
+def prove(
+    machine: Machine,
+    limit: int | None,
+    also: Sequence[Property],
+    *,
+    as_written: bool,
+    progress: Progress | None = None,
+) -> Proof:
     """What becomes of a machine: of the properties in its definition, then of those that are `also` asked for.
 
     What the one come to does not hang on the others. A machine is `as_written` if it is what its definition says:
-    otherwise nothing can be told from that. Raises nothing: what cannot be asked is a finding.
+    otherwise nothing can be told from that. `progress` is told how many configurations were found, where that takes long.
+    Raises nothing: what cannot be asked is a finding.
     """
-    prover = _Prover(machine, limit, as_written=as_written)
+    prover = _Prover(machine, limit, as_written=as_written, progress=progress)
     own = prover.answered(_written(prover.notes), also=False)
     return prover.whole(own, prover.answered(_besides(also), also=True) if also else _Answered())
 
@@ -95,12 +103,13 @@ class _Answered(NamedTuple):
 class _Prover:
     """What is known of a machine by now, and how to find out the rest."""
 
-    def __init__(self, machine: Machine, limit: int | None, *, as_written: bool) -> None:
+    def __init__(self, machine: Machine, limit: int | None, *, as_written: bool, progress: Progress | None) -> None:
         assert isinstance(machine.notes, Notes), "a machine that no compiler made"
         self.machine = machine
         self.notes = machine.notes
         self._limit = limit
         self._as_written = as_written
+        self._progress = progress
         self._looked = 0  # configurations among few runs
 
     @property
@@ -167,7 +176,7 @@ class _Prover:
     def space(self, questions: Sequence[Question], *, also: bool) -> Space | None:
         """All runs, if somebody has to look at them."""
         if questions:
-            return Space(explored(self.machine, self.limit, questions))
+            return Space(explored(self.machine, self.limit, questions, self._progress))
         if also or not self.of_steps or self.counted is not None:
             return None
         return Space(explored(self.machine, min(COUNTED, self.limit)))
@@ -200,16 +209,18 @@ def _there(space: Space | None) -> Space:
 # --- going all runs
 
 
-def explored(machine: Machine, limit: int, questions: Sequence[Question] = ()) -> Exploration:
+def explored(
+    machine: Machine, limit: int, questions: Sequence[Question] = (), progress: Progress | None = None
+) -> Exploration:
     """All runs of a machine, as far as the limit allows; every order of everything, if that is not too much."""
     conditions = [asked.condition for asked in questions if isinstance(asked.condition, Expression)]
     functions = [asked.condition for asked in questions if callable(asked.condition)]
     if functions:
-        return _watching(machine, limit, conditions, functions)
+        return _watching(machine, limit, conditions, functions, progress)
     if conditions or len(machine.regions) == 1 or any(asked.by_function for asked in questions):
-        return explore(machine, limit, watched=conditions)
+        return explore(machine, limit, watched=conditions, progress=progress)
     seen = frozenset(region for asked in questions for region in asked.regions)
-    found = explore(machine, limit, Ending((*CAUSES, NOW), seen))
+    found = explore(machine, limit, Ending((*CAUSES, NOW), seen), progress=progress)
     if not found.whole or len(found.snapshots) > SMALL:
         return found
     whole = explore(machine, min(SMALL, limit))
@@ -217,7 +228,11 @@ def explored(machine: Machine, limit: int, questions: Sequence[Question] = ()) -
 
 
 def _watching(
-    machine: Machine, limit: int, conditions: Sequence[Expression], functions: Sequence[Predicate]
+    machine: Machine,
+    limit: int,
+    conditions: Sequence[Expression],
+    functions: Sequence[Predicate],
+    progress: Progress | None,
 ) -> Exploration:
     """All runs, told apart also by what these functions of a snapshot read: who read something new is asked once more.
 
@@ -227,7 +242,8 @@ def _watching(
     asked = Asked()
     while True:
         known = len(asked.read)
-        found = explore(machine, limit, watched=[*conditions, *map(watched_at, asked.read)])
+        watched = [*conditions, *map(watched_at, asked.read)]
+        found = explore(machine, limit, watched=watched, progress=progress)
         for snapshot in found.snapshots:
             scope = visible(machine, snapshot)
             for function in functions:

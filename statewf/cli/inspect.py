@@ -12,6 +12,7 @@ import attrs
 import click
 
 from statewf.cli.common import compiled, db_option, json_option, print_json
+from statewf.cli.waiting import bar
 
 if TYPE_CHECKING:
     from statewf.checker import Finding, Report
@@ -67,7 +68,7 @@ def check_verb(
     asked = Asked(tabled, with_saga, form, bounded)
     if form is not None and (as_json or not asked.sheets):
         raise click.UsageError("--format is of use only with --table or --saga, and not with --json.")
-    results = [(file, _checked(file, limit)) for file in files]
+    results = [(file, _checked(file, limit, quiet=as_json)) for file in files]
     if as_json:
         documents = [_document(found, asked) for _, found in results]
         print_json(documents[0] if len(documents) == 1 else documents)
@@ -125,14 +126,15 @@ class Checked:
             return None
 
 
-def _checked(file: str, limit: int | None) -> Checked | InputError:
+def _checked(file: str, limit: int | None, *, quiet: bool) -> Checked | InputError:
     from statewf.checker import check
     from statewf.errors import InputError
     from statewf.files import load
 
     try:
         definition = load(file)
-        return Checked(definition, check(definition, limit=limit))
+        with bar(f"checking {file}, configurations", quiet=quiet) as moved:
+            return Checked(definition, check(definition, limit=limit, progress=lambda found: moved(found, None)))
     except InputError as error:
         return error
 
@@ -226,6 +228,8 @@ def _show_markdown(machine: Machine, report: Report, asked: Asked, *, several: b
 
 def _tell(file: str, report: Report, *, err: bool) -> None:
     """The findings as compilers tell theirs, errors first, and one line for the whole."""
+    from statewf.cli.tell import wrapped
+
     errors = [finding for finding in report.findings if finding.severity == "error"]
     warnings = [finding for finding in report.findings if finding.severity == "warning"]
     for finding in errors:
@@ -238,10 +242,12 @@ def _tell(file: str, report: Report, *, err: bool) -> None:
         *([f"{_count(report.unasked, 'property')} not asked"] if report.unasked else []),
         *(_count(len(found), what) for what, found in (("error", errors), ("warning", warnings)) if found),
     ]
-    verdict = click.style("ok", fg="green", bold=True) if report.ok else click.style("not ok", fg="red", bold=True)
-    click.echo(f"{file}: {verdict}: {', '.join(counts)}", err=err)
+    verdict, colour = ("ok", "green") if report.ok else ("not ok", "red")
+    told = wrapped(f"{file}: {verdict}: {', '.join(counts)}", "", err=err)
+    styled = f": {click.style(verdict, fg=colour, bold=True)}:"
+    click.echo(told.replace(f": {verdict}:", styled, 1), err=err)
     if report.bounds is not None:
-        click.echo(click.style(f"  {report.bounds}", dim=True), err=err)
+        click.echo(click.style(wrapped(str(report.bounds), "  ", err=err), dim=True), err=err)
 
 
 def _size(report: Report) -> str:

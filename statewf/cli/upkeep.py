@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,12 +17,12 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from statewf.cli.common import db_option, json_option, print_json
+from statewf.cli.waiting import bar
 from statewf.errors import DataError, Diagnostic
 
 if TYPE_CHECKING:
     from statewf.history import Sqlite
     from statewf.history.damage import Finding
-    from statewf.history.upkeep import Moved
 
 SHORTEST_PAUSE = 0.01  # seconds between two transactions; else as long as the last one took
 MOST_TOLD = 100  # findings that people are shown; all are in `--json`
@@ -82,7 +81,7 @@ def _archived(
     from statewf.history.upkeep import archive, ended
 
     gone = 0
-    with _bar("archiving", quiet=quiet) as moved:
+    with bar("archiving", quiet=quiet) as moved:
         every = ended(store, before)
         began = time.monotonic()
         try:
@@ -192,7 +191,7 @@ def _backed_up(store: Sqlite, path: Path, *, quiet: bool) -> None:
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         part.touch(mode=0o600, exist_ok=False)  # who may not read the store may not read what is copied so far
-        with _bar("copying", quiet=quiet) as moved:
+        with bar("copying", quiet=quiet) as moved:
             copy(store, str(part), moved)
         shutil.copymode(store.path, part)
         _sync(part)
@@ -234,7 +233,7 @@ def verify_verb(quick: bool, db: str, as_json: bool) -> None:
     from statewf.history.damage import verify
     from statewf.runtime.machines import Machines
 
-    with opened(db, as_it_is=True) as store, _bar("verifying", quiet=as_json) as moved:
+    with opened(db, as_it_is=True) as store, bar("verifying", quiet=as_json) as moved:
         found = list(verify(store, Machines(store).get, quick=quick, moved=moved))
         schema = store.database.schema()
     sound = not any(finding.severity == "error" for finding in found)
@@ -256,20 +255,3 @@ def _tell(found: Sequence[Finding], store: str) -> None:
         click.echo(f"and {len(found) - MOST_TOLD:,} more; --json has all")
     wrong = sum(finding.severity == "error" for finding in found)
     click.echo(f"{store}: {wrong:,} thing{'s' if wrong != 1 else ''} wrong" if wrong else f"{store} is sound")
-
-
-# --- how far it is
-
-
-@contextmanager
-def _bar(doing: str, *, quiet: bool) -> Iterator[Moved]:
-    """A bar on standard error, at a terminal; it goes when all is done."""
-    if quiet or sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM", "dumb") == "dumb":
-        yield lambda _, __: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(doing, total=None)
-        yield lambda done, every: shown.update(task, completed=done, total=every)

@@ -32,8 +32,10 @@ from statewf.machine.tries import Try, decisions, tries, whose
 
 EFFORT = 50  # how many moves each configuration of the limit is good for, in all of them together
 SEEN = 100  # and so many regions looked at cost as much as one move
+OFTEN = 200  # after so many nodes whoever waits is told how many there are
 
 Among: TypeAlias = Callable[[Snapshot, Try], bool]
+Progress: TypeAlias = Callable[[int], None]
 Timer: TypeAlias = tuple[str, str]  # region, name
 Pending: TypeAlias = tuple[str, str]  # a timer, or a region and whose call it is
 
@@ -103,13 +105,15 @@ def explore(
     among: Among | None = None,
     *,
     deep: bool = False,
+    progress: Progress | None = None,
 ) -> Exploration:
     """At most `limit` nodes, those that are nearest to the start; without an `ending`, every order of everything.
 
     Nodes differ also in what the `watched` conditions read. What is not `among` what may be tried does not happen. `deep`:
-    one run is gone to its end, then others that leave it late; not those nodes that are nearest.
+    one run is gone to its end, then others that leave it late; not those nodes that are nearest. `progress` is told now and
+    then how many nodes there are by then.
     """
-    return _Walk(machine, limit, ending, watched, among).walk(deep=deep)
+    return _Walk(machine, limit, ending, watched, among).walk(deep=deep, progress=progress)
 
 
 # --- the walk
@@ -155,7 +159,7 @@ class _Walk:
         self.nodes: list[_Node] = []
         self.moves: dict[Move, None] = {}
 
-    def walk(self, *, deep: bool) -> Exploration:
+    def walk(self, *, deep: bool, progress: Progress | None) -> Exploration:
         before = _Node(blank(self.machine, "any"), {}, {}, frozenset())
         (start,) = tries(self.machine, before.snapshot)
         initial = tuple(self.lead(-1, before, start))
@@ -169,6 +173,8 @@ class _Walk:
                     self.expand(node)
                 if self.full:
                     cut.append(node)
+            if progress is not None and node % OFTEN == 0:
+                progress(len(self.nodes))
             fresh = range(known, len(self.nodes))
             if deep:
                 queue.extendleft(reversed(fresh))

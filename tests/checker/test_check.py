@@ -229,3 +229,14 @@ def test_waits_are_added_up(growth: Any, base: int, cap: int | None, times: int)
 
 def test_a_million_waits_are_added_up_at_once() -> None:
     assert least(Delay(1, "linear", 10**9), 10**9) == 10**9 * (10**9 + 1) // 2
+
+
+def test_who_waits_is_told_how_far_it_is() -> None:
+    shared = ", ".join(f"{{id: b{n}, when: results.a.x}}" for n in range(6))
+    text = f"steps: [{{id: a}}, {{id: p, type: parallel, steps: [{shared}]}}]\nproperties: [{{absence: p}}]\n"
+    told: list[int] = []
+    report = check(wf.loads(text), progress=told.append)
+    assert told == sorted(told)
+    assert report.visited is not None
+    assert len(told) >= report.visited // 1_000 > 0
+    assert check(wf.loads("steps: [{id: a}]\nproperties: [{absence: a}]"), progress=told.append).verdicts
