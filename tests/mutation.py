@@ -32,7 +32,7 @@ ROOT = Path(__file__).parent.parent
 KERNEL = ("simulator/test_*.py", "machines/test_*_*.py", "testing/test_strategies.py")
 LOOKING = {  # whose tests look at a package, the nearest first
     "compiler": ("compiler/test_*.py", "machine/test_*.py", *KERNEL),
-    "machine": ("machine/test_*.py", "compiler/test_*.py", *KERNEL),
+    "machine": ("machine/test_*.py", "compiler/test_*.py", *KERNEL, "checker/runs/test_verdict.py"),
     "checker": ("checker/**/test_*.py", "testing/test_recognise.py"),
 }
 PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")

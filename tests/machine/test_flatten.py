@@ -28,6 +28,15 @@ def table(flat: Flat, *, without: tuple[str, ...] = ()) -> dict[str, list[tuple[
     return {name: ways[name] for name in met}
 
 
+def test_what_is_taken_at_once_has_no_trigger() -> None:
+    flat = flatten(
+        compiled(
+            "{initialState: a, states: {a: {always: [{target: b, guard: inputs.x}], on: {GO: b}}, b: {terminal: true}}}"
+        )
+    )
+    assert table(flat, without=("$cancel",)) == {"a": [("GO", "b"), ("", "b")], "b": []}
+
+
 def test_a_state_machine_is_its_table() -> None:
     flat = flatten(
         compiled("""

@@ -222,6 +222,14 @@ def test_an_event_that_no_step_takes_is_told_whose_match_does_not_hold() -> None
         assert (refused.reason, refused.message, refused.allowed) == ("guard", told, ("GO",))
 
 
+def test_an_event_that_nobody_knows_is_told_where_it_came_to(toy: Machine) -> None:
+    flow = compile_definition(Workflow("w", [WorkflowStep("a")]))
+    for machine, message in ((toy, "a does not accept it"), (flow, "nothing waits for it")):
+        refused = step(machine, start(machine).after, Event("NOBODY"))
+        assert isinstance(refused, Rejected)
+        assert (refused.reason, refused.message) == ("unexpected", message)
+
+
 def test_what_would_be_nested_too_deep_is_not_assigned_and_that_is_told() -> None:
     keeps = Transition(actions=Assign({"all": "event.data", "part": "event.data.deep"}))
     machine = compile_definition(StateMachine("deep", "a", {"a": State({"KEEP": keeps})}))
