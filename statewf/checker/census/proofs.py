@@ -79,8 +79,8 @@ def _seen_nowhere(machine: Machine, asked: Question, condition: Expression) -> V
         return None
     wanted = isinstance(asked.asked, Sometimes)
     answers = [given for given, holds in _answered(condition, {}) if holds is wanted]
-    places = list(dict.fromkeys(place for given in answers for place in given if _is_there(machine, place)))
-    read = Prepared.of(machine, [place for place in places if place.region != WORKFLOW])
+    places = list(dict.fromkeys(place for given in answers for place in given if place.region != WORKFLOW))
+    read = Prepared.of(machine, places)
     if any(_comes_to(read, given, places) for given in answers):
         return None
     return Verdict(asked.text, asked.asked.name, "refuted" if wanted else "proved")
@@ -116,21 +116,10 @@ class _Open(Exception):
         self.place = place
 
 
-def _is_there(machine: Machine, place: Here) -> bool:
-    """Whether `state` may list that."""
-    number = machine.numbers.get(place.region)
-    return (
-        number is not None and place.state != "waiting" and place.state in map(base, machine.regions[number].states)
-    )
-
-
 def _comes_to(read: Prepared, given: Mapping[Here, bool], places: Sequence[Here]) -> bool:
     """Whether there is a configuration in which steps are where it is said, and the workflow."""
-    if any(there and place not in places for place, there in given.items()):
-        return False
-    marked = [place for place in places if place.region != WORKFLOW]
     has, lacks = (
-        sum(1 << at for at, place in enumerate(marked) if given.get(place) is there) for there in (True, False)
+        sum(1 << at for at, place in enumerate(places) if given.get(place) is there) for there in (True, False)
     )
     whole = {place.state: there for place, there in given.items() if place.region == WORKFLOW}
     aims = [
