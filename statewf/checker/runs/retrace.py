@@ -21,7 +21,7 @@ from statewf.machine.events import Fired
 from statewf.machine.explore import Exploration, Move, Timer, vague_timers
 from statewf.machine.fsm import Machine
 from statewf.machine.lens import lens
-from statewf.machine.snapshot import Snapshot, Step, blank
+from statewf.machine.snapshot import MOVE, Snapshot, Step, blank
 from statewf.machine.step import step
 from statewf.machine.suppose import Answer, Supposer, Suppositions, standing, supposing
 from statewf.machine.tries import tries
@@ -81,12 +81,17 @@ class _Walker:
         for event in (one.event for one in possible if one.label == move.label):
             for _ in self.supposer.sequences(known):
                 made = step(self._machine, snapshot, event)
-                if isinstance(made, Step) and made.path == move.path:
+                if isinstance(made, Step) and _way(made.path) == _way(move.path):
                     after = standing(self.supposer.known, made.after, many=many)
                     supposed = frozenset((part, supposition.answer) for part, supposition in after.items())
                     if (self._sight.configuration(made.after), supposed) == wanted:
                         return made, after
         raise AssertionError(f"{move.label} cannot be retraced")
+
+
+def _way(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """The moves of a path without their attempts: where these count no more, they may be others."""
+    return tuple(part for at, part in enumerate(path) if at % MOVE != MOVE - 1)
 
 
 def spoken(part: Expression, answer: Answer) -> str:

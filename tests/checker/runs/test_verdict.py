@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import statewf as wf
 from statewf.checker import check
 from statewf.checker.proving import explored
+from statewf.checker.runs.narrow import narrowly
 from statewf.checker.runs.search import Space
 from statewf.checker.runs.verdict import holds, verdict
 from statewf.checker.words.question import own_atoms, question
@@ -213,6 +214,29 @@ states: {a: {on: {E: {target: a, guard: context.c || event.data.v}, F: done}}, d
 properties:
 """
     assert answers(text, "existence: done, after: 'event:E', until: 'event:E'") == ["possible"]
+
+
+def test_a_run_is_told_though_attempts_that_count_no_more_are_others_on_it() -> None:
+    """In `cancelling` all attempts of s2 are one to a configuration; the first way there that is found has two."""
+    text = """
+name: w
+timeout: 5s
+errorHandling: {defaultRetryPolicy: {maxAttempts: 2}}
+steps:
+  - {id: s1, type: wait, duration: 500, when: inputs.p1}
+  - {id: s2, when: inputs.p2, compensation: {steps: [{action: undo}]}}
+  - {id: s3, dependsOn: [], type: wait, duration: 500, compensation: {steps: [{action: undo}]}}
+"""
+    machine = compile_definition(wf.loads(text))
+    asked = question(machine, wf.Absence("s2:compensated"))
+    differ = []
+    for few in narrowly(machine, asked, 2_000):
+        found = verdict(machine, Space(few), asked)
+        if found.run is not None:
+            assert found.told is not None
+            pairs = zip(found.told, found.run.moves, strict=True)
+            differ += [one.step.path != move.path for one, move in pairs]
+    assert any(differ), "else nothing is shown"
 
 
 def test_of_as_many_events_as_were_put_off_each_is_asked() -> None:
