@@ -109,6 +109,7 @@ def _asked(
         findings=(*report.findings, *proof.findings),
         verdicts=proof.verdicts,
         configurations=report.configurations or proof.configurations,
+        exact=proof.exact,
         visited=proof.visited,
         bounded=proof.bounded,
     )

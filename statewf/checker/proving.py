@@ -1,25 +1,26 @@
 """Answering what is asked of all runs of a machine: each property becomes a verdict, and perhaps a finding.
 
-The cheapest way that tells is taken. Of a wide workflow (`MANY`) much is proved by counting, and a run that violates
-something is looked for among a few that come far. The rest needs all runs, as far as the limit allows.
+The cheapest way that tells is taken. If there are `MANY` configurations much is proved by counting, and a run that violates
+something is looked for among a few that come far. Else, and for the rest, all runs are gone, as far as the limit allows.
 
 Below: `words`, `runs`, `census`, and the exploration. Above: the package.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
+from itertools import tee
 from typing import NamedTuple
 
 import attrs
 
 from statewf.checker.census.counts import ENDED, Census, census
-from statewf.checker.census.proofs import told
+from statewf.checker.census.proofs import by_counting
 from statewf.checker.findings import Finding
 from statewf.checker.runs.deadlock import deadlock
-from statewf.checker.runs.narrow import narrowly
+from statewf.checker.runs.narrow import narrowly, spoken_of
 from statewf.checker.runs.search import Space
 from statewf.checker.runs.telling import Place, finding_at, violation
 from statewf.checker.runs.verdict import Verdict, verdict, visible
@@ -29,7 +30,7 @@ from statewf.checker.words.question import Question, question
 from statewf.compiler import Notes
 from statewf.compiler.workflow import CAUSES, NOW
 from statewf.definition.model import Workflow, path_text
-from statewf.definition.properties import Predicate, Property, Sometimes
+from statewf.definition.properties import Predicate, Property
 from statewf.expr import Expression
 from statewf.machine.explore import Ending, Exploration, Progress, explore
 from statewf.machine.fsm import Machine
@@ -49,13 +50,14 @@ SMALL = 2_000  # configurations that are few enough to be looked at twice
 class Proof:
     """What was found: verdicts, and the findings that follow from them.
 
-    `configurations` is how many there are, as far as is known, and `visited` how many were looked at (None: none had to
-    be); `bounded`: there are more. `ends` are the states in which a workflow can end; None: that was not found out.
+    `configurations` is how many there are, if that is `exact`, or at least. `visited` is how many were looked at, those in
+    several ways more than once (None: none had to be); `bounded`: not all were, although that was tried. `ends` are the states in which a workflow can end; None: that was not found out.
     """
 
     verdicts: tuple[Verdict, ...] = ()
     findings: tuple[Finding, ...] = ()
     configurations: int = 0
+    exact: bool = True
     visited: int | None = None
     bounded: bool = False
     ends: frozenset[str] | None = None
@@ -100,6 +102,39 @@ class _Answered(NamedTuple):
     space: Space | None = None
 
 
+@attrs.define
+class _Decided:
+    """What is known by now: the verdicts, by the place of the property, and the runs that were gone last.
+
+    One that is undetermined has perhaps a run that shows something. `wrong` are functions without an answer.
+    """
+
+    verdicts: dict[Place, Verdict] = attrs.field(factory=dict)
+    wrong: dict[Place, PropertyFails] = attrs.field(factory=dict)
+    space: Space | None = None
+
+    def rest(self, asked: Sequence[tuple[Place, Question]]) -> list[tuple[Place, Question]]:
+        """Those that are not decided."""
+        return [(place, one) for place, one in asked if not self._is_known(place)]
+
+    def _is_known(self, place: Place) -> bool:
+        verdict = self.verdicts.get(place)
+        return place in self.wrong or (verdict is not None and verdict.answer != "undetermined")
+
+    def by(self, asked: Sequence[tuple[Place, Question]], tell: Callable[[Question], Iterable[Verdict]]) -> None:
+        """Ask for the rest of these until something decides."""
+        for place, one in self.rest(asked):
+            try:
+                for verdict in tell(one):
+                    known = self.verdicts.get(place)
+                    if known is None or known.run is None or verdict.answer != "undetermined":
+                        self.verdicts[place] = verdict
+                    if self._is_known(place):
+                        break
+            except PropertyFails as error:
+                self.wrong[place] = error
+
+
 class _Prover:
     """What is known of a machine by now, and how to find out the rest."""
 
@@ -110,7 +145,8 @@ class _Prover:
         self._limit = limit
         self._as_written = as_written
         self._progress = progress
-        self._looked = 0  # configurations among few runs
+        self._looked = 0  # configurations
+        self._few: dict[object, Iterator[Exploration]] = {}
 
     @property
     def of_steps(self) -> bool:
@@ -121,12 +157,10 @@ class _Prover:
         """How many configurations a workflow has, if that can be told without going to them."""
         return census(self.machine) if self.of_steps and self._as_written else None
 
-    @cached_property
+    @property
     def wide(self) -> bool:
-        """Whether a workflow is too large to go all its runs gladly."""
-        if self.counted is not None:
-            return self.counted.total > MANY
-        return self.of_steps and not explore(self.machine, min(SMALL, self.limit)).whole
+        """Whether it is known that there are too many configurations to go to all of them gladly."""
+        return self.counted is not None and self.counted.total > MANY
 
     @property
     def limit(self) -> int:
@@ -143,54 +177,65 @@ class _Prover:
             except NoSuchAtom as error:
                 wrong = (error, *error.others)
                 findings += (finding_at(place, "unknown-atom", "error", str(one), hint=one.hint) for one in wrong)
-        known = {place: found for place, one in asked if (found := self.briefly(one))} if self.wide else {}
-        rest = [one for place, one in asked if place not in known]
-        space = self.space(rest, also=also)
-        if space is not None and not also:
-            findings += deadlock(self.machine, space)
+        found = self.decided(asked, look=not also and self.of_steps and self.counted is None)
+        if found.space is not None and not also:
+            findings += deadlock(self.machine, found.space)
+        nodes = 0 if found.space is None or found.space.found.whole else len(found.space.found.snapshots)
         verdicts = []
         for place, one in asked:
-            try:
-                found = known.get(place) or verdict(self.machine, _there(space), one)
-                verdicts.append(attrs.evolve(found, where=place.where))
-                findings += violation(
-                    self.notes, place, one.asked, found, 0 if space is None else len(space.found.snapshots)
-                )
-            except PropertyFails as error:
-                findings.append(finding_at(place, "property-fails", "error", str(error), hint=error.hint))
-        return _Answered(tuple(verdicts), tuple(findings), space)
+            if (wrong_one := found.wrong.get(place)) is not None:
+                findings.append(finding_at(place, "property-fails", "error", str(wrong_one), hint=wrong_one.hint))
+            else:
+                verdicts.append(attrs.evolve(found.verdicts[place], where=place.where))
+                findings += violation(self.notes, place, one.asked, verdicts[-1], nodes)
+        return _Answered(tuple(verdicts), tuple(findings), found.space)
 
-    def briefly(self, asked: Question) -> Verdict | None:
-        """The verdict on a property of a wide workflow, if it can be told without going all runs."""
-        if self.counted is not None and (found := told(self.machine, asked)):
-            return found
-        sure = "proved" if isinstance(asked.asked, Sometimes) else "refuted"
-        with suppress(PropertyFails):  # it is told when it is asked in earnest
-            for few in narrowly(self.machine, asked, self.limit):
-                self._looked += len(few.configurations)
-                found = verdict(self.machine, Space(few), asked)
-                if found.answer == sure:
-                    return found
-        return None
+    def decided(self, asked: Sequence[tuple[Place, Question]], *, look: bool) -> _Decided:
+        """The verdicts, each by the cheapest way that tells; `look`: runs are gone in any case."""
+        found = _Decided()
+        if self.wide:
+            found.by(asked, self.by_counting)
+        elif asked or look:
+            self.go(found, asked, min(MANY if asked else COUNTED, self.limit))
+        if self.of_steps:
+            found.by(asked, self.among_few)
+        more = found.space is None or (not found.space.found.whole and self.limit > MANY)
+        if more and (rest := found.rest(asked)):
+            self.go(found, rest, self.limit)
+        return found
 
-    def space(self, questions: Sequence[Question], *, also: bool) -> Space | None:
-        """All runs, if somebody has to look at them."""
-        if questions:
-            return Space(explored(self.machine, self.limit, questions, self._progress))
-        if also or not self.of_steps or self.counted is not None:
-            return None
-        return Space(explored(self.machine, min(COUNTED, self.limit)))
+    def go(self, found: _Decided, asked: Sequence[tuple[Place, Question]], limit: int) -> None:
+        """All runs, as far as the limit allows, and what they tell."""
+        space = Space(explored(self.machine, limit, [one for _, one in asked], self._progress))
+        self._looked += len(space.found.configurations)
+        found.space = space
+        found.by(asked, lambda one: [verdict(self.machine, space, one)])
+
+    def by_counting(self, asked: Question) -> Iterator[Verdict]:
+        if (verdict := by_counting(self.machine, asked)) is not None:
+            yield verdict
+
+    def among_few(self, asked: Question) -> Iterator[Verdict]:
+        """What few runs tell; those for one property serve for others that speak of the same."""
+        key = (frozenset(spoken_of(self.machine, asked)), asked.condition)
+        self._few[key], mine = tee(self._few.get(key) or self.counting(narrowly(self.machine, asked, self.limit)))
+        for few in mine:
+            yield verdict(self.machine, Space(few), asked)
+
+    def counting(self, found: Iterator[Exploration]) -> Iterator[Exploration]:
+        for few in found:
+            self._looked += len(few.configurations)
+            yield few
 
     def whole(self, own: _Answered, besides: _Answered) -> Proof:
         """All that was found out."""
         found = None if own.space is None else own.space.found
         verdicts, findings = (*own.verdicts, *besides.verdicts), (*own.findings, *besides.findings)
-        counted = 0 if self.counted is None else self.counted.total
-        if found is None:
-            return Proof(verdicts, findings, counted, self._looked or None, ends=self.ends(None))
-        gone = len(found.configurations)
-        bounded = not found.whole or (found.reduced and not counted)
-        return Proof(verdicts, findings, counted or gone, gone + self._looked, bounded, self.ends(found))
+        seen = 0 if found is None else len(found.configurations)
+        configurations = self.counted.total if self.counted is not None else seen
+        bounded = found is not None and not (found.whole and (self.counted is not None or not found.reduced))
+        exact = self.counted is not None or not bounded
+        return Proof(verdicts, findings, configurations, exact, self._looked or None, bounded, self.ends(found))
 
     def ends(self, found: Exploration | None) -> frozenset[str] | None:
         """The states in which a workflow can end, by counting or by looking; None if neither tells."""
@@ -199,11 +244,6 @@ class _Prover:
         if not self.of_steps or found is None or not found.whole:
             return None
         return frozenset(state_of(snapshot) for snapshot in found.snapshots if snapshot.ended)
-
-
-def _there(space: Space | None) -> Space:
-    assert space is not None, "what is not known is looked for"
-    return space
 
 
 # --- going all runs

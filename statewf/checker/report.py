@@ -22,8 +22,9 @@ class Report:
 
     `states` counts as people wrote them, compound ones too; `compiled_states` and `transitions` count the
     compiled table, with the waits between attempts and `$cancelled`; `configurations` is what a run can visit.
-    For a workflow (`of_steps`) they count its steps, and the tables of all regions. `visited` is how many configurations
-    were looked at, None if nothing was asked for which that is needed; `bounded`: not all were, there are more.
+    For a workflow (`of_steps`) they count its steps, and the tables of all regions; its configurations may be more, unless
+    that is `exact`. `visited` is how many configurations were looked at, once more in each way in which that was done, None if
+    nothing was asked for which that is needed; `bounded`: not all were, although that was tried.
     `verdicts` say what became of the properties, in their order; `unasked` is how many were not asked, because of errors
     in the structure.
     """
@@ -36,6 +37,7 @@ class Report:
     findings: tuple[Finding, ...]
     of_steps: bool = False
     bounded: bool = False
+    exact: bool = True
     visited: int | None = None
     verdicts: tuple[Verdict, ...] = ()
     bounds: Bounds | None = None  # how long it takes; None where that was not asked
@@ -54,6 +56,7 @@ class Report:
             "compiledStates": self.compiled_states,
             "configurations": self.configurations,
             "transitions": self.transitions,
+            **({} if self.exact else {"exact": False}),
             **({} if self.visited is None else {"visited": self.visited}),
             **({"bounded": True} if self.bounded else {}),
             "findings": [finding.document() for finding in self.findings],

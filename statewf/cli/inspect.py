@@ -258,7 +258,7 @@ def _size(report: Report) -> str:
     if not report.configurations:
         return steps
     visited, every = report.visited, report.configurations
-    more = "more than " if report.bounded and visited == every else ""
+    more = "" if report.exact else "more than "
     looked = "" if visited in (None, every) else f", {visited:,} visited"
     return f"{steps}, {more}{_amount(every)} configuration{'s' * (every != 1)}{looked}"
 

@@ -80,7 +80,8 @@ class Exploration:
 
     `supposed` is what holds at each node as far as something had to be supposed, `orders` which of its timers comes before
     which. `initial` are the moves in which a run begins (their source is -1). `cut` are the nodes behind which more may lie:
-    a limit was reached before everything was tried in them. `whole`: no limit was. `words` are what people decided besides the usual. `reduced`: one order stands for all of
+    a limit was reached before everything was tried in them. `whole`: no limit was. `words` are what people decided besides the usual.
+    `answered`: wherever something was tried, all answers to its conditions were, but for the `cut`. `reduced`: one order stands for all of
     what steps do while a workflow ends, so there are more configurations than these.
     """
 
@@ -95,6 +96,7 @@ class Exploration:
     words: tuple[str, ...] = ()
     watched: tuple[Expression, ...] = ()
     reduced: bool = False
+    answered: bool = True
 
 
 def explore(
@@ -186,7 +188,8 @@ class _Walk:
         snapshots = tuple(node.snapshot for node in self.nodes)
         found = (configurations, supposed, orders, snapshots, tuple(self.moves), initial)
         whole = not (self.full or self.supposer.exceeded)
-        return Exploration(*found, tuple(cut), whole, self.words, self.watched, self.ending is not None)
+        answered = not self.supposer.exceeded
+        return Exploration(*found, tuple(cut), whole, self.words, self.watched, self.ending is not None, answered)
 
     def expand(self, source: int) -> None:
         """Try all that can happen there."""

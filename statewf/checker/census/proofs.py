@@ -32,7 +32,7 @@ from statewf.machine.fsm import DECIDED, DONE, ERROR, RETRY, TIMEOUT, Machine
 MOST_PLACES = 8  # that one condition asks for
 
 
-def told(machine: Machine, asked: Question) -> Verdict | None:
+def by_counting(machine: Machine, asked: Question) -> Verdict | None:
     """The verdict on a property of a workflow that no run violates, or comes to; None if a sweep cannot tell."""
     if any(atom.event or atom.function for atom in asked.atoms):
         return None
@@ -41,12 +41,12 @@ def told(machine: Machine, asked: Question) -> Verdict | None:
             return _seen_nowhere(machine, asked, asked.condition)
         if asked.condition is not None:
             return None
-        return _told(_Sight(machine, asked.atoms, Prepared.of(machine, asked.atoms)), asked)
+        return _of_atoms(_Sight(machine, asked.atoms, Prepared.of(machine, asked.atoms)), asked)
     except TooMuch:
         return None
 
 
-def _told(sight: _Sight, asked: Question) -> Verdict | None:
+def _of_atoms(sight: _Sight, asked: Question) -> Verdict | None:
     idle = False
     scoped = asked.monitor.after or asked.monitor.until
     match asked.asked:
@@ -75,7 +75,7 @@ def _told(sight: _Sight, asked: Question) -> Verdict | None:
 
 def _seen_nowhere(machine: Machine, asked: Question, condition: Expression) -> Verdict | None:
     """That a condition over `state` holds in no configuration, or in all of them: then it does so in any scope, too."""
-    if not isinstance(asked.asked, Always | Sometimes):
+    if not isinstance(asked.asked, Always | Sometimes) or any(path[0] != "state" for path in condition.reads):
         return None
     wanted = isinstance(asked.asked, Sometimes)
     answers = [given for given, holds in _answered(condition, {}) if holds is wanted]
@@ -83,7 +83,9 @@ def _seen_nowhere(machine: Machine, asked: Question, condition: Expression) -> V
     read = Prepared.of(machine, places)
     if any(_comes_to(read, given, places) for given in answers):
         return None
-    return Verdict(asked.text, asked.asked.name, "refuted" if wanted else "proved")
+    after = asked.atoms[: asked.monitor.after]
+    idle = bool(after) and not _Sight(machine, after, Prepared.of(machine, after)).happens(has=after)
+    return Verdict(asked.text, asked.asked.name, "refuted" if wanted else "proved", idle=idle and not wanted)
 
 
 def _answered(condition: Expression, given: Mapping[Here, bool]) -> Iterator[tuple[Mapping[Here, bool], bool]]:

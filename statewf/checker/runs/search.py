@@ -103,13 +103,16 @@ class Search:
         """Whether there is a violation whatever the answers are: for each, there is a way on to one.
 
         Backwards from the violations: a point is lost if one move of it is, or, where something is supposed on a move, all
-        that it may lead to are.
+        that it may lead to are. Where not everything was tried, and so some answers may be missing, nothing counts.
         """
+        cut = frozenset(self._space.found.cut)
         before: dict[Point, list[tuple[Point | None, Try]]] = {}
         open_: dict[tuple[Point | None, Try], int] = {}
         lost: deque[tuple[Point | None, Try]] = deque()
         seen = [None, *self._every()]
         for point in seen:
+            if point is not None and point.node in cut:
+                continue
             for tried, moves in self._tries(point).items():
                 ends = [self._read(self._monitor.start if point is None else point.state, move) for move in moves]
                 there = [Point(move.target, end) for move, end in zip(moves, ends, strict=True) if end is not None]

@@ -26,7 +26,7 @@ class Place(NamedTuple):
 
 
 def violation(notes: Notes, place: Place, asked: Property, found: Verdict, nodes: int) -> Iterator[Finding]:
-    """The finding that a verdict is worth, if it is."""
+    """The finding that a verdict is worth, if it is; `nodes`: so many configurations were looked at, and there are more."""
     text = found.text if found.name is None else f"{found.name}: {found.text}"
     trace = () if found.run is None else tuple(move.label for move in found.run.moves)
     match found.answer:
@@ -39,8 +39,12 @@ def violation(notes: Notes, place: Place, asked: Property, found: Verdict, nodes
             how = "it does" if isinstance(asked, Sometimes) else _how(found, notes)
             yield finding_at(place, "possible-violation", "warning", f"{text}: {how}, {_if(found)}", trace)
         case "undetermined":
-            message = f"{text}: not decided by the first {nodes:,} configurations, and there are more"
-            yield finding_at(place, "undetermined", "error", message, hint="--limit allows more")
+            looked = f" by the first {nodes:,} configurations, and there are more" if nodes else ""
+            message, hint = f"{text}: not decided{looked}", "--limit allows more" if nodes else None
+            if found.run is not None:
+                how = "it does" if isinstance(asked, Sometimes) else _how(found, notes)
+                message += f"; {how}, {_if(found)}"
+            yield finding_at(place, "undetermined", "error", message, trace, hint)
         case "proved" if found.idle:
             message = f"{text}: it says nothing, for no run ever comes to where it begins"
             yield finding_at(place, "idle-property", "warning", message)

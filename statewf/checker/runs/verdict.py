@@ -4,7 +4,8 @@
     refuted        this run violates it; and if something was supposed of data on it, others do if that is not so
     possible       this run violates it, if data are such, of which nothing is known; or if timers of several steps come
                    in an order that no run was found to have
-    undetermined   none of the runs that were looked at does, and there are more
+    undetermined   there are more runs than were looked at, and none of these violates it; or only if data are such; or
+                   only with timers in an order that none of many was found to have
 
 Below: the words, `search`, `retrace`. Above: the checker, and the proofs that need no run.
 """
@@ -12,7 +13,6 @@ Below: the words, `search`, `retrace`. Above: the checker, and the proofs that n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import Any, Literal, TypeAlias
 
 import attrs
@@ -39,7 +39,7 @@ from statewf.machine.snapshot import Snapshot, Step, region_state
 from statewf.values.frozen import EMPTY, Object
 
 Answer: TypeAlias = Literal["proved", "refuted", "possible", "undetermined"]
-TIMED = 100  # runs that are tried, until one can be timed
+TIMED = 10_000  # moves of runs that are tried, until one can be timed
 
 
 @attrs.frozen
@@ -99,29 +99,42 @@ class _Seeker:
     def retraced(self, run: Run) -> tuple[Told, ...] | None:
         return retraced(self.machine, self.space.found, run)
 
+    @property
+    def perhaps(self) -> Answer:
+        """What a run that hangs on data shows: where there are more, one of them may do without."""
+        return "possible" if self.space.found.whole else "undetermined"
+
     def inevitable(self) -> bool:
-        """Whether it is violated whatever the data are; where not all was explored some answers may be missing."""
-        return self.space.found.whole and self.search(certain=False, unknown=True).inevitable()
+        """Whether it is violated whatever the data are."""
+        return self.space.found.answered and self.search(certain=False, unknown=True).inevitable()
 
     def sought(self) -> Verdict:
         """Whether the condition holds somewhere."""
         for certain in (True, False):
             if (run := self.search(certain=certain, unknown=not certain).meeting()) is not None:
-                return self.answered("proved" if certain else "possible", run, self.retraced(run))
+                if certain:
+                    return self.answered("proved", run, self.retraced(run))
+                return self.answered(self.perhaps, run, self.retraced(run))
         return self.answered("refuted" if self.space.found.whole else "undetermined")
 
     def violated(self) -> Verdict:
         """Whether some run violates it, and that can be timed."""
         first: Run | None = None
+        left = TIMED
         for certain in (True, False):
-            for run in islice(self.search(certain=certain, unknown=certain).violations(), TIMED):
+            for run in self.search(certain=certain, unknown=certain).violations():
                 first = first or run
                 if (told := self.retraced(run)) is not None:
-                    return self.answered("refuted" if certain or self.inevitable() else "possible", run, told)
+                    if certain or self.inevitable():
+                        return self.answered("refuted", run, told)
+                    return self.answered(self.perhaps, run, told)
+                left -= len(run.moves) + len(run.loop)
+                if left < 0:
+                    return self.answered("undetermined", first)
+        if not self.space.found.whole:
+            return self.answered("undetermined", first)
         if first is not None:
             return self.answered("possible", first)
-        if not self.space.found.whole:
-            return self.answered("undetermined")
         return attrs.evolve(self.answered("proved"), idle=_is_idle(self.space, self.asked))
 
 

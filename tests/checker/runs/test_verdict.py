@@ -363,6 +363,37 @@ def test_a_property_that_can_say_nothing_is_told() -> None:
     assert "idle-property" in [finding.rule for finding in report.findings]
 
 
+def test_of_many_runs_that_cannot_be_timed_one_that_can_is_found() -> None:
+    """All waits are over long before the timeout; only then z may take that long."""
+    waits = ", ".join(f"{{id: b{n}, type: wait, duration: 1s}}" for n in range(7))
+    text = f"name: w\ntimeout: 100s\nsteps: [{{id: b, type: parallel, steps: [{waits}]}}, {{id: z}}]\nproperties:\n"
+    (found,) = check(wf.loads(text + "  - {absence: 'workflow:timed-out'}\n")).verdicts
+    assert found.answer == "refuted"
+    assert found.told is not None
+    assert [told.at for told in found.told if told.label == "workflow $timeout"] == [100_000]
+
+
+def test_a_review_after_attempts_is_gone_along_once_more() -> None:
+    text = "name: w\nsteps: [{id: a, retryPolicy: {maxAttempts: 2}, onError: human-review}]\nproperties:\n"
+    assert answers(text, "absence: 'a:failed', after: 'a:backoff'") == ["refuted"]
+
+
+def test_what_only_some_data_show_is_not_decided_where_there_is_more() -> None:
+    """One that does so whatever the data are may be among those that were left out; the run is told all the same."""
+    text = """
+name: w
+steps: [{id: a, when: inputs.go}, {id: b}, {id: c, when: inputs.go}, {id: d}]
+properties: [{absence: 'c:skipped'}]
+"""
+    report = check(wf.loads(text), limit=5)
+    (found,) = report.verdicts
+    assert (found.answer, report.ok, report.exact, report.bounded) == ("undetermined", False, False, True)
+    assert found.run is not None
+    (told,) = [finding for finding in report.findings if finding.rule == "undetermined"]
+    assert "not decided by the first 5 configurations, and there are more; a run does so" in told.message
+    assert told.message.endswith("if not inputs.go")
+
+
 def test_what_the_limit_cuts_off_is_undetermined_and_not_ok() -> None:
     definition = wf.loads(CLAIM + "  - {absence: 'pay:compensated'}\n  - {absence: 'book:failed'}\n")
     report = check(definition, limit=4)
