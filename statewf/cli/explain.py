@@ -1,6 +1,6 @@
 """The verb `explain`: why an event is accepted now, or why not, and what has to happen until it is.
 
-It looks at a store as `show` does, changes nothing and needs no handlers. Below: `checker.explaining`.
+It looks at a store as `show` does, changes nothing and needs no handlers. Below: `checker.explain`.
 """
 
 from __future__ import annotations

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from statewf.machine.snapshot import Step
 
 LARGE = 10**15  # from there on it is told roughly
+PATIENCE = 0.5  # seconds: what takes longer shows how far it is
 DRAWN = 300  # configurations in one picture, if nobody wants more
 MOST = 1_000_000
 PLURALS = {"property": "properties"}
+TOLD_EACH = ("possible-violation", "idle-property")  # warnings that each have something to say of their own
 FEW = 3  # warnings alike that are told one by one; of more, the first and where the others are
 
 
@@ -133,7 +135,7 @@ def _checked(file: str, limit: int | None, *, quiet: bool) -> Checked | InputErr
 
     try:
         definition = load(file)
-        with bar(f"checking {file}, configurations", quiet=quiet) as moved:
+        with bar(f"checking {file}, configurations", quiet=quiet, patience=PATIENCE) as moved:
             return Checked(definition, check(definition, limit=limit, progress=lambda found: moved(found, None)))
     except InputError as error:
         return error
@@ -274,8 +276,9 @@ def _proved(report: Report) -> str:
     return f"{proved} proved" if proved == every else f"{proved} of {every} proved"
 
 
-def _kind(finding: Finding) -> tuple[str, str]:
-    return finding.rule, finding.hint or ""
+def _kind(finding: Finding) -> tuple[str, str, str]:
+    place = finding.where if finding.rule in TOLD_EACH else ""
+    return finding.rule, finding.hint or "", place
 
 
 def _count(number: int, what: str) -> str:

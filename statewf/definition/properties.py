@@ -27,7 +27,9 @@ from statewf.expr import Expression
 BESIDE = ("name", "after", "until")  # what every pattern has
 ATOMS = "name a state (paid), a step's (payment:failed), or an event (event:CANCEL)"
 
-Predicate: TypeAlias = Callable[[Any], bool]  # a function of a step, or of a snapshot: see `checker.functions`
+Predicate: TypeAlias = Callable[
+    [Any], bool
+]  # a function of a step, or of a snapshot: see `checker.words.functions`
 
 
 def atom(value: str | Predicate) -> str | Predicate:

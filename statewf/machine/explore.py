@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import attrs
 
@@ -34,10 +34,19 @@ EFFORT = 50  # how many moves each configuration of the limit is good for, in al
 SEEN = 100  # and so many regions looked at cost as much as one move
 OFTEN = 200  # after so many nodes whoever waits is told how many there are
 
-Among: TypeAlias = Callable[[Snapshot, Try], bool]
 Progress: TypeAlias = Callable[[int], None]
 Timer: TypeAlias = tuple[str, str]  # region, name
 Pending: TypeAlias = tuple[str, str]  # a timer, or a region and whose call it is
+
+
+class Among(Protocol):
+    """Says what is tried."""
+
+    def __call__(self, snapshot: Snapshot, tried: Try) -> bool:
+        """Whether that is."""
+
+    def regions(self, snapshot: Snapshot) -> Container[str] | None:
+        """The regions whose answers, timers and decisions may be; None: all."""
 
 
 class Move(NamedTuple):
@@ -194,11 +203,13 @@ class _Walk:
     def expand(self, source: int) -> None:
         """Try all that can happen there."""
         node = self.nodes[source]
+        among = self.among
+        regions = None if among is None else among.regions(node.snapshot)
         possible = [
-            tried for tried in tries(self.machine, node.snapshot, self.words) if not _is_later(tried.event, node)
+            tried
+            for tried in tries(self.machine, node.snapshot, self.words, regions)
+            if not _is_later(tried.event, node) and (among is None or among(node.snapshot, tried))
         ]
-        if self.among is not None:
-            possible = [tried for tried in possible if self.among(node.snapshot, tried)]
         led: dict[str, set[Hashable]] = {}
         for tried in self.without_orders(node, possible):
             moves = list(self.lead(source, node, tried))

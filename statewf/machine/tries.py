@@ -8,7 +8,7 @@ Below: `suppose`, `snapshot`. Above: `explore`, and whoever goes along a run onc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from statewf.expr import Expression, Unknown
@@ -37,15 +37,20 @@ def decisions(conditions: Iterable[Expression]) -> tuple[str, ...]:
     return tuple(text for text in texts if text not in USUAL)
 
 
-def tries(machine: Machine, snapshot: Snapshot, words: Sequence[str] = ()) -> Iterator[Try]:
+def tries(
+    machine: Machine, snapshot: Snapshot, words: Sequence[str] = (), regions: Container[str] | None = None
+) -> Iterator[Try]:
     """All that can happen next, in document order where there is any; `step` may refuse some of it.
 
-    People decide with these `words`, too.
+    People decide with these `words`, too. Of answers, timers and decisions only those for one of the `regions`, if these
+    are given.
     """
     if not snapshot.seq:
         yield Try("start", Start(EMPTY))
         return
     for number, call in sorted(snapshot.flight.calls.items()):
+        if regions is not None and call.region not in regions:
+            continue
         of = call.region if len(machine.regions) > 1 else call.handler
         yield Try(f"{of} returned", Returned(number, Unknown()))  # type: ignore[arg-type]  # it stands for any result
         if len(machine.regions) == 1 and call.owner != ACTION:  # an object, which is merged into the context
@@ -58,13 +63,16 @@ def tries(machine: Machine, snapshot: Snapshot, words: Sequence[str] = ()) -> It
         yield Try(f"{of} failed", Failed(number, *error))  # type: ignore[arg-type]  # likewise, for any error
         if _is_tried_again(machine, snapshot, call):
             yield Try(f"{of} failed for good", Failed(number, *error, 0, False), f"{of} failed")  # type: ignore[arg-type]  # likewise
-    for _, region, timer in sorted((machine.ranks.get(name, -1), *name) for name in snapshot.flight.deadlines):
+    set_ = (name for name in snapshot.flight.deadlines if regions is None or name[0] in regions)
+    for _, region, timer in sorted((machine.ranks.get(name, -1), *name) for name in set_):
         yield Try(
             f"{region} {timer.partition(':')[0]}" if len(machine.regions) > 1 else timer, Fired(region, timer)
         )
     for event in machine.listeners:
         yield Try(event, Event(event, anything()))
     for region, task in sorted(snapshot.book.tasks.items(), key=lambda item: machine.numbers[item[0]]):
+        if regions is not None and region not in regions:
+            continue
         approved = f"{region} approved"
         yield Try(approved, decided(task.id, "approved"))
         yield Try(f"{region} rejected", decided(task.id, "rejected"))

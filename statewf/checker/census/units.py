@@ -141,6 +141,9 @@ class _Tried:
 
     machine: Machine
 
+    def regions(self, _: Snapshot) -> None:
+        """All."""
+
     def __call__(self, snapshot: Snapshot, tried: Try) -> bool:
         whole, *_ = region_state(snapshot.regions, 0)
         if isinstance(tried.event, Cancel):

@@ -9,7 +9,7 @@ Below: `explore`, `tries`. Above: the checker's `proving`.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 
 import attrs
 
@@ -58,26 +58,23 @@ def spoken_of(machine: Machine, asked: Question) -> Iterator[str]:
         yield from (name for name in (*texts, *names) if name in machine.numbers)
 
 
-@attrs.define(eq=False)
+@attrs.frozen(eq=False)
 class _OneByOne:
     """What is tried: whatever concerns what is `spoken` of; of other regions what the first can do that is at work."""
 
     machine: Machine
-    spoken: Container[str]
+    spoken: frozenset[str]
     fails: bool
     cancels: bool
-    _seen: Snapshot | None = None
-    _first: str = ""
+
+    def regions(self, snapshot: Snapshot) -> frozenset[str]:
+        return self.spoken | {self._at_work(snapshot)}
 
     def __call__(self, snapshot: Snapshot, tried: Try) -> bool:
         if isinstance(tried.event, Cancel):
             return self.cancels
         region = whose(tried.event, snapshot)
-        if not region or region in self.spoken:
-            return True
-        if snapshot is not self._seen:
-            self._seen, self._first = snapshot, self._at_work(snapshot)
-        return region == self._first and self._goes_on(tried)
+        return not region or region in self.spoken or self._goes_on(tried)
 
     def _at_work(self, snapshot: Snapshot) -> str:
         """The first region, of those that are not spoken of, in which something can go on by itself."""

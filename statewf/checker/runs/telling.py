@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from statewf.checker.findings import Finding, Severity
 from statewf.checker.runs.verdict import Verdict
+from statewf.checker.words.atoms import base
 from statewf.compiler import Notes
 from statewf.definition.model import Workflow
 from statewf.definition.properties import Property, Sometimes
@@ -68,9 +69,14 @@ def _how(found: Verdict, notes: Notes) -> str:
 
 
 def _last(path: tuple[str | int, ...], notes: Notes) -> str:
-    """The moves of the last step, if they are few; of a state machine nobody knows the name of the region."""
+    """The moves of the last step, if they are few, as people know them; of a state machine nobody knows the name of the region."""
     of_steps = isinstance(notes.definition, Workflow)
-    moves = [f"{f'{move.region} ' * of_steps}{move.source or '∅'} → {move.target}" for move in moved(path)]
+    known = ((move.region, base(move.source), base(move.target)) for move in moved(path))
+    moves = [
+        f"{f'{region} ' * of_steps}{source or '∅'} → {target}"
+        for region, source, target in known
+        if source != target or not of_steps
+    ]
     return f" ({', '.join(moves)})" if 0 < len(moves) <= FEW else ""
 
 

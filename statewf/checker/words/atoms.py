@@ -104,7 +104,7 @@ def _of_step(machine: Machine, text: str) -> Atom:
     states = dict.fromkeys(base(name) for name in machine.regions[number].states)
     wanted = state or "succeeded"
     if wanted not in states:
-        raise _none(text, f"{step} is never {wanted}", [f"{step}:{name}" for name in states])
+        raise _none(text, f"{step} is never {wanted}", [f"{step}:{name}" for name in states if name != "waiting"])
     return Atom(text, step, frozenset({wanted}))
 
 
@@ -119,30 +119,39 @@ def _wholes(machine: Machine) -> list[str]:
 
 def unlisted(machine: Machine, condition: Expression) -> Iterator[NoSuchAtom]:
     """What a condition of a property looks for, and cannot be there: in the list `state`, in `attempts`, in `results`."""
-    states = list(_listable(machine))
-    for text in dict.fromkeys(_looked_for(condition.node)):
-        if text not in states:
-            yield _none(text, f"state never lists {text}", states)
     many = len(machine.regions) > 1
-    steps = [region.name for region in machine.regions[1:]] if many else states
+    leaves = list(dict.fromkeys(map(base, machine.regions[0].states)))
+    names = [region.name for region in machine.regions[1:]] if many else leaves
+    around = list(dict.fromkeys(state for leaf in leaves for state in outward(leaf)))
+    for text in dict.fromkeys(_looked_for(condition.node)):
+        if many:
+            yield from _unlisted_step(machine, text)
+        elif text not in around:
+            yield _none(text, f"state never lists {text}", around)
     for path in dict.fromkeys(path[:2] for path in condition.reads):
         match path:
-            case ("attempts", str(name)) if name not in steps:
-                yield _none(name, f"{machine.name} has no {'step' if many else 'state'} {name}", steps)
-            case ("results", str(name)) if many and name not in steps:
-                yield _none(name, f"{machine.name} has no step {name}", steps)
+            case ("results", _) if not many:
+                yield NoSuchAtom(f"{machine.name} has no results", "a state machine has a context alone")
+            case ("attempts", str(name)) if not many and name in around and name not in names:
+                yield NoSuchAtom(
+                    f"{name} has no attempts of its own", "those within it have: the one it is in counts"
+                )
+            case ("attempts" | "results", str(name)) if name not in names:
+                yield _none(name, f"{machine.name} has no {'step' if many else 'state'} {name}", names)
 
 
-def _listable(machine: Machine) -> Iterator[str]:
-    """What `state` may list: a state and those around it; of steps where each is once it has begun."""
-    if len(machine.regions) == 1:
-        names = dict.fromkeys(map(base, machine.regions[0].states))
-        yield from dict.fromkeys(around for name in names for around in outward(name))
+def _unlisted_step(machine: Machine, text: str) -> Iterator[NoSuchAtom]:
+    """What keeps `state` from ever listing that: it lists where each step is, once it has begun."""
+    step, _, state = text.partition(":")
+    try:
+        _of_step(machine, text)
+    except NoSuchAtom as error:
+        yield error
         return
-    for region in machine.regions:
-        yield from (
-            f"{region.name}:{name}" for name in dict.fromkeys(map(base, region.states)) if name != "waiting"
-        )
+    if not state:
+        yield NoSuchAtom(f"state never lists {text}", f"it lists where a step is: {step}:succeeded")
+    elif state == "waiting":
+        yield NoSuchAtom(f"state never lists {text}", "it lists steps that have begun")
 
 
 def outward(state: str) -> Iterator[str]:
@@ -162,7 +171,8 @@ def _looked_for(node: Node) -> Iterator[str]:
 
 def _none(text: str, message: str, known: Sequence[str]) -> NoSuchAtom:
     alike = nearest(text, known)
-    return NoSuchAtom(message, f"did you mean {alike}?" if alike else f"there is {', '.join(known[:MOST_NAMES])}")
+    some = [*known[:MOST_NAMES], *([f"{len(known) - MOST_NAMES:,} more"] if len(known) > MOST_NAMES else [])]
+    return NoSuchAtom(message, f"did you mean {alike}?" if alike else f"there is {', '.join(some)}")
 
 
 # --- in a step

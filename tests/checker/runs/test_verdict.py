@@ -320,7 +320,8 @@ def test_steps_that_are_named_wrongly() -> None:
         ("absence: bok", "no step bok"),
         ("absence: 'pay:paid'", "pay is never paid"),
         ("absence: 'workflow:done'", "a workflow is never done"),
-        ("always: \"!includes(state, 'workflow:runing')\"", "state never lists workflow:runing"),
+        ("always: \"!includes(state, 'workflow:runing')\"", "a workflow is never runing"),
+        ("always: \"!includes(state, 'ask:running')\"", "ask is never running"),
         ("always: \"!includes(state, 'pay:waiting')\"", "state never lists pay:waiting"),
         ("always: \"!includes(state, 'pay')\"", "state never lists pay"),
         ("always: attempts.pey < 2", "claim has no step pey"),
@@ -330,6 +331,23 @@ def test_steps_that_are_named_wrongly() -> None:
         assert [message in finding.message for finding in report.findings if finding.rule == "unknown-atom"] == [
             True
         ]
+        (hint,) = [str(finding.hint) for finding in report.findings if finding.rule == "unknown-atom"]
+        assert "ask:" not in hint or "ask" in one, "of a step that is there its own states are meant"
+
+
+def test_what_a_state_machine_does_not_have() -> None:
+    text = """
+initialState: a
+states: {a: {initial: x, states: {x: {on: {GO: b}}}}, b: {terminal: true}}
+properties:
+  - always: attempts.a < 2
+  - always: results.a === 1
+  - always: attempts['a.x'] < 3 || includes(state, 'b')
+"""
+    report = check(wf.loads(text))
+    told = [finding.message for finding in report.findings if finding.rule == "unknown-atom"]
+    assert told == ["a has no attempts of its own", "machine has no results"]
+    assert [found.where for found in report.verdicts] == ["$.properties[2]"]
 
 
 def test_all_that_names_nothing_is_told_at_once() -> None:
