@@ -9,7 +9,6 @@ Below: `words`, `runs`, `census`, and the exploration. Above: the package.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from functools import cached_property
 from itertools import tee
 from typing import NamedTuple
@@ -20,30 +19,27 @@ from statewf.checker.census.counts import ENDED, Census, census
 from statewf.checker.census.proofs import by_counting
 from statewf.checker.findings import Finding
 from statewf.checker.runs.deadlock import deadlock
+from statewf.checker.runs.exploring import explored
 from statewf.checker.runs.narrow import narrowly, spoken_of
 from statewf.checker.runs.search import Space
 from statewf.checker.runs.telling import Place, finding_at, violation
-from statewf.checker.runs.verdict import Verdict, verdict, visible
+from statewf.checker.runs.verdict import Verdict, verdict
 from statewf.checker.words.atoms import NoSuchAtom
-from statewf.checker.words.functions import Asked, PropertyFails, of_known, watched_at
+from statewf.checker.words.functions import PropertyFails
 from statewf.checker.words.question import Question, question
 from statewf.compiler import Notes
-from statewf.compiler.workflow import CAUSES, NOW
 from statewf.definition.model import Workflow, path_text
-from statewf.definition.properties import Predicate, Property
-from statewf.expr import Expression
-from statewf.machine.explore import Ending, Exploration, Progress, explore
+from statewf.definition.properties import Property
+from statewf.machine.explore import Exploration, Progress
 from statewf.machine.fsm import Machine
-from statewf.machine.lens import assigned_names
 from statewf.machine.record import state_of
 
-MOST = (
-    60_000  # configurations that are explored for the sake of properties, in a machine of so many regions or less
-)
-REGIONS = 20
+MOST, REGIONS = (
+    60_000,
+    20,
+)  # configurations that are explored for properties, in a machine of so many regions or less
 COUNTED = 1_000  # without any property
 MANY = 10_000  # configurations: of more, what can be told without going to them is
-SMALL = 2_000  # configurations that are few enough to be looked at twice
 
 
 @attrs.frozen
@@ -51,7 +47,8 @@ class Proof:
     """What was found: verdicts, and the findings that follow from them.
 
     `configurations` is how many there are, if that is `exact`, or at least. `visited` is how many were looked at, those in
-    several ways more than once (None: none had to be); `bounded`: not all were, although that was tried. `ends` are the states in which a workflow can end; None: that was not found out.
+    several ways more than once (None: none had to be); `bounded`: not all were, although that was tried. `ends` are the
+    states in which a workflow can end; None: that was not found out.
     """
 
     verdicts: tuple[Verdict, ...] = ()
@@ -244,50 +241,3 @@ class _Prover:
         if not self.of_steps or found is None or not found.whole:
             return None
         return frozenset(state_of(snapshot) for snapshot in found.snapshots if snapshot.ended)
-
-
-# --- going all runs
-
-
-def explored(
-    machine: Machine, limit: int, questions: Sequence[Question] = (), progress: Progress | None = None
-) -> Exploration:
-    """All runs of a machine, as far as the limit allows; every order of everything, if that is not too much."""
-    conditions = [asked.condition for asked in questions if isinstance(asked.condition, Expression)]
-    functions = [asked.condition for asked in questions if callable(asked.condition)]
-    if functions:
-        return _watching(machine, limit, conditions, functions, progress)
-    if conditions or len(machine.regions) == 1 or any(asked.by_function for asked in questions):
-        return explore(machine, limit, watched=conditions, progress=progress)
-    seen = frozenset(region for asked in questions for region in asked.regions)
-    found = explore(machine, limit, Ending((*CAUSES, NOW), seen), progress=progress)
-    if not found.whole or len(found.snapshots) > SMALL:
-        return found
-    whole = explore(machine, min(SMALL, limit))
-    return whole if whole.whole else found
-
-
-def _watching(
-    machine: Machine,
-    limit: int,
-    conditions: Sequence[Expression],
-    functions: Sequence[Predicate],
-    progress: Progress | None,
-) -> Exploration:
-    """All runs, told apart also by what these functions of a snapshot read: who read something new is asked once more.
-
-    In the end no function read what is not watched. So it would have done the same in all snapshots of a node.
-    """
-    assigned = assigned_names(machine)
-    asked = Asked()
-    while True:
-        known = len(asked.read)
-        watched = [*conditions, *map(watched_at, asked.read)]
-        found = explore(machine, limit, watched=watched, progress=progress)
-        for snapshot in found.snapshots:
-            scope = visible(machine, snapshot)
-            for function in functions:
-                with suppress(PropertyFails):  # it is told when it is asked in earnest
-                    of_known(function, scope, assigned, asked)
-        if len(asked.read) == known:
-            return found

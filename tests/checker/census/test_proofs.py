@@ -11,7 +11,7 @@ from statewf import Absence, Always, Existence, Precedence, Response, Sometimes
 from statewf.checker import check
 from statewf.checker.census.counts import ENDED, census
 from statewf.checker.census.proofs import by_counting
-from statewf.checker.proving import explored
+from statewf.checker.runs.exploring import explored
 from statewf.checker.runs.narrow import narrowly
 from statewf.checker.runs.search import Space
 from statewf.checker.runs.verdict import verdict

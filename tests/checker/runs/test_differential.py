@@ -26,7 +26,7 @@ from hypothesis import assume, event, given, note
 from hypothesis import strategies as st
 
 import statewf as wf
-from statewf.checker.proving import explored
+from statewf.checker.runs.exploring import explored
 from statewf.checker.runs.search import Space
 from statewf.checker.runs.verdict import verdict
 from statewf.checker.words.question import Question, question

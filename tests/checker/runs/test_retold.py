@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import statewf as wf
 from statewf.checker import check, holds
-from statewf.checker.proving import explored
+from statewf.checker.runs.exploring import explored
 from statewf.checker.runs.retold import as_test, scenario
 from statewf.checker.runs.search import Space
 from statewf.checker.runs.verdict import verdict

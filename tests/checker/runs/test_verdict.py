@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import statewf as wf
 from statewf.checker import check
-from statewf.checker.proving import explored
+from statewf.checker.runs.exploring import explored
 from statewf.checker.runs.narrow import narrowly
 from statewf.checker.runs.search import Space
 from statewf.checker.runs.verdict import holds, verdict

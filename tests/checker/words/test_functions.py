@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import statewf as wf
 from statewf.checker import Happening, PropertyFails, View, check, holds
-from statewf.checker.proving import explored
+from statewf.checker.runs.exploring import explored
 from statewf.checker.runs.retold import scenario
 from statewf.checker.runs.search import Space
 from statewf.checker.runs.verdict import Verdict, verdict, visible
