@@ -245,6 +245,12 @@ steps:
     assert labels(within) == ["b returned"]
 
 
+def test_a_step_in_a_block_waits_for_its_sibling_alone() -> None:
+    inner = "{id: b}, {id: w, type: event, event: E, dependsOn: [b]}"
+    (candidate,) = explain(*instance(f"steps: [{{id: block, type: parallel, steps: [{inner}]}}]"), "E").candidates
+    assert candidate.waits_for == (("b", "running"),)
+
+
 def test_a_match_is_told_with_what_it_read() -> None:
     text = "steps: [{id: a}, {id: w, type: event, event: E, match: event.data.of === results.a.id}, {id: c}]"
     found = explain(*instance(text, {}, {"id": 7}), "E", freeze_object({"of": 8}, "it"))
