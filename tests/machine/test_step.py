@@ -16,8 +16,10 @@ from statewf.history.codec import decode_event, decode_snapshot, encode_snapshot
 from statewf.machine import step as kernel
 from statewf.machine.effects import Call, CancelTimer, Recall, SetTimer
 from statewf.machine.events import AnyEvent, CallId, Cancel, Event, Failed, Fired, Returned, Start
-from statewf.machine.fsm import Machine
+from statewf.machine.fsm import CHUNK, Machine
 from statewf.machine.macrostep import BACKOFF
+from statewf.machine.record import state_of
+from statewf.machine.record import steps_of as steps_of_flow
 from statewf.machine.replay import replay
 from statewf.machine.snapshot import Note, Rejected, Step, active, allowed, blank, region_state
 from statewf.machine.step import start, step
@@ -220,6 +222,20 @@ def test_an_event_that_no_step_takes_is_told_whose_match_does_not_hold() -> None
         assert isinstance(refused, Rejected)
         told = f"its data is not what {', '.join(names)} waits for: `match` does not hold"
         assert (refused.reason, refused.message, refused.allowed) == ("guard", told, ("GO",))
+
+
+@pytest.mark.parametrize("number", [CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK])
+def test_regions_are_kept_in_chunks_and_none_is_lost(number: int) -> None:
+    """One more than the steps, for the whole: the last chunk is full, has one, or two."""
+    flow = compile_definition(Workflow("w", [WorkflowStep(f"s{n}", depends_on=[]) for n in range(number)]))
+    begun = start(flow).after
+    assert begun.at == 0
+    assert active(begun) == ("running",) * (number + 1)
+    assert state_of(begun) == "running"
+    assert [step for step, _, _ in steps_of_flow(flow, begun)] == [f"s{n}" for n in range(number)]
+    ended = step(flow, begun, Returned(max(begun.flight.calls), None))
+    assert isinstance(ended, Step)
+    assert active(ended.after)[-1] == "succeeded"
 
 
 def test_an_event_that_nobody_knows_is_told_where_it_came_to(toy: Machine) -> None:
