@@ -59,7 +59,8 @@ def check(
 
     `limit` is how many configurations are explored, at most, to decide its properties. `also` are further ones, whose
     atoms and conditions may be functions: of a step (`Happening`), and of a snapshot (`View`). They come last, each at
-    `also[n]`. `progress` is told how many configurations were found by then, where that takes long. Raises DefinitionError for what is no property.
+    `also[n]`. `progress` is told how many configurations were found by then, where that takes long. Raises DefinitionError
+    for what is no property.
     """
     listed = several("also", also, *PATTERNS.values())
     if isinstance(subject, Machine):

@@ -26,7 +26,7 @@ from statewf.machine.fsm import DECIDED, Assign, Machine, Op, Region, Transition
 from statewf.machine.snapshot import Snapshot
 from statewf.values.frozen import EMPTY, Object
 
-MOST_TIMES = 3  # that one condition is asked anew in one step
+MOST_TIMES = 3  # that one condition is asked anew in one step, unless it reads of an event: these are so many
 MARK = "$"  # the name under which unknown data merged into a context leaves its mark
 
 _PASSING = frozenset({"event", "attempt", "compensations"})  # what is another one at the next step

@@ -1,10 +1,13 @@
-"""Properties of wide workflows that are proved without looking at a run: no word can be one that violates them.
+"""What is told of properties of wide workflows without looking at a run: no word can be one that violates them.
 
 A word tells what happened on the way to it, by marks (see `units`). So it tells whether two things ever happen in one run,
 whether a run ends without one, whether one is ever there without the other. In which order two things happened it does
-not tell: where that matters it has to be certain by what they are.
+not tell: where that matters it has to be certain by what they are. What never happens at all does not in any scope.
 
-What is not proved here may hold all the same. Who wants to know looks at runs.
+A word also tells where each step is, by marks of its letters (`Here`). So a condition that asks of `state` alone is answered
+for all configurations: it never fails, or never holds (then `sometimes` is refuted).
+
+Of what is not told here anything may be so. Who wants to know looks at runs.
 
 Below: `counts`. Above: the checker's `proving`.
 """
