@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from statewf.definition.model import Invoke as Invoke
     from statewf.definition.model import Precedence as Precedence
     from statewf.definition.model import Quorum as Quorum
+    from statewf.definition.model import Raise as Raise
     from statewf.definition.model import Response as Response
     from statewf.definition.model import Retry as Retry
     from statewf.definition.model import RetryPolicy as RetryPolicy
@@ -82,7 +83,7 @@ __version__ = "0.1.0"
 
 _MODEL = (
     "Absence Always Assign Compensation CompensationAction Emit ErrorHandling EscalationPolicy Eventually "
-    "Existence Function Invoke Precedence Quorum Response Retry RetryPolicy Review Sometimes State "
+    "Existence Function Invoke Precedence Quorum Raise Response Retry RetryPolicy Review Sometimes State "
     "StateMachine Step Transition Workflow WorkflowErrors"
 )
 _ERRORS = (

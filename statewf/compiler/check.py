@@ -5,53 +5,51 @@ What this lets pass, `states` can compile without asking again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
+from statewf.compiler.asking import STATE, asked
+from statewf.compiler.check_nesting import check_nesting, check_targets, told
 from statewf.compiler.guess import Guess, closest, known_otherwise
-from statewf.compiler.tree import BACKOFF, Node, Path, Tree
-from statewf.definition.model import Action, Assign, Invoke, State, Transition, path_text
+from statewf.compiler.tree import Node, Path, Tree
+from statewf.definition.model import Action, Assign, Invoke, State, Transition
 from statewf.errors import Diagnostic
 from statewf.expr import Expression
 
 EVENT_NAMES = ("inputs", "context", "event", "attempt")
 QUIET_NAMES = ("inputs", "context", "attempt")  # where no event has happened: `always`
+ASK_STATE = "ask for one by its full name, as in includes(state, 'paying.card')"
 
 
 def check(tree: Tree) -> list[Diagnostic]:
     """What must be mended before the definition can be compiled, in document order."""
     definition = tree.definition
     guess = Guess()
-    found = list(_initial(tree, definition.initial_state, tree.roots, ("initialState",)))
+    found = list(_first(tree, definition.initial_state))
     found += (_double(tree, node) for node in tree.doubles)
     for node in tree.nodes.values():
-        if node.name.endswith(BACKOFF):
-            found.append(_double(tree, node))
-        if node.state.initial is not None:
-            found += _initial(tree, node.state.initial, node.children, (*node.path, "initial"))
+        found += check_nesting(tree, node)
         found += _state(tree, guess, node)
     return found
 
 
-def _diagnostic(tree: Tree, code: str, message: str, path: Path, hint: str | None) -> Diagnostic:
-    return Diagnostic(code, message, path_text(path), tree.definition.places.line(path), hint)
-
-
 def _double(tree: Tree, node: Node) -> Diagnostic:
     hint = "full names are parent.child; call one of them something else"
-    return _diagnostic(tree, "duplicate-state", f"there is another state {node.name}", node.path, hint)
+    return told(tree, "duplicate-state", f"there is another state {node.name}", node.path, hint)
 
 
-def _initial(tree: Tree, name: str, among: Mapping[str, Node], path: Path) -> Iterator[Diagnostic]:
-    known = list(among)
+def _first(tree: Tree, name: str) -> Iterator[Diagnostic]:
+    known = [root for root, node in tree.roots.items() if node.state.history is None]
     if name not in known:
         hint = closest(name, known) or f"one of {', '.join(known)}"
-        yield _diagnostic(tree, "unknown-initial", f"there is no state {name} here to start in", path, hint)
+        message = f"there is no state {name} here to start in"
+        yield told(tree, "unknown-initial", message, ("initialState",), hint)
 
 
 def _state(tree: Tree, guess: Guess, node: Node) -> Iterator[Diagnostic]:
     state, path = node.state, node.path
     for event, listed in state.on.items():
         yield from _transitions(tree, guess, node, listed, (*path, "on", event), EVENT_NAMES)
+    yield from _transitions(tree, guess, node, state.on_done, (*path, "onDone"), EVENT_NAMES)
     yield from _transitions(tree, guess, node, state.always, (*path, "always"), QUIET_NAMES)
     if state.timeout_transition is not None:
         yield from _target(tree, guess, node, state.timeout_transition, (*path, "timeoutTransition"))
@@ -71,9 +69,7 @@ def _invoke(tree: Tree, guess: Guess, node: Node, invoke: Invoke) -> Iterator[Di
 def _retry(tree: Tree, node: Node, state: State) -> Iterator[Diagnostic]:
     if state.retry is not None and "$error" in state.retry.on and state.invoke is None:
         message = "retry.on says $error, but the state invokes nothing that could fail"
-        yield _diagnostic(
-            tree, "unknown-name", message, (*node.path, "retry", "on"), "add invoke, or name an event"
-        )
+        yield told(tree, "unknown-name", message, (*node.path, "retry", "on"), "add invoke, or name an event")
 
 
 def _transitions(
@@ -81,10 +77,12 @@ def _transitions(
 ) -> Iterator[Diagnostic]:
     for i, transition in enumerate(listed):
         here = (*path, i) if len(listed) > 1 else path
-        if transition.target is not None:
-            yield from _target(tree, guess, node, transition.target, here)
+        for name in transition.targets:
+            yield from _target(tree, guess, node, name, here)
+        yield from check_targets(tree, node, transition, here)
         if transition.guard is not None:
-            yield from _names(tree, transition.guard, (*here, "guard"), names)
+            yield from _names(tree, transition.guard, (*here, "guard"), (*names, STATE))
+            yield from _asked(tree, transition.guard, (*here, "guard"))
         yield from _actions(tree, transition.actions, (*here, "actions"), names)
 
 
@@ -93,7 +91,16 @@ def _target(tree: Tree, guess: Guess, node: Node, name: str, path: Path) -> Iter
         inner = f".{name}"
         hidden = next((full for full in tree.nodes if full.endswith(inner)), None)
         hint = f"did you mean {hidden}?" if hidden else guess(name, tree.nodes)
-        yield _diagnostic(tree, "unknown-target", f"there is no state {name}", path, hint)
+        yield told(tree, "unknown-target", f"there is no state {name}", path, hint)
+
+
+def _asked(tree: Tree, guard: Expression, path: Path) -> Iterator[Diagnostic]:
+    for name in dict.fromkeys(asked(guard)):
+        if name is None:
+            yield told(tree, "unknown-name", "state is a list that can only be asked for a name", path, ASK_STATE)
+        elif name not in tree.nodes or tree.nodes[name].state.history is not None:
+            hint = closest(name, list(tree.nodes)) or ASK_STATE
+            yield told(tree, "unknown-name", f"state never lists {name}", path, hint)
 
 
 def _actions(tree: Tree, actions: tuple[Action, ...], path: Path, names: tuple[str, ...]) -> Iterator[Diagnostic]:
@@ -112,4 +119,4 @@ def _names(tree: Tree, expression: Expression, path: Path, known: tuple[str, ...
             else:
                 usual = f"text stands in quotes: '{name}'; known are {', '.join(known)}"
                 hint = known_otherwise(name, known) or closest(name, known) or usual
-            yield _diagnostic(tree, "unknown-name", f"{name} means nothing here", path, hint)
+            yield told(tree, "unknown-name", f"{name} means nothing here", path, hint)

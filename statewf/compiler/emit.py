@@ -11,7 +11,7 @@ from statewf.compiler.check_steps import check_steps
 from statewf.compiler.plan import plan
 from statewf.compiler.states import region
 from statewf.compiler.steps import regions
-from statewf.compiler.tree import BACKOFF, Node, Tree, grow
+from statewf.compiler.tree import grow
 from statewf.compiler.workflow import workflow_region
 from statewf.definition.model import Definition, StateMachine, Workflow, path_text
 from statewf.definition.words import wrong_type
@@ -27,7 +27,7 @@ SPOKEN = {"description", "properties"}  # what people read and the checker prove
 class Notes:
     """What pictures, messages and bills need and `step` does not.
 
-    `written` maps each local state to the written states around it, innermost first, by full name.
+    `written` maps each local state to the written states that are active in it, innermost first, by full name.
     """
 
     definition: Definition
@@ -56,8 +56,8 @@ def _state_machine(definition: StateMachine) -> Machine:
     tree = grow(definition)
     if mistakes := check(tree):
         raise CompileError(mistakes, definition.places.source)
-    main = region(tree)
-    notes = Notes(definition, _written(tree, main), {node.name: node.path for node in tree.nodes.values()})
+    main, written = region(tree)
+    notes = Notes(definition, written, {node.name: node.path for node in tree.nodes.values()})
     return Machine(
         name=definition.name,
         digest=machine_digest(definition),
@@ -111,11 +111,3 @@ def _behaviour(document: dict[str, Any]) -> dict[str, Any]:
 
 def _alphabet(main: Region) -> tuple[str, ...]:
     return tuple(dict.fromkeys(event for state in main.states.values() for event in state.events))
-
-
-def _written(tree: Tree, main: Region) -> dict[str, tuple[str, ...]]:
-    around: dict[str, tuple[str, ...]] = {}
-    for name in main.states:
-        node: Node | None = tree.nodes.get(name) or tree.nodes.get(name.removesuffix(BACKOFF))
-        around[name] = tuple(outer.name for outer in node.lineage()) if node else ()
-    return around

@@ -1,17 +1,30 @@
-"""The flat table of a state machine: compound states, retries and timeouts written out.
+"""The flat table of a state machine: nested, parallel and remembered states, retries and timeouts written out.
 
-For every leaf and every transition that holds there (its own, then those of the states around it,
-innermost first), the table says exactly what is done: exit actions, timers, calls, entry actions.
-A `retry` with a delay gets a state of its own between two attempts, `STATE.$backoff`.
+For every place where the machine can be (see `places`) and every trigger, the table says which transitions are
+tried, and exactly what each does: exit actions, timers, calls, entry actions. Where states are active side by side,
+one transition of the table is all that is taken at once. Events that the machine raises are known when the table
+is written, so taking them is a chain of `always` transitions through places that nobody rests in.
+
+Below: `choices` (what is taken together), `ways` (what is left and entered), `deeds` (what is done), `hearing`
+(who answers), `asking` (what of guards is known). Above: `emit`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from statewf.compiler.tree import BACKOFF, Node, Tree, way
+import attrs
+
+from statewf.compiler.asking import answered
+from statewf.compiler.choices import Candidate, Chain, Choice, choices
+from statewf.compiler.deeds import Deeds, raised, release, waiting
+from statewf.compiler.hearing import Hearing, done_event, numbered
+from statewf.compiler.places import Place
+from statewf.compiler.tree import Node, Path, Tree
+from statewf.compiler.ways import Entrance, active, domain, finishing, in_order, left, remembered
 from statewf.definition import model
-from statewf.definition.model import Action, RetryPolicy
+from statewf.definition.model import path_text
+from statewf.errors import CompileError, Diagnostic
 from statewf.machine.fsm import (
     CANCEL,
     CANCELLED,
@@ -19,189 +32,337 @@ from statewf.machine.fsm import (
     ERROR,
     RETRY,
     TIMEOUT,
-    Arm,
-    Assign,
-    Close,
-    Delay,
     Disarm,
-    Do,
     LocalState,
     Op,
-    Open,
     Region,
-    Tell,
     Transition,
 )
-from statewf.values.frozen import Object
 
 REGION = "main"  # the one region of a state machine
+MOST_PLACES = 5_000
+MOST_TRANSITIONS = 200_000
+MOST_RAISED = 100  # events that wait to be taken: more are raised in a circle
+_STAY = model.Transition()  # what becomes of a result that leads nowhere: it is merged
 
 
-def region(tree: Tree) -> Region:
-    """The one region of a state machine."""
+def region(tree: Tree) -> tuple[Region, dict[str, tuple[str, ...]]]:
+    """The one region of a state machine, and for each of its local states those that are active, innermost first.
+
+    Raises CompileError where that would be too many.
+    """
     table = _Table(tree)
-    first = tree.roots[tree.definition.initial_state].leaf()
-    begin = tuple(op for node in reversed(first.lineage()) for op in table.entry(node))
-    states = [state for leaf in tree.leaves() for state in table.local_states(leaf)]
-    states.append(LocalState(CANCELLED, terminal="failure"))
-    return Region(REGION, Transition("", first.name, entry=begin), {state.name: state for state in states})
+    start = table.start()
+    rows = {place.name: table.row(place) for place in table.all()}
+    rows[CANCELLED] = LocalState(CANCELLED, terminal="failure")
+    written = {place.name: tuple(node.name for node in reversed(active(place.leaves))) for place in table.places}
+    timers = tuple(TIMEOUT + node.name for node in tree.nodes.values() if node.state.timeout is not None)
+    return Region(REGION, start, rows, timers=timers if tree.product else ()), {**written, CANCELLED: ()}
 
 
 class _Table:
-    """What is asked again and again while the table of one tree is written."""
+    """The table in the writing: places are found while the rows of others are written."""
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        self.default_policy = tree.definition.error_handling.default_retry_policy
+        self.hearing = Hearing(tree)
+        self.deeds = Deeds(tree.definition)
+        self.places: dict[Place, None] = {}
+        self.transitions = 0
+        self._declared: dict[tuple[Node, str], tuple[Candidate, ...]] = {}
+        self._asked, self._lasting = _histories(tree)
 
-    # --- states
+    # --- places
 
-    def local_states(self, leaf: Node) -> Iterable[LocalState]:
-        state = leaf.state
-        if state.terminal:
-            yield LocalState(leaf.name, terminal=state.outcome or "success")
+    def start(self) -> Transition:
+        """The way to the first place."""
+        self.places.update((place, None) for place in self.beforehand())
+        entrance = Entrance(self.tree, {})
+        entrance.add((self.tree.roots[self.tree.definition.initial_state],), None)
+        entry, first = self.entered(entrance.entered(), (), Place(()), [])
+        return Transition("", self.found(first), entry=entry)
+
+    def beforehand(self) -> Iterator[Place]:
+        """All places of a machine in which a leaf is a place: also those that nothing leads to, for `check` to tell."""
+        for leaf in () if self.tree.product else self.tree.leaves():
+            yield Place((leaf,))
+            if leaf.state.retry is not None and leaf.state.retry.waits:
+                yield Place((leaf,), waiting=True)
+
+    def found(self, place: Place) -> str:
+        """The name of a place, whose row will be written."""
+        if place not in self.places:
+            if len(self.places) >= MOST_PLACES:
+                message = f"more than {MOST_PLACES:,} combinations of states that are active at once or remembered"
+                raise self.too_much("too-many-configurations", message, "make machines of their own of some states")
+            self.places[place] = None
+        return place.name
+
+    def all(self) -> Iterator[Place]:
+        """Every place, also those that are found meanwhile."""
+        written = 0
+        while written < len(self.places):
+            fresh = list(self.places)[written:]
+            written += len(fresh)
+            yield from fresh
+
+    def too_much(self, code: str, message: str, hint: str, path: Path = ("states",)) -> CompileError:
+        places = self.tree.definition.places
+        return CompileError([Diagnostic(code, message, path_text(path), places.line(path), hint)], places.source)
+
+    # --- the row of a place
+
+    def row(self, place: Place) -> LocalState:
+        if place.terminal is not None:
+            return LocalState(place.name, terminal=place.terminal.state.outcome or "success")
+        on = {trigger: tuple(self.ways(place, trigger)) for trigger in self.triggers(place)} if place.rests else {}
+        exits = tuple(op for node in reversed(active(place.leaves)) for op in self.exit(place, node))
+        on[CANCEL] = (Transition(CANCEL, CANCELLED, exit=exits, paths=(place.leaves[0].path,)),)
+        self.transitions += sum(map(len, on.values()))
+        if self.transitions > MOST_TRANSITIONS:
+            message = f"more than {MOST_TRANSITIONS:,} transitions, written out"
+            raise self.too_much("too-many-configurations", message, "make machines of their own of some states")
+        taken = {trigger: listed for trigger, listed in on.items() if listed}
+        return LocalState(place.name, taken, tuple(self.always(place)), unexpected=self.unexpected(place.leaves))
+
+    def triggers(self, place: Place) -> Iterator[str]:
+        """What may move the machine from there, in document order."""
+        (leaf, *_) = place.leaves
+        found: dict[str, None] = {RETRY + leaf.name: None} if place.waiting else {}
+        for node in (node for leaf in place.leaves for node in leaf.lineage()):
+            found |= dict.fromkeys(self.hearing.events(node))
+            if not (place.waiting and node is leaf):
+                found |= dict.fromkeys(_own_triggers(node))
+        for leaf in () if place.waiting else place.leaves:
+            retried = leaf.state.retry.on if leaf.state.retry is not None else ()
+            found |= dict.fromkeys(ERROR + leaf.name if event == model.ERROR else event for event in retried)
+        yield from found
+
+    def ways(self, place: Place, trigger: str) -> Iterator[Transition]:
+        """The transitions that a trigger may take from there, in the order in which they are tried."""
+        if place.waiting and trigger.startswith(RETRY):
+            (leaf,) = place.leaves
+            yield self.again(place, trigger, Candidate(leaf, (*leaf.path, "retry"), _STAY, again=True))
             return
-        yield self.local_state(leaf, leaf.name, None)
-        if state.retry is not None and state.retry.waits:
-            yield self.local_state(leaf, leaf.name + BACKOFF, state.retry)
-
-    def local_state(self, leaf: Node, name: str, backoff: model.Retry | None) -> LocalState:
-        """The row of a leaf, or of the wait between its attempts (then it was left already)."""
-        on: dict[str, list[Transition]] = {}
-        always: list[Transition] = []
-        if backoff is not None:
-            on[RETRY + leaf.name] = [self.again(leaf, RETRY + leaf.name, waiting=True)]
-        for declared in leaf.lineage():
-            outside = backoff is not None and declared is leaf
-            for trigger, transition in self.declared_by(declared, outside=outside):
-                if backoff is None or trigger not in backoff.on:
-                    on.setdefault(trigger, []).append(self.moved(transition, leaf, declared, trigger, backoff))
-            if not outside:
-                always += (self.moved(t, leaf, declared, "", backoff) for t in declared.state.always)
-        if backoff is None and leaf.state.retry is not None:
-            self.add_retries(leaf, leaf.state.retry, on)
-        on[CANCEL] = [Transition(CANCEL, CANCELLED, exit=self.exits(leaf.lineage(), leaf, backoff))]
-        policies = [node.state.unexpected for node in leaf.lineage() if node.state.unexpected]
-        unexpected = policies[0] if policies else self.tree.definition.unexpected
-        listed = {trigger: tuple(transitions) for trigger, transitions in on.items()}
-        return LocalState(name, listed, tuple(always), unexpected=unexpected)
-
-    def declared_by(self, node: Node, *, outside: bool) -> Iterable[tuple[str, model.Transition]]:
-        """The transitions a state declares, by trigger; `outside`: those that hold between its attempts."""
-        state = node.state
-        for event, listed in state.on.items():
-            yield from ((event, transition) for transition in listed)
-        if outside:
-            return
-        if state.timeout_transition is not None:
-            yield TIMEOUT + node.name, model.Transition(state.timeout_transition)
-        if state.invoke is not None:
-            done = state.invoke.on_done or (model.Transition(),)  # without a target the result is merged
-            yield from ((DONE + node.name, transition) for transition in done)
-            yield from ((ERROR + node.name, transition) for transition in state.invoke.on_error)
-
-    # --- transitions
-
-    def moved(
-        self, written: model.Transition, leaf: Node, declared: Node, trigger: str, backoff: model.Retry | None
-    ) -> Transition:
-        actions = tuple(self.op(leaf, action, "") for action in written.actions)
-        merges = not trigger.startswith(ERROR)
-        if written.target is None:
-            return Transition(trigger, None, written.guard, merges=merges, actions=actions)
-        target = self.tree.find(written.target, declared)
-        assert target is not None, "check() let an unknown target pass"
-        left, entered = way(leaf, declared, target)
-        entry = tuple(op for node in entered for op in self.entry(node))
-        leaving = self.exits(left, leaf, backoff)
-        return Transition(
-            trigger, target.leaf().name, written.guard, merges=merges, exit=leaving, actions=actions, entry=entry
-        )
-
-    def add_retries(self, leaf: Node, retry: model.Retry, on: dict[str, list[Transition]]) -> None:
-        """Put the way to the next attempt before whatever else the event does at the last one."""
-        for event in retry.on:
-            trigger = ERROR + leaf.name if event == model.ERROR else event
-            if retry.waits:
-                timer = Arm(RETRY + leaf.name, _retry_delay(retry))
-                chosen = Transition(
-                    trigger,
-                    leaf.name + BACKOFF,
-                    below=retry.max_attempts,
-                    merges=event != model.ERROR,
-                    attempt="keep",
-                    anew=False,
-                    exit=self.exit(leaf),
-                    entry=(timer,),
-                )
+        for choice in self.choose(place, trigger, None):
+            if any(candidate.again for _, candidate in choice.taken):
+                ((_, candidate),) = choice.taken
+                yield self.again(place, trigger, candidate)
             else:
-                chosen = self.again(leaf, trigger, waiting=False, below=retry.max_attempts)
-            on.setdefault(trigger, []).insert(0, chosen)
+                yield self.moved(place, choice, trigger, place.queue)
 
-    def again(self, leaf: Node, trigger: str, *, waiting: bool, below: int | None = None) -> Transition:
-        """Enter the leaf with the next attempt."""
-        leaving = () if waiting else self.exit(leaf)
-        merges = not trigger.startswith(ERROR)
+    def always(self, place: Place) -> Iterator[Transition]:
+        """What is tried there without an event from outside: at last, an event that nobody takes is forgotten."""
+        for choice in self.choose(place, "", ""):
+            yield self.moved(place, choice, "", place.queue)
+        if place.queue:
+            event, *later = place.queue
+            for choice in self.choose(place, event, event):
+                yield self.moved(place, choice, "", later)
+            following = self.found(place._replace(queue=tuple(later)))
+            yield Transition("", following, attempt="keep", anew=False)
+
+    def unexpected(self, leaves: Sequence[Node]) -> model.Unexpected:
+        """What becomes of an event that nothing takes: the gentlest word of those that are active."""
+        own = (next((n.state.unexpected for n in leaf.lineage() if n.state.unexpected), None) for leaf in leaves)
+        said = {word or self.tree.definition.unexpected for word in own}
+        words: tuple[model.Unexpected, ...] = ("defer", "ignore", "reject")
+        return next(word for word in words if word in said)
+
+    # --- what may be taken
+
+    def choose(self, place: Place, trigger: str, event: str | None) -> Iterator[Choice]:
+        """The choices for a trigger; `event` is the name of an event of the machine's own, if it is one."""
+        actives = active(place.leaves)
+        names = frozenset(node.name for node in actives)
+        seen: dict[Candidate, Candidate | None] = {}
+
+        def asked(candidate: Candidate) -> Candidate | None:
+            if candidate not in seen:
+                seen[candidate] = _asked(candidate, names, event)
+            return seen[candidate]
+
+        def chain(leaf: Node) -> Chain:
+            if place.waiting and leaf.state.retry is not None and trigger in leaf.state.retry.on:
+                return ()
+            nodes = leaf.lineage()[1:] if place.waiting and not trigger else leaf.lineage()
+            found = (asked(candidate) for node in nodes for candidate in self.candidates(node, trigger))
+            return tuple(candidate for candidate in found if candidate is not None)
+
+        chains = {leaf: chain(leaf) for leaf in place.leaves}
+        return choices(chains, lambda by: frozenset(left(actives, _stays(by)) if by.targets else ()))
+
+    def candidates(self, node: Node, trigger: str) -> tuple[Candidate, ...]:
+        """What a state declares for a trigger, the next attempt first."""
+        found = self._declared.get((node, trigger))
+        if found is None:
+            found = tuple(self.declared(node, trigger))
+            self._declared[node, trigger] = found
+        return found
+
+    def declared(self, node: Node, trigger: str) -> Iterator[Candidate]:
+        retry = node.state.retry
+        for i, event in enumerate(retry.on if retry is not None else ()):
+            if trigger == (ERROR + node.name if event == model.ERROR else event):
+                assert retry is not None
+                path = (*node.path, "retry", "on", *((i,) if len(retry.on) > 1 else ()))
+                yield Candidate(node, path, _STAY, below=retry.max_attempts, again=True)
+        for path, written in self.written(node, trigger):
+            targets = [self.tree.find(name, node) for name in written.targets]
+            known = tuple(target for target in targets if target is not None)  # check() told of the others
+            yield Candidate(node, path, written, known, written.guard)
+
+    def written(self, node: Node, trigger: str) -> Iterable[tuple[Path, model.Transition]]:
+        state, invoke = node.state, node.state.invoke
+        if not trigger:
+            return numbered((*node.path, "always"), state.always)
+        if trigger == TIMEOUT + node.name:
+            return [((*node.path, "timeoutTransition"), model.Transition(state.timeout_transition))]
+        if invoke is not None and trigger == DONE + node.name:
+            return numbered((*node.path, "invoke", "onDone"), invoke.on_done) or [((*node.path, "invoke"), _STAY)]
+        if invoke is not None and trigger == ERROR + node.name:
+            return numbered((*node.path, "invoke", "onError"), invoke.on_error)
+        return () if trigger.startswith("$") else self.hearing.answers(node, trigger)
+
+    # --- transitions of the table
+
+    def moved(self, place: Place, choice: Choice, trigger: str, queue: Iterable[str]) -> Transition:
+        """What is taken at once."""
+        actives = active(place.leaves)
+        stays = {by: _stays(by) for _, by in choice.taken if by.targets}
+        gone = frozenset(node for stay in stays.values() for node in left(actives, stay))
+        leaving = tuple(node for node in reversed(actives) if node in gone)
+        kept = {**dict(place.memory), **remembered(actives, leaving)}
+        entrance = Entrance(self.tree, kept)
+        for candidate, stay in stays.items():
+            entrance.add(candidate.targets, stay)
+        events = [*queue, *(event for node in leaving for event in raised(node.state.on_exit))]
+        events += [event for _, by in choice.taken for event in raised(by.written.actions)]
+        staying = tuple(node for node in actives if node not in gone)
+        before = place._replace(memory=tuple(kept.items()))
+        entry, to = self.entered(entrance.entered(), staying, before, events)
+        moves = bool(leaving or entrance.found)
+        changed = moves or to != place
         return Transition(
             trigger,
-            leaf.name,
-            below=below,
-            merges=merges,
-            attempt="bump",
-            anew=False,
-            exit=leaving,
-            entry=self.entry(leaf),
+            self.found(to) if changed else None,
+            choice.guard,
+            merges=not trigger.startswith(ERROR),
+            attempt="reset" if moves or not changed else "keep",
+            anew=moves or not changed,
+            exit=tuple(op for node in leaving for op in self.exit(place, node)),
+            actions=tuple(op for leaf, by in choice.taken for op in self.deeds.actions(leaf, by.written.actions)),
+            entry=entry,
+            paths=tuple(by.path for _, by in choice.taken),
         )
 
-    # --- what is done on the way
+    def entered(
+        self, entered: Sequence[Node], staying: Sequence[Node], before: Place, events: Sequence[str]
+    ) -> tuple[tuple[Op, ...], Place]:
+        """What is done where states are entered beside those that stay, and the place that it leads to."""
+        ops: list[Op] = []
+        queue = list(events)
+        now = list(staying)
+        for node in entered:
+            now.append(node)
+            ops += self.deeds.entry(node)
+            queue += raised(node.state.on_entry)
+            if node.state.final:
+                queue += map(done_event, finishing(node, now))
+        leaves = tuple(node for node in in_order(now) if not node.state.states)
+        waits = before.waiting and before.leaves == leaves and not entered
+        place = Place(leaves, waits, self.kept(before.memory, now), tuple(filter(self.hearing.heard, queue)))
+        if place.terminal is not None:
+            ops += (op for node in reversed(in_order(now)) if node is not place.terminal for op in release(node))
+            place = Place(leaves)
+        if len(place.queue) > MOST_RAISED:
+            message = f"more than {MOST_RAISED} events of its own wait to be taken: they are raised in a circle"
+            raise self.too_much("endless-raise", message, "end the circle", leaves[0].path)
+        return tuple(ops), place
 
-    def exits(self, left: Iterable[Node], leaf: Node, backoff: model.Retry | None) -> tuple[Op, ...]:
-        if backoff is None:
-            return tuple(op for node in left for op in self.exit(node))
-        outer = tuple(op for node in left if node is not leaf for op in self.exit(node))
-        return (Disarm(RETRY + leaf.name), *outer)
+    def kept(
+        self, memory: Iterable[tuple[Node, tuple[Node, ...]]], now: Sequence[Node]
+    ) -> tuple[tuple[Node, tuple[Node, ...]], ...]:
+        """What is remembered and may be asked: not of a state that is active, unless that is asked from within."""
+        found = dict(memory)
+        asked = (h for h in self._asked if h in found and (h in self._lasting or h.parent not in now))
+        return tuple((history, found[history]) for history in asked)
 
-    def entry(self, node: Node) -> tuple[Op, ...]:
-        state = node.state
-        ops = [self.op(node, action, f"{node.name}:entry:{i}") for i, action in enumerate(state.on_entry)]
-        if state.timeout is not None:
-            ops.append(Arm(TIMEOUT + node.name, Delay(state.timeout)))
-        if state.invoke is not None:
-            slot = f"/{node.name}" if state.states else ""
-            ops.append(Open(node.name, node.name, state.invoke.handler, state.invoke.params, slot))
-        if state.terminal:
-            ops += (op for outer in node.lineage()[1:] for op in _release(outer))
-        return tuple(ops)
+    def again(self, place: Place, trigger: str, candidate: Candidate) -> Transition:
+        """The next attempt at the only leaf, or the wait before it."""
+        leaf = candidate.source
+        retry = leaf.state.retry
+        assert retry is not None, "only a state with retry is entered again"
+        waits = retry.waits and not place.waiting
+        leaving = () if place.waiting else tuple(self.deeds.exit(leaf))
+        events = [*place.queue, *(() if place.waiting else raised(leaf.state.on_exit))]
+        staying = leaf.lineage()[1:]
+        if waits:
+            queue = tuple(filter(self.hearing.heard, events))
+            entry: tuple[Op, ...] = (waiting(leaf, retry),)
+            to = place._replace(waiting=True, queue=queue)
+        else:
+            entry, to = self.entered((leaf,), staying, place._replace(waiting=False), events)
+        return Transition(
+            trigger,
+            self.found(to),
+            below=candidate.below,
+            merges=not trigger.startswith(ERROR),
+            attempt="keep" if waits else "bump",
+            anew=False,
+            exit=leaving,
+            entry=entry,
+            paths=(candidate.path,),
+        )
 
-    def exit(self, node: Node) -> tuple[Op, ...]:
-        state = node.state
-        ops = [self.op(node, action, f"{node.name}:exit:{i}") for i, action in enumerate(state.on_exit)]
-        return (*ops, *_release(node))
-
-    def op(self, node: Node, action: Action, slot: str) -> Op:
-        match action:
-            case model.Function(handler, params, policy):
-                return _do(node.name, handler, slot, params, policy or self.default_policy)
-            case model.Emit(event, data):
-                return Tell(event, data)
-            case model.Assign(values):
-                return Assign(tuple(values.items()))
+    def exit(self, place: Place, node: Node) -> Iterable[Op]:
+        """What is done when a state is left; between its attempts it was left already."""
+        return (Disarm(RETRY + node.name),) if place.waiting and node in place.leaves else self.deeds.exit(node)
 
 
-def _release(node: Node) -> Iterable[Op]:
-    """Give up what a state holds on to while it is active: its timer and its call."""
-    if node.state.timeout is not None:
-        yield Disarm(TIMEOUT + node.name)
+def _stays(candidate: Candidate) -> Node | None:
+    """The state within which a candidate moves."""
+    return domain(candidate.source, candidate.targets, internal=candidate.written.internal)
+
+
+def _own_triggers(node: Node) -> Iterator[str]:
+    """The triggers that are of one state alone."""
+    if node.state.timeout_transition is not None:
+        yield TIMEOUT + node.name
     if node.state.invoke is not None:
-        yield Close(node.name)
+        yield DONE + node.name
+        if node.state.invoke.on_error:
+            yield ERROR + node.name
 
 
-def _retry_delay(retry: model.Retry) -> Delay:
-    return Delay(retry.first_delay, retry.backoff or "exponential", retry.max_delay, retry.jitter == "full")
+def _asked(candidate: Candidate, active: frozenset[str], event: str | None) -> Candidate | None:
+    """A candidate with what is left to ask of its guard; None if that is known not to hold."""
+    left = answered(candidate.guard, active, event)
+    if left is candidate.guard:
+        return candidate
+    return attrs.evolve(candidate, guard=None if isinstance(left, bool) else left) if left is not False else None
 
 
-def _do(step: str, handler: str, slot: str, params: Object, policy: RetryPolicy | None) -> Do:
-    if policy is None:
-        return Do(step, handler, slot, params)
-    delay = Delay(policy.base_delay, policy.backoff, policy.max_delay, policy.jitter == "full")
-    return Do(step, handler, slot, params, policy.max_attempts, delay)
+def _histories(tree: Tree) -> tuple[tuple[Node, ...], frozenset[Node]]:
+    """The histories that something leads to, and those that something within their own state does."""
+    asked: dict[Node, None] = {}
+    lasting: set[Node] = set()
+    for node in tree.nodes.values() if tree.product else ():
+        begins = tree.goals(node) if node.state.states else ()
+        named = (tree.find(name, node) for way in _all_ways(node.state) for name in way.targets)
+        for target in (*begins, *named):
+            if target is not None and target.state.history is not None and target.parent is not None:
+                asked[target] = None
+                if node.within(target.parent) and target not in begins:
+                    lasting.add(target)
+    return tuple(sorted(asked, key=lambda node: node.order)), frozenset(lasting)
+
+
+def _all_ways(state: model.State) -> Iterator[model.Transition]:
+    invoke: Mapping[str, tuple[model.Transition, ...]] = (
+        {"done": state.invoke.on_done, "error": state.invoke.on_error} if state.invoke is not None else {}
+    )
+    for listed in (*state.on.values(), state.always, state.on_done, *invoke.values()):
+        yield from listed
+    if state.timeout_transition is not None:
+        yield model.Transition(state.timeout_transition)

@@ -1,8 +1,6 @@
-"""The nested states of a definition as a tree, and the way between two of them.
+"""The nested states of a definition as a tree: which state a name means where it is written.
 
-Pure geometry, under `check` and `states`: which state a name means where it is written, and which
-states are left and entered on the way (the SCXML rule for external transitions: everything up to
-the innermost compound state that properly contains both ends is left and entered again).
+Under `check`, `ways` and `states`. Where a state stands is all that is told here; `ways` goes from one to another.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import attrs
 
-from statewf.definition.model import State, StateMachine
+from statewf.definition.model import State, StateMachine, named
 
 Path = tuple[str | int, ...]
 
@@ -20,22 +18,38 @@ BACKOFF = ".$backoff"  # what the state between two attempts of a state is calle
 
 @attrs.frozen(eq=False)
 class Node:
-    """A state where it stands. `name` is its full name (`parent.child`), `path` its place in the document."""
+    """A state where it stands. `name` is its full name (`parent.child`), `path` its place in the document.
+
+    `order` counts the states in document order: one around others comes before them.
+    """
 
     name: str
     path: Path
     state: State
     parent: Node | None
+    order: int = 0
     children: dict[str, Node] = attrs.field(factory=dict, repr=False)
+    _lineage: tuple[Node, ...] = attrs.field(init=False, repr=False)
+
+    @_lineage.default
+    def _outward(self) -> tuple[Node, ...]:
+        return (self, *(self.parent.lineage() if self.parent else ()))
 
     def lineage(self) -> tuple[Node, ...]:
         """Itself, its parent, and so on outward."""
-        return (self, *self.parent.lineage()) if self.parent else (self,)
+        return self._lineage
 
-    def leaf(self) -> Node:
-        """The state that is really entered with this one: its initial, and that one's initial."""
-        initial = self.state.initial
-        return self.children[initial].leaf() if initial is not None else self
+    def within(self, other: Node) -> bool:
+        """Whether it lies in another state, or is that one."""
+        return other in self._lineage
+
+    def inner(self) -> Iterator[Node]:
+        """The states right within in which one can be."""
+        return (child for child in self.children.values() if child.state.history is None)
+
+    def histories(self) -> Iterator[Node]:
+        """Those right within that only remember."""
+        return (child for child in self.children.values() if child.state.history is not None)
 
 
 @attrs.frozen(eq=False)
@@ -51,8 +65,13 @@ class Tree:
     doubles: tuple[Node, ...] = ()
 
     def leaves(self) -> Iterator[Node]:
-        """The states one can be in."""
-        return (node for node in self.nodes.values() if not node.state.states)
+        """The states without others in them that one can be in."""
+        return (node for node in self.nodes.values() if not (node.state.states or node.state.history))
+
+    @property
+    def product(self) -> bool:
+        """Whether where one is takes more than one leaf to tell: some are active side by side, or remembered."""
+        return any(node.state.parallel or node.state.history for node in self.nodes.values())
 
     def find(self, name: str, source: Node) -> Node | None:
         """What a target means where it is written: a sibling, else sought outward, or a whole path."""
@@ -62,17 +81,38 @@ class Tree:
                 return siblings[name]
         return self.nodes.get(name)
 
+    def beginning(self, name: str, node: Node) -> Node | None:
+        """What `initial` means in a state: one within, by its name or its path from there, or by a whole path."""
+        found = self.nodes.get(f"{node.name}.{name}") or self.nodes.get(name)
+        return found if found is not None and found is not node and found.within(node) else None
+
+    def goals(self, node: Node) -> tuple[Node, ...]:
+        """The states within that are entered with a compound one, if nothing else is said; of a history likewise.
+
+        `check` has seen to it that they exist.
+        """
+        around = node.parent if node.state.history else node
+        assert around is not None, "check() let a history pass that is in nothing"
+        names = named(node.state.initial)
+        if not names:  # all within a parallel state; a history says what the state around says
+            return tuple(around.inner()) if around.state.parallel else self.goals(around)
+        found = [self.beginning(name, around) for name in names]
+        return tuple(goal for goal in found if goal is not None)
+
 
 def grow(definition: StateMachine) -> Tree:
     """The tree of a definition."""
     nodes: dict[str, Node] = {}
     doubles: list[Node] = []
+    planted_so_far = 0
 
     def plant(states: Mapping[str, State], parent: Node | None, path: Path) -> dict[str, Node]:
+        nonlocal planted_so_far
         planted = {}
         for name, state in states.items():
             full = f"{parent.name}.{name}" if parent else name
-            node = Node(full, (*path, name), state, parent)
+            node = Node(full, (*path, name), state, parent, planted_so_far)
+            planted_so_far += 1
             planted[name] = node
             if nodes.setdefault(full, node) is not node:
                 doubles.append(node)
@@ -81,15 +121,3 @@ def grow(definition: StateMachine) -> Tree:
 
     roots = plant(definition.states, None, ("states",))
     return Tree(definition, roots, nodes, tuple(doubles))
-
-
-def way(source: Node, declared: Node, target: Node) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
-    """What is left (innermost first) and entered (outermost first) from the leaf `source`.
-
-    `declared` is the state that holds the transition: `source` or one around it.
-    """
-    around = [node for node in declared.lineage()[1:] if node in target.lineage()[1:]]
-    kept = around[0].lineage() if around else ()
-    left = tuple(node for node in source.lineage() if node not in kept)
-    entered = tuple(node for node in reversed(target.leaf().lineage()) if node not in kept)
-    return left, entered

@@ -32,6 +32,7 @@ from statewf.definition.model import (
     Function,
     Invoke,
     Quorum,
+    Raise,
     Retry,
     RetryPolicy,
     Review,
@@ -58,7 +59,7 @@ Hook: TypeAlias = Callable[[Any, Any], Any]
 _TELLING = {"function": "handler", "emit": "event", "assign": "set"}  # the key that tells what was meant
 
 _PLAIN = (
-    *(ErrorHandling, Function, Emit, Assign, StateMachine),
+    *(ErrorHandling, Function, Emit, Assign, Raise, StateMachine),
     *(Compensation, CompensationAction, EscalationPolicy, Quorum, Review, WorkflowErrors, Workflow),
 )
 

@@ -15,12 +15,17 @@ from typing import Any
 import attrs
 from cattrs import ClassValidationError, ForbiddenExtraKeysError
 
-from statewf.definition.model import Assign, Emit, Function, StateMachine, Workflow
+from statewf.definition.model import Assign, Emit, Function, Raise, StateMachine, Workflow
 from statewf.definition.places import MOST_TOLD, Mistake, mistakes_of, shown
 from statewf.definition.words import camel, nearest
 from statewf.errors import InputError
 
-ACTIONS: dict[str, type[Function | Emit | Assign]] = {"function": Function, "emit": Emit, "assign": Assign}
+ACTIONS: dict[str, type[Function | Emit | Assign | Raise]] = {
+    "function": Function,
+    "emit": Emit,
+    "assign": Assign,
+    "raise": Raise,
+}
 
 # What people write who come from elsewhere, where it is not near enough to our word to be guessed.
 # Of several words the first that is known at the place is meant.
@@ -68,7 +73,7 @@ _ELSEWHERE = {
 MISSING = {
     "action": "name the handler that undoes it, as in action: refund",
     "escalateTo": "say who decides then, as in escalateTo: manager",
-    "event": "name what is emitted, as in event: Order.paid",
+    "event": "name the event, as in event: Order.paid",
     "handler": "name what is to be called, as in handler: send-mail",
     "id": "a step needs an id, by which others depend on it, as in id: payment",
     "initialState": "name the state it starts in, as in initialState: pending",

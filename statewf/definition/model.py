@@ -50,6 +50,7 @@ from statewf.definition.words import (
     Milliseconds,
     Name,
     Params,
+    Targets,
     Text,
     camel,
     choice,
@@ -62,6 +63,7 @@ from statewf.definition.words import (
     one_or_many,
     params,
     plain_text,
+    targets,
     wrong,
 )
 from statewf.definition.workflow import (
@@ -102,6 +104,7 @@ __all__ = [
     "Precedence",
     "Property",
     "Quorum",
+    "Raise",
     "Response",
     "Retry",
     "RetryPolicy",
@@ -121,9 +124,11 @@ __all__ = [
 
 Unexpected: TypeAlias = Literal["reject", "ignore", "defer"]
 Outcome: TypeAlias = Literal["success", "failure"]
+History: TypeAlias = Literal["shallow", "deep"]
 
 _UNEXPECTED = choice("reject", "ignore", "defer")
 _OUTCOME = choice("success", "failure")
+_HISTORY = choice("shallow", "deep")
 
 
 def _assignments(value: Mapping[str, Any]) -> dict[str, Expression]:
@@ -154,22 +159,46 @@ class Assign:
     set: Mapping[Name, Expression] = attrs.field(converter=_assignments)
 
 
-Action: TypeAlias = Function | Emit | Assign
+@attrs.frozen
+class Raise:
+    """An action that lets the machine take an event of its own next, before any from outside, in the same step."""
+
+    event: Name = attrs.field(converter=identifier)
+
+
+Action: TypeAlias = Function | Emit | Assign | Raise
 
 
 def _actions(value: Action | Iterable[Action] | None) -> tuple[Action, ...]:
     if value is None:
         return ()
-    return several("actions", value, Function, Emit, Assign)
+    return several("actions", value, Function, Emit, Assign, Raise)
 
 
 @attrs.frozen
 class Transition:
-    """Where an event leads. Without a `target` nothing is left or entered; only the actions run."""
+    """Where an event leads. Without a `target` nothing is left or entered; only the actions run.
 
-    target: Name | None = attrs.field(default=None, converter=optional(identifier))
+    Several targets are entered side by side. One that is `internal` leads to the state that holds it, or to one
+    within, and does not leave that state.
+    """
+
+    target: Targets | None = attrs.field(default=None, converter=optional(targets))
     guard: Expression | None = attrs.field(default=None, converter=optional(expression), kw_only=True)
     actions: tuple[Action, ...] = attrs.field(default=(), converter=_actions, kw_only=True)
+    internal: bool = attrs.field(default=False, converter=flag, kw_only=True)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The states it leads to, as they are named where it is written."""
+        return named(self.target)
+
+
+def named(target: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """The names in what may be one name, several, or none."""
+    if target is None:
+        return ()
+    return (target,) if isinstance(target, str) else target
 
 
 Written: TypeAlias = str | Transition | Iterable[str | Transition]
@@ -247,7 +276,12 @@ def _states(value: Mapping[str, State]) -> dict[str, State]:
 
 @attrs.frozen
 class State:
-    """One state: what it accepts, how long it may last, what it does. With `states` it is compound."""
+    """One state: what it accepts, how long it may last, what it does.
+
+    With `states` it is compound: in one of them, which starts as `initial`; or, if it is `parallel`, in all of
+    them at once. A `final` state finishes the one around it, which then takes its `on_done`. A `history` is no
+    state to be in: who goes there goes where the state around it was when it was last left, or to `initial`.
+    """
 
     on: Mapping[Name, tuple[Transition, ...]] = attrs.field(factory=dict, converter=_transitions_by_event)
     always: tuple[Transition, ...] = attrs.field(default=(), converter=_transitions, kw_only=True)
@@ -263,7 +297,11 @@ class State:
     )
     unexpected: Unexpected | None = attrs.field(default=None, validator=_UNEXPECTED, kw_only=True)
     states: Mapping[Name, State] = attrs.field(factory=dict, converter=_states, kw_only=True)
-    initial: Name | None = attrs.field(default=None, converter=optional(identifier), kw_only=True)
+    initial: Targets | None = attrs.field(default=None, converter=optional(targets), kw_only=True)
+    parallel: bool = attrs.field(default=False, converter=flag, kw_only=True)
+    history: History | None = attrs.field(default=None, validator=_HISTORY, kw_only=True)
+    final: bool = attrs.field(default=False, converter=flag, kw_only=True)
+    on_done: tuple[Transition, ...] = attrs.field(default=(), converter=_transitions, kw_only=True)
     description: Text | None = attrs.field(default=None, converter=optional(plain_text), kw_only=True)
 
     def __attrs_post_init__(self) -> None:

@@ -24,6 +24,7 @@ from statewf.definition.model import (
     Function,
     Invoke,
     Quorum,
+    Raise,
     Retry,
     RetryPolicy,
     Review,
@@ -36,8 +37,18 @@ from statewf.definition.model import (
     WorkflowErrors,
 )
 from statewf.definition.properties import ATOMS, BESIDE, PATTERNS, Property, atom, condition, own_keys
-from statewf.definition.shape import NOT_IN_TERMINAL, STEP_FITTING, STEP_NEEDS
-from statewf.definition.words import LONGEST_NAME, MOST, camel, count, duration, event_name, identifier, plain_text
+from statewf.definition.shape import IN_HISTORY, NOT_IN_FINAL, NOT_IN_TERMINAL, STEP_FITTING, STEP_NEEDS
+from statewf.definition.words import (
+    LONGEST_NAME,
+    MOST,
+    camel,
+    count,
+    duration,
+    event_name,
+    identifier,
+    plain_text,
+    targets,
+)
 from statewf.definition.words import params as params_of
 from statewf.definition.workflow import WHOLE, step_id
 from statewf.expr import Expression
@@ -56,12 +67,14 @@ _CONDITION = {
     "description": "A condition over inputs, context, event and attempt, or results of steps; or a constant.",
     "type": ["string", "number", "boolean"],
 }
+_SEVERAL = {"type": "array", "items": {"$ref": "#/$defs/name"}, "minItems": 1, "uniqueItems": True}
 _ATOM = {"description": f"What may happen: {ATOMS}.", "type": "string", "pattern": r"[^\s\u0000-\u001f]"}
 _BY_CHECK: dict[Any, dict[str, Any]] = {
     identifier: {"$ref": "#/$defs/name"},
     step_id: {"$ref": "#/$defs/name", "not": {"const": WHOLE}},
     atom: {"$ref": "#/$defs/atom"},
     condition: {"$ref": "#/$defs/condition"},
+    targets: {"anyOf": [{"$ref": "#/$defs/name"}, _SEVERAL]},
     event_name: {"anyOf": [{"const": "$error"}, {"$ref": "#/$defs/name"}]},
     duration: {"$ref": "#/$defs/duration"},
     count: {"type": "integer", "minimum": 1, "maximum": MOST},
@@ -71,22 +84,26 @@ _BY_CHECK: dict[Any, dict[str, Any]] = {
 }
 
 _CLASSES = (
-    *(StateMachine, State, Transition, Retry, RetryPolicy, ErrorHandling, Invoke, Function, Emit, Assign),
+    *(StateMachine, State, Transition, Retry, RetryPolicy, ErrorHandling, Invoke, Function, Emit, Assign, Raise),
     *(Workflow, Step, Quorum, Compensation, CompensationAction, Review, EscalationPolicy, WorkflowErrors),
 )
 
 _KEYS = {
     "always": "Transitions without an event, tried after every change; the first whose guard holds is taken.",
     "errorHandling": "What holds for every function action that says nothing else.",
+    "final": "Entering it finishes the state around it, which then takes its onDone.",
     "guard": "Taken only if this condition holds.",
-    "initial": "The inner state that is entered first.",
+    "history": "No state to be in: it leads where the state around it was when it was last left.",
+    "initial": "The inner state that is entered first; of a history, where it leads as long as nothing was left.",
     "initialState": "The state the machine starts in.",
+    "internal": "It leads into the state that holds it, without leaving that.",
     "invoke": "A handler that is called on entry and cancelled on exit.",
     "on": "What each event leads to: a target, or an object of target, guard and actions, or a list of these.",
-    "onDone": "The transition on the result.",
+    "onDone": "The transition on the result; of a state, when a final state within finished it.",
     "onEntry": "Actions on entering the state.",
     "onError": "The transition on a failure.",
     "onExit": "Actions on leaving the state.",
+    "parallel": "All inner states are active at once.",
     "outcome": "How a terminal state counts; success unless said otherwise.",
     "properties": "What must hold of every run.",
     "retry": "Enter the state again on these events, up to maxAttempts times.",
@@ -178,12 +195,9 @@ def _definitions() -> dict[str, Any]:
     found["State"]["dependentRequired"] = {
         "timeout": ["timeoutTransition"],
         "timeoutTransition": ["timeout"],
-        "states": ["initial"],
-        "initial": ["states"],
         "outcome": ["terminal"],
     }
-    found["State"]["if"] = {"properties": {"terminal": {"const": True}}, "required": ["terminal"]}
-    found["State"]["then"] = {"properties": dict.fromkeys(NOT_IN_TERMINAL, False)}
+    found["State"]["allOf"] = list(_state_rules())
     expression = {"anyOf": [{"$ref": "#/$defs/condition"}, {"type": "null"}]}
     words = {"name": _NAME, "duration": _DURATION, "condition": _CONDITION, "atom": _ATOM}
     return {**found, **words, "expression": expression}
@@ -194,6 +208,31 @@ def _whole(found: dict[str, Any], subtype: str) -> None:
     found["properties"]["type"] = {"type": "string", "pattern": r"(^|\.)Automation$"}
     found["properties"]["subtype"] = {"const": subtype}
     found["required"].remove("name")  # it may come from the file's
+
+
+def _state_rules() -> Iterator[dict[str, Any]]:
+    """What goes together in a state: the rules of `shape`."""
+    others = [camel(field.name) for field in attrs.fields(State) if camel(field.name) not in IN_HISTORY]
+    yield _where("terminal", {"properties": dict.fromkeys(NOT_IN_TERMINAL, False)})
+    yield _where("final", {"properties": dict.fromkeys(NOT_IN_FINAL, False)})
+    yield {"if": {"required": ["history"]}, "then": {"properties": dict.fromkeys(others, False)}}
+    yield _where("parallel", {"required": ["states"], "properties": {"initial": False}})
+    alone = {"required": ["states"], "not": _is("parallel")}
+    yield {"if": alone, "then": {"required": ["initial"]}}
+    yield {
+        "if": {"required": ["initial"]},
+        "then": {"anyOf": [{"required": ["states"]}, {"required": ["history"]}]},
+    }
+    yield {"if": {"required": ["onDone"]}, "then": {"required": ["states"]}}
+
+
+def _is(key: str) -> dict[str, Any]:
+    """A state with a key that says true."""
+    return {"properties": {key: {"const": True}}, "required": [key]}
+
+
+def _where(key: str, then: dict[str, Any]) -> dict[str, Any]:
+    return {"if": _is(key), "then": then}
 
 
 def _step_rules() -> Iterator[dict[str, Any]]:

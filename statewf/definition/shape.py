@@ -6,19 +6,23 @@ The words are those of the files (`onExit`), for both.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import attrs
 
-NOT_IN_TERMINAL = (
+NOT_IN_FINAL = (
     *("on", "always", "timeout", "timeoutTransition", "retry"),
-    *("invoke", "states", "initial", "onExit"),
+    *("invoke", "states", "initial", "parallel", "history", "onDone"),
 )
+NOT_IN_TERMINAL = (*NOT_IN_FINAL, "onExit", "final")
+IN_HISTORY = ("history", "initial", "description")
 _PAIRS = (
     ("timeout", "timeoutTransition", "incomplete-timeout", "name the state to go to when the time is up"),
     ("timeoutTransition", "timeout", "incomplete-timeout", "say after how long, as in timeout: 30s"),
     ("states", "initial", "incomplete-compound", "name the inner state that is entered first"),
     ("initial", "states", "incomplete-compound", "only a state with inner states has one that is entered first"),
+    ("parallel", "states", "incomplete-compound", "list the states that are active side by side"),
+    ("onDone", "states", "incomplete-compound", "only a state with inner states is finished by one of them"),
 )
 
 
@@ -40,17 +44,37 @@ def said(value: object) -> bool:
 def misfits(has: Collection[str]) -> Iterator[Misfit]:
     """What is wrong with a state in which these keys say something."""
     if "terminal" in has:
-        for key in NOT_IN_TERMINAL:
-            if key in has:
-                hint = f"a terminal state is never left; remove {key}, or terminal: true"
-                yield Misfit("terminal-conflict", key, f"a terminal state cannot have {key}", hint)
+        hint = "a terminal state is never left; remove {}, or terminal: true"
+        yield from _conflicts("terminal", (key for key in NOT_IN_TERMINAL if key in has), hint)
         return
     if "outcome" in has:
         hint = "add terminal: true, or remove outcome"
         yield Misfit("outcome-without-terminal", "outcome", "only a terminal state has an outcome", hint)
+    if "history" in has:
+        hint = "a history only says where to go, and nobody is ever in it; remove {}, or history"
+        yield from _conflicts("history", sorted(set(has).difference(IN_HISTORY)), hint)
+        return
+    if "final" in has:
+        hint = "a final state only finishes the one around it; remove {}, or final: true"
+        yield from _conflicts("final", (key for key in NOT_IN_FINAL if key in has), hint)
+        return
+    yield from _compound_misfits(has)
+
+
+def _conflicts(kind: str, keys: Iterable[str], hint: str) -> Iterator[Misfit]:
+    """The keys that a state of that kind cannot have."""
+    for key in keys:
+        yield Misfit(f"{kind}-conflict", key, f"a {kind} state cannot have {key}", hint.format(key))
+
+
+def _compound_misfits(has: Collection[str]) -> Iterator[Misfit]:
+    """What is wrong with a state that one can be in, and be led on from."""
     for key, other, code, hint in _PAIRS:
-        if key in has and other not in has:
+        if key in has and other not in has and not (key == "states" and "parallel" in has):
             yield Misfit(code, key, f"{key} needs {other} beside it", hint)
+    if "parallel" in has and "initial" in has:
+        hint = "all of its states are entered; remove initial, or parallel: true"
+        yield Misfit("parallel-conflict", "initial", "a parallel state cannot have initial", hint)
     if "states" in has and "retry" in has:
         hint = "put it on the inner state that is to be entered again"
         yield Misfit("retry-on-compound", "retry", "a state with inner states cannot have retry", hint)

@@ -139,6 +139,18 @@ def identifiers(value: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(identifier(item) for item in one_or_many(value, "a name"))
 
 
+def targets(value: str | Iterable[str]) -> str | tuple[str, ...]:
+    """Where a transition leads: one state, or several that are active side by side."""
+    if isinstance(value, str):
+        return identifier(value)
+    names = identifiers(value)
+    if not names:
+        raise wrong("bad-target", "an empty list of states", "name a state, or leave the key out")
+    if double := next((name for i, name in enumerate(names) if name in names[:i]), None):
+        raise wrong("bad-target", f"{double} is named twice", "name it once")
+    return names if len(names) > 1 else names[0]
+
+
 def texts(value: str | Iterable[str]) -> tuple[str, ...]:
     """Texts, of which one may stand by itself."""
     return tuple(plain_text(item) for item in one_or_many(value, "text"))
@@ -194,6 +206,7 @@ def choice(*allowed: str) -> Any:
 
 Name: TypeAlias = Annotated[str, identifier]
 EventName: TypeAlias = Annotated[str, event_name]
+Targets: TypeAlias = Annotated[str | tuple[str, ...], targets]
 Text: TypeAlias = Annotated[str, plain_text]
 Milliseconds: TypeAlias = Annotated[int, duration]
 Count: TypeAlias = Annotated[int, count]

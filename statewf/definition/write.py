@@ -16,7 +16,17 @@ from typing import Any
 
 import attrs
 
-from statewf.definition.model import Assign, Definition, Emit, Function, Invoke, StateMachine, Transition, Workflow
+from statewf.definition.model import (
+    Assign,
+    Definition,
+    Emit,
+    Function,
+    Invoke,
+    Raise,
+    StateMachine,
+    Transition,
+    Workflow,
+)
 from statewf.definition.properties import Property, own_keys, pattern_of
 from statewf.definition.words import camel
 from statewf.expr import Expression, literal
@@ -50,13 +60,13 @@ def _plain(value: Any) -> Any:
     match value:
         case Expression():
             return _expression(value)
-        case Transition(target, guard=None, actions=()) if target is not None:
+        case Transition(str(target), guard=None, actions=(), internal=False):
             return target
         case Invoke(handler, params=params, on_done=(), on_error=()) if not params:
             return handler
         case Assign(assignments):
             return {"type": "assign", "set": {key: _assigned(item) for key, item in assignments.items()}}
-        case Function() | Emit():
+        case Function() | Emit() | Raise():
             return {"type": type(value).__name__.lower(), **_fields(value)}
         case _ if isinstance(value, Property):
             return _property(value)

@@ -69,6 +69,8 @@ def action_text(action: Action) -> str:
             return action.handler
         case model.Emit() | fsm.Tell():
             return f"emit {action.event}"
+        case model.Raise():
+            return f"raise {action.event}"
         case model.Assign():
             return _assigned(action.set.items())
         case fsm.Assign():

@@ -107,7 +107,7 @@ class _Written:
 
     def node(self, place: Place) -> Node:
         state = place.state
-        initial = place.children[state.initial].name if state.initial is not None else None
+        initial = next((goal.name for goal in self.tree.goals(place)), None) if state.initial is not None else None
         parent = place.parent.name if place.parent else None
         node = Node(place.name, str(place.path[-1]), _kind(state), _doings(state), parent, initial)
         status = _status(place.name, self.seen) or _status(place.name + BACKOFF, self.seen)
@@ -117,22 +117,34 @@ class _Written:
         """What the state declares, in the order in which a person would tell it."""
         state = place.state
         for event, listed in state.on.items():
-            yield from (self.arrow(place, event, way) for way in listed)
+            yield from (arrow for way in listed for arrow in self.arrow(place, event, way))
         yield from self.retries(place)
         if state.timeout_transition is not None:
-            yield self.arrow(place, TIMEOUT + place.name, model.Transition(state.timeout_transition))
+            yield from self.arrow(place, TIMEOUT + place.name, model.Transition(state.timeout_transition))
         if state.invoke is not None:
-            yield from (self.arrow(place, DONE + place.name, way) for way in state.invoke.on_done)
-            yield from (self.arrow(place, ERROR + place.name, way) for way in state.invoke.on_error)
-        yield from (self.arrow(place, "", way) for way in state.always)
+            yield from (
+                arrow for way in state.invoke.on_done for arrow in self.arrow(place, DONE + place.name, way)
+            )
+            yield from (
+                arrow for way in state.invoke.on_error for arrow in self.arrow(place, ERROR + place.name, way)
+            )
+        yield from (arrow for way in state.always for arrow in self.arrow(place, "", way))
 
-    def arrow(self, place: Place, trigger: str, way: model.Transition) -> _Arrow:
+    def arrow(self, place: Place, trigger: str, way: model.Transition) -> Iterator[_Arrow]:
+        """The arrows of a transition: one to each target, or one that stays."""
         line = _line(trigger, trigger_text(trigger, place.name, self.waits), way.guard, way.actions)
-        target = self.tree.find(way.target, place) if way.target is not None else None
-        if target is None:
-            return _Arrow(place.name, None, line)
-        taken = (place.name, trigger, target.leaf().name) in self.lifted.taken
-        return _Arrow(place.name, target.name, line, taken)
+        if not way.targets:
+            yield _Arrow(place.name, None, line)
+        for name in way.targets:
+            target = self.tree.find(name, place)
+            assert target is not None, "a compiled definition names no state that is not there"
+            taken = (place.name, trigger, self.first(target).name) in self.lifted.taken
+            yield _Arrow(place.name, target.name, line, taken)
+
+    def first(self, place: Place) -> Place:
+        """The leaf that is entered with a state, the first if there are several."""
+        goals = self.tree.goals(place) if place.state.states or place.state.history else ()
+        return self.first(goals[0]) if goals else place
 
     def retries(self, place: Place) -> Iterator[_Arrow]:
         """The ways to the next attempt. They are in the table alone, and there they lead through the wait."""

@@ -8,9 +8,9 @@ Inside, from the ground: syntax (the tree), operators, functions, grammar, evalu
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 import attrs
 
@@ -20,9 +20,20 @@ from statewf.expr.grammar import LENGTH, parsed
 from statewf.expr.operators import Fault, kind, settled, truthy
 from statewf.expr.partly import UNKNOWN, Unknown, decided, may_fault, partly, truth
 from statewf.expr.reads import Path, reads, texts
-from statewf.expr.syntax import UNDEFINED, Literal, Node, Undefined, literal_text, show
+from statewf.expr.syntax import UNDEFINED, Literal, Logical, Node, Undefined, literal_text, show
 
-__all__ = ["UNDEFINED", "UNKNOWN", "Expression", "Fault", "Undefined", "Unknown", "literal", "parse"]
+__all__ = [
+    "UNDEFINED",
+    "UNKNOWN",
+    "Expression",
+    "Fault",
+    "Undefined",
+    "Unknown",
+    "conjunction",
+    "literal",
+    "of_node",
+    "parse",
+]
 
 
 @attrs.frozen
@@ -82,13 +93,32 @@ class Expression:
 
 @lru_cache(maxsize=4096)
 def _part(node: Node) -> Expression:
-    return Expression(show(node), node)
+    return of_node(node)
 
 
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Expression:
     """The expression that the text says. Raises ExpressionError with the column and a hint."""
     return Expression(text, parsed(text))
+
+
+def conjunction(conditions: Sequence[Expression]) -> Expression | None:
+    """The condition that holds where all of these do; None where nothing is asked."""
+    distinct = list({condition.text: condition for condition in conditions}.values())
+    if len(distinct) < 2:
+        return distinct[0] if distinct else None
+    nodes = (condition.node for condition in distinct)
+    operands = (part for node in nodes for part in (node.operands if _is_and(node) else (node,)))
+    return of_node(Logical("&&", tuple(operands)))
+
+
+def _is_and(node: Node) -> TypeGuard[Logical]:
+    return isinstance(node, Logical) and node.operator == "&&"
+
+
+def of_node(node: Node) -> Expression:
+    """The expression of a tree, in the one spelling that it has."""
+    return Expression(show(node), node)
 
 
 def literal(value: bool | float | str | None) -> Expression:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any, Final, TypeAlias, assert_never, final
 
 import attrs
@@ -139,6 +140,34 @@ def children(node: Node) -> tuple[Node, ...]:
             return (test, then, other)
         case Logical(_, nodes) | Array(nodes) | Call(_, nodes):
             return nodes
+        case _:
+            assert_never(node)
+
+
+def rewritten(node: Node, change: Callable[[Node], Node | None]) -> Node:
+    """The same tree with something else in place of those nodes for which `change` gives it, from the root down."""
+    changed = change(node)
+    if changed is not None:
+        return changed
+    match node:
+        case Literal() | Name():
+            return node
+        case Member(of, key):
+            return Member(rewritten(of, change), key)
+        case Index(of, key):
+            return Index(rewritten(of, change), rewritten(key, change))
+        case Unary(operator, operand):
+            return Unary(operator, rewritten(operand, change))
+        case Binary(operator, left, right):
+            return Binary(operator, rewritten(left, change), rewritten(right, change))
+        case Conditional(test, then, other):
+            return Conditional(*(rewritten(part, change) for part in (test, then, other)))
+        case Logical(operator, operands):
+            return Logical(operator, tuple(rewritten(operand, change) for operand in operands))
+        case Array(items):
+            return Array(tuple(rewritten(item, change) for item in items))
+        case Call(function, arguments):
+            return Call(function, tuple(rewritten(argument, change) for argument in arguments))
         case _:
             assert_never(node)
 

@@ -17,7 +17,7 @@ Regions pull triggers of each other: `$ready`, `$skip`, ...; `compiler.steps` te
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -301,6 +301,22 @@ Op: TypeAlias = (
 )
 
 
+def is_pattern(name: str) -> bool:
+    """Whether a name in `on` stands for more than one event: `*` for all, `mouse.*` for `mouse` and what begins so."""
+    return name == "*" or name.endswith(".*")
+
+
+def fitting(event: str, known: Container[str]) -> Iterator[str]:
+    """The patterns among those known that an event fits, the most exact first."""
+    part = event
+    while part:
+        if f"{part}.*" in known:
+            yield f"{part}.*"
+        part = part.rpartition(".")[0]
+    if "*" in known:
+        yield "*"
+
+
 def opens(op: Op, owner: str) -> bool:
     """Whether `op` is the call that state `owner` invokes."""
     return isinstance(op, Open) and op.owner == owner
@@ -312,7 +328,8 @@ class Transition:
 
     Order: `exit` (old context), the merge of the event's data if `merges`, `actions`, `entry`.
     Without `target` nothing is left or entered. It holds if the attempt is less than `below` (a retry)
-    and `guard` is true; if it is `faulty`, when the guard cannot be told. `attempt` says what becomes of the counter; `anew`: whether this is a new visit.
+    and `guard` is true; if it is `faulty`, when the guard cannot be told. `attempt` says what becomes of the counter;
+    `anew`: whether this is a new visit. `paths` are the places where it was written, for people.
     """
 
     trigger: str
@@ -326,6 +343,7 @@ class Transition:
     exit: tuple[Op, ...] = ()
     actions: tuple[Op, ...] = ()
     entry: tuple[Op, ...] = ()
+    paths: tuple[tuple[str | int, ...], ...] = attrs.field(default=(), eq=False, repr=False)
 
     def may(self, attempt: int) -> bool:
         """Whether the counter allows it."""
@@ -386,7 +404,8 @@ class LocalState:
 class Region:
     """One flat machine; `start` enters its first state. One that `rests` is there already, which is no step.
 
-    `counters` say from where each is counted down, `places` how many regions may be within at a time.
+    `counters` say from where each is counted down, `places` how many regions may be within at a time. `timers` in
+    order decide between those of one instant, if that is not the order in which the table sets them.
     """
 
     name: str
@@ -395,6 +414,7 @@ class Region:
     rests: bool = False
     counters: Mapping[str, int] = attrs.field(factory=dict)
     places: int = 0
+    timers: tuple[str, ...] = ()
 
 
 class Short(NamedTuple):
@@ -463,7 +483,8 @@ class Machine:
     @ranks.default
     def _ranks(self) -> dict[tuple[str, str], int]:
         """The document order of all timers, which decides between those of one instant."""
-        timers = dict.fromkeys((region.name, op.timer) for region, op in self._ops() if isinstance(op, Arm))
+        timers = {(region.name, timer): None for region in self.regions for timer in region.timers}
+        timers |= dict.fromkeys((region.name, op.timer) for region, op in self._ops() if isinstance(op, Arm))
         return {timer: rank for rank, timer in enumerate(timers)}
 
     @nowhere.default
@@ -478,6 +499,16 @@ class Machine:
     def calm(self) -> Machine:
         """The same without `always` transitions: what is left when they run in a circle."""
         return attrs.evolve(self, eventless=())
+
+    @cached_property
+    def _patterns(self) -> frozenset[str]:
+        return frozenset(filter(is_pattern, self.listeners))
+
+    def known(self, event: str) -> str:
+        """The name by which the table knows an event: its own, or the most exact pattern that it fits."""
+        if event in self.listeners or not self._patterns:
+            return event
+        return next(fitting(event, self._patterns), event)
 
     @cached_property
     def starting(self) -> tuple[int, ...]:

@@ -145,16 +145,17 @@ class Macrostep:
     def offer(self, event: Event) -> bool:
         """Give a named event to the regions that know it; whether one took it."""
         taken = False
-        listeners: Sequence[int] = self.machine.listeners.get(event.name, ())
+        name = self.machine.known(event.name)
+        listeners: Sequence[int] = self.machine.listeners.get(name, ())
         if self.machine.hearing:
             awaiting = self.before.book.awaiting if self._draft is None else self._draft.awaiting
             if len(awaiting) < len(listeners):
                 listeners = sorted(awaiting)
         for number in listeners:
             here = self.here(number)
-            candidates = self.machine.regions[number].states[here[0]].on.get(event.name)
+            candidates = self.machine.regions[number].states[here[0]].on.get(name)
             if candidates and (chosen := self.choose(candidates, here, event.name, event.data)):
-                self.take(number, here, chosen, event.data)
+                self.take(number, here, chosen, event.data, event.name)
                 taken = True
         return taken
 
@@ -224,14 +225,15 @@ class Macrostep:
     def tell(self, kind: NoteKind, text: str, event: str = "") -> None:
         self.notes += (Note(kind, text, event),)
 
-    def take(self, number: int, here: RegionState, transition: Transition, data: Json) -> None:
+    def take(self, number: int, here: RegionState, transition: Transition, data: Json, event: str = "") -> None:
         region = self.machine.regions[number]
+        trigger = event or transition.trigger
         for op in transition.exit:
-            self.perform(op, region.name, here, transition.trigger, data)
+            self.perform(op, region.name, here, trigger, data)
         if data and transition.merges and isinstance(data, Object):
             self.context = self.context.update(data)
         for op in transition.actions:
-            self.perform(op, region.name, here, transition.trigger, data)
+            self.perform(op, region.name, here, trigger, data)
         target = transition.target
         if target is None:
             return
@@ -243,7 +245,7 @@ class Macrostep:
             self.book.hear(number, accepts=region.states[target].accepts)
         self.path += region.name, source, target, attempt
         for op in transition.entry:
-            self.perform(op, region.name, there, transition.trigger, data)
+            self.perform(op, region.name, there, trigger, data)
         outcome = region.states[target].terminal
         if outcome is not None:
             self.ended = outcome

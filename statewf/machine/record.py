@@ -28,7 +28,7 @@ from statewf.machine.snapshot import (
 from statewf.values.frozen import Json, Object
 
 TURN = ".$"  # what is behind it in the name of a state is a turn of that state
-PARTS = 3  # of a region's state, flat
+BACKOFF = ".$backoff"  # a turn that people do know: the wait between two attempts
 
 
 @attrs.frozen
@@ -58,16 +58,12 @@ def receipt(machine: Machine, step: Step) -> Receipt:
 
 def state_of(snapshot: Snapshot) -> str:
     """The local state of the first region: the state of a state machine, or of a workflow as a whole."""
-    return _plain(region_state(snapshot.regions, 0)[0], _of_steps(snapshot))
+    return known(region_state(snapshot.regions, 0)[0])
 
 
-def _plain(state: str, of_steps: bool) -> str:
-    """A state as people know it: in a workflow, the turns that a state takes are no business of theirs."""
-    return state.partition(TURN)[0] if of_steps else state
-
-
-def _of_steps(snapshot: Snapshot) -> bool:
-    return len(snapshot.regions[0]) > PARTS
+def known(state: str) -> str:
+    """A local state as people know it: that it takes turns, or remembers, is no business of theirs."""
+    return state if state.endswith(BACKOFF) else state.partition(TURN)[0]
 
 
 def steps_of(machine: Machine, snapshot: Snapshot) -> Iterator[tuple[str, str, int]]:
@@ -163,7 +159,7 @@ def event_data(event: AnyEvent) -> Json:
 class Trace(NamedTuple):
     """What a history keeps of a step: all but the snapshots, which the events make again.
 
-    `handler` is whose reply the event is, `of_steps` whether it is a workflow's.
+    `handler` is whose reply the event is.
     """
 
     seq: int
@@ -173,7 +169,6 @@ class Trace(NamedTuple):
     disposition: Disposition
     notes: tuple[Note, ...]
     handler: str | None
-    of_steps: bool
 
 
 def trace(step: Step) -> Trace:
@@ -181,7 +176,7 @@ def trace(step: Step) -> Trace:
     event = step.event
     handler = step.before.flight.calls[event.call].handler if isinstance(event, Returned | Failed) else None
     told = (step.after.seq, step.after.at, event, step.path, step.disposition, step.notes)
-    return Trace(*told, handler, _of_steps(step.after))
+    return Trace(*told, handler)
 
 
 def row(step: Step) -> dict[str, Any]:
@@ -215,7 +210,7 @@ def _changes(trace: Trace) -> list[dict[str, Any]]:
     path = trace.path
     for i in range(0, len(path), MOVE):
         region, source, target, attempt = path[i : i + MOVE]
-        before, after = _plain(str(source), trace.of_steps), _plain(str(target), trace.of_steps)
+        before, after = known(str(source)), known(str(target))
         if before != after or source == target:
             changes.append({"region": region, "from": before or None, "to": after, "attempt": attempt})
     return changes

@@ -112,7 +112,7 @@ def _unexpected(run: Macrostep, event: Event) -> Step | Rejected:
     if "ignore" in policies:
         return run.done("ignored")
     where = ", ".join(state.name for state in states)
-    if event.name in allowed(machine, before):
+    if machine.known(event.name) in allowed(machine, before):
         if len(machine.regions) > 1:
             waiting = zip(machine.listeners[event.name], states, strict=True)
             asked = (machine.regions[number].name for number, state in waiting if state.on.get(event.name))

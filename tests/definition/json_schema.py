@@ -86,6 +86,8 @@ def _list_holds(word: str, said: Any, value: list[Any], root: Schema) -> bool:
             return bool(len(value) >= said)
         case "maxItems":
             return bool(len(value) <= said)
+        case "uniqueItems":
+            return not said or all(one not in value[:i] for i, one in enumerate(value))
         case _:
             return _is_of_others(word)
 
@@ -114,7 +116,7 @@ def _scalar_holds(word: str, said: Any, value: Any) -> bool:
 
 _OTHERS = {
     *("properties", "additionalProperties", "propertyNames", "required", "dependentRequired", "minProperties"),
-    *("items", "minItems", "maxItems", "minLength", "maxLength", "pattern", "minimum", "maximum"),
+    *("items", "minItems", "maxItems", "uniqueItems", "minLength", "maxLength", "pattern", "minimum", "maximum"),
 }
 
 

@@ -26,6 +26,7 @@ from statewf.definition.model import (
     Precedence,
     Property,
     Quorum,
+    Raise,
     Response,
     Retry,
     RetryPolicy,
@@ -154,12 +155,15 @@ actions: st.SearchStrategy[Action] = opaque(
         made(Function, names, params=objects, retry_policy=policies),
         made(Emit, names, data=json),
         made(Assign, st.dictionaries(names, conditions, max_size=3)),
+        st.builds(Raise, names),
     )
 )
 several_actions = st.lists(actions, max_size=3)
+targets = names | st.lists(names, min_size=1, max_size=2, unique=True)
 transitions: st.SearchStrategy[Transition] = opaque(
     st.one_of(
-        st.builds(Transition, names), made(Transition, target=names, guard=conditions, actions=several_actions)
+        st.builds(Transition, names),
+        made(Transition, target=targets, guard=conditions, actions=several_actions, internal=st.booleans()),
     )
 )
 several = st.lists(transitions, min_size=1, max_size=3)
@@ -213,14 +217,30 @@ terminal = opaque(
 )
 
 
-def _compound(inner: st.SearchStrategy[State]) -> st.SearchStrategy[State]:
-    children = st.fixed_dictionaries(
-        {"states": st.dictionaries(names, inner, min_size=1, max_size=2), "initial": names}
+final = opaque(
+    st.builds(
+        _state,
+        some(on_entry=several_actions, on_exit=several_actions, unexpected=unexpected, description=texts),
+        st.just({"final": True}),
     )
-    return st.builds(_state, some(**COMMON), timeouts, children)
+)
+history = opaque(
+    st.builds(
+        _state,
+        some(initial=targets, description=texts),
+        st.fixed_dictionaries({"history": st.sampled_from(["shallow", "deep"])}),
+    )
+)
 
 
-states = opaque(st.recursive(st.one_of(simple, terminal), _compound, max_leaves=3))
+def _compound(inner: st.SearchStrategy[State]) -> st.SearchStrategy[State]:
+    within = {"states": st.dictionaries(names, inner, min_size=1, max_size=2)}
+    beginning = {"initial": targets}, {"parallel": st.just(True)}
+    children = st.one_of(*(st.fixed_dictionaries(within | begins) for begins in beginning))
+    return st.builds(_state, some(**COMMON, on_done=several), timeouts, children)
+
+
+states = opaque(st.recursive(st.one_of(simple, terminal, final, history), _compound, max_leaves=3))
 
 atoms = opaque(names | st.builds("{}:{}".format, names, names) | st.sampled_from(["event:GO", "$cancelled", "a/b"]))
 scopes = {"name": texts, "after": atoms, "until": atoms}

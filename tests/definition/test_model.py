@@ -103,8 +103,8 @@ PARTS: list[tuple[Callable[[], Any], str]] = [
     (lambda: State(on={"E": 5}), "transitions must be a str or Transition, found 5"),  # type: ignore[dict-item]
     (lambda: State(on={"E": ["a", 5]}), "transitions[1] must be a str or Transition, found 5"),  # type: ignore[list-item]
     (lambda: State(always={"target": "a"}), "transitions must be a str or Transition, found an object"),
-    (lambda: State(on_entry="mail"), 'actions must be a Function, Emit or Assign, found "mail"'),  # type: ignore[arg-type]
-    (lambda: State(on_exit=[None]), "actions[0] must be a Function, Emit or Assign, found null"),  # type: ignore[list-item]
+    (lambda: State(on_entry="mail"), 'actions must be a Function, Emit, Assign or Raise, found "mail"'),  # type: ignore[arg-type]
+    (lambda: State(on_exit=[None]), "actions[0] must be a Function, Emit, Assign or Raise, found null"),  # type: ignore[list-item]
     (lambda: State(states={"b": "c"}, initial="b"), 'states["b"] must be a State, found "c"'),  # type: ignore[dict-item]
     (lambda: Function("f", retry_policy=3), "retry_policy must be a RetryPolicy, found 3"),  # type: ignore[arg-type]
     (lambda: Assign("a"), 'set must be a dict, found "a"'),  # type: ignore[arg-type]

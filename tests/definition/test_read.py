@@ -207,7 +207,7 @@ WRONG_STATES = [
     # names and keys
     ("timout: 3", "unknown-key", "$.states.a.timout", "did you mean timeout?"),
     ("on_entry: []", "unknown-key", "$.states.a.on_entry", "did you mean onEntry?"),
-    ("final: true", "unknown-key", "$.states.a.final", "did you mean terminal?"),
+    ("finale: true", "unknown-key", "$.states.a.finale", "did you mean final?"),
     ("zzz: 1", "unknown-key", "$.states.a.zzz", "known here: on, always, timeout"),
     ("on: {E: {goto: b}}", "unknown-key", "$.states.a.on.E.goto", "did you mean target?"),
     ("on: {E: {target: b, cond: x}}", "unknown-key", "$.states.a.on.E.cond", "did you mean guard?"),
@@ -226,7 +226,11 @@ WRONG_STATES = [
     ("on: {E: }", "wrong-type", "$.states.a.on.E", "{}"),
     ("on: {E: [b, ~]}", "wrong-type", "$.states.a.on.E[1]", "{}"),
     ("on: {E: []}", "empty-list", "$.states.a.on.E", "{}"),
-    ("on: {E: {target: [b]}}", "wrong-type", "$.states.a.on.E.target", ""),
+    ("on: {E: {target: []}}", "bad-target", "$.states.a.on.E.target", "leave the key out"),
+    ("on: {E: {target: [b, c, b]}}", "bad-target", "$.states.a.on.E.target", "name it once"),
+    ("on: {E: {target: [b, 5]}}", "wrong-type", "$.states.a.on.E.target", ""),
+    ("on: {E: {target: {b: 1}}}", "wrong-type", "$.states.a.on.E.target", ""),
+    ("on: {E: {target: b, internal: yes}}", "wrong-type", "$.states.a.on.E.internal", ""),
     ('terminal: "yes"', "wrong-type", "$.states.a.terminal", ""),
     ("terminal: yes", "wrong-type", "$.states.a.terminal", ""),
     ("terminal: 1", "wrong-type", "$.states.a.terminal", ""),
@@ -261,13 +265,15 @@ WRONG_STATES = [
     ("invoke: 5", "wrong-type", "$.states.a.invoke", ""),
     ("onEntry: notify", "wrong-type", "$.states.a.onEntry", "type: function"),
     ("onEntry: [{handler: h}]", "missing-key", "$.states.a.onEntry[0]", "add type: function"),
-    ("onEntry: [{foo: h}]", "missing-key", "$.states.a.onEntry[0]", "one of function, emit, assign"),
+    ("onEntry: [{foo: h}]", "missing-key", "$.states.a.onEntry[0]", "one of function, emit, assign, raise"),
     ("onEntry: {type: functoin}", "bad-choice", "$.states.a.onEntry.type", "did you mean function?"),
     ("onEntry: {type: [emit]}", "wrong-type", "$.states.a.onEntry.type", ""),
     ("onEntry: {type: emit}", "missing-key", "$.states.a.onEntry", "event: Order.paid"),
     ("onEntry: {type: emit, event: E, handler: h}", "unknown-key", "$.states.a.onEntry.handler", "type, event"),
     ("onEntry: {type: assign, set: {a: [1]}}", "wrong-type", "$.states.a.onEntry.set.a", "in quotes"),
     ("onEntry: {type: assign, set: {a: x ====}}", "bad-expression", "$.states.a.onEntry.set.a", ""),
+    ("onEntry: {type: raise}", "missing-key", "$.states.a.onEntry", "event: Order.paid"),
+    ("onEntry: {event: GO}", "missing-key", "$.states.a.onEntry", "add type: emit"),
     ("onEntry: {type: assign}", "missing-key", "$.states.a.onEntry", "set: {paid: true}"),
     ("onEntry: {type: function, handler: h, retryPolicy: {}}", "missing-key", "$.states.a.onEntry.retryPolicy", ""),
     # conditions
@@ -283,6 +289,15 @@ WRONG_STATES = [
     ("timeoutTransition: b", "incomplete-timeout", "$.states.a.timeoutTransition", "timeout: 30s"),
     ("states: {b: {}}", "incomplete-compound", "$.states.a.states", "entered first"),
     ("initial: b", "incomplete-compound", "$.states.a.initial", "inner states"),
+    ("parallel: true", "incomplete-compound", "$.states.a.parallel", "side by side"),
+    ("onDone: b", "incomplete-compound", "$.states.a.onDone", "finished"),
+    (
+        "states: {b: {}}\n    parallel: true\n    initial: b",
+        "parallel-conflict",
+        "$.states.a.initial",
+        "remove initial",
+    ),
+    ("history: deeper", "bad-choice", "$.states.a.history", "deep"),
     (
         "states: {b: {}}\n    initial: b\n    retry: {maxAttempts: 1, on: E}",
         "retry-on-compound",
@@ -303,6 +318,29 @@ WRONG_STATES = [
             ("states", "{b: {}}"),
             ("initial", "b"),
             ("onExit", "{type: emit, event: E}"),
+            ("final", "true"),
+            ("history", "deep"),
+            ("parallel", "true"),
+            ("onDone", "b"),
+        ]
+    ],
+    *[
+        (f"final: true\n    {key}: {value}", "final-conflict", f"$.states.a.{key}", f"remove {key}")
+        for key, value in [
+            ("on", "{E: b}"),
+            ("always", "b"),
+            ("timeout", "5"),
+            ("states", "{b: {}}"),
+            ("invoke", "h"),
+        ]
+    ],
+    *[
+        (f"history: deep\n    {key}: {value}", "history-conflict", f"$.states.a.{key}", f"remove {key}")
+        for key, value in [
+            ("on", "{E: b}"),
+            ("final", "true"),
+            ("states", "{b: {}}"),
+            ("onEntry", "[{type: raise, event: E}]"),
         ]
     ],
 ]

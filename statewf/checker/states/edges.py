@@ -11,25 +11,22 @@ taken, whatever the data: their *fate* says why. Guards that read anything are f
     outrun     its state is left at once by an `always` that always holds
 
 A state is in the table with the transitions of the states around it, so one written transition is several
-edges; `path` tells that they are one. `_places` follows `compiler.states`: same order, other matter.
+edges; and where states are active side by side one edge is all that is taken at once. `paths` tells.
 
-Below: the compiler's tree and the machine's table. Above: `graph`.
+Below: the machine's table. Above: `graph`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias
 
 import attrs
 
-from statewf.compiler.tree import BACKOFF, Node, Path
-from statewf.definition.model import ERROR as FAILED
-from statewf.definition.model import Transition as Written
+from statewf.compiler.tree import Path
 from statewf.expr import Expression, Fault
-from statewf.machine.fsm import CANCEL, DONE, ERROR, RETRY, TIMEOUT, LocalState, Transition
+from statewf.machine.fsm import RETRY, LocalState, Transition
 
-Item = TypeVar("Item")
 Fate: TypeAlias = Literal["open", "false", "repeated", "shadowed", "spent", "outrun"]
 
 
@@ -43,11 +40,20 @@ class Edge:
 
     source: str
     transition: Transition
-    path: Path
     fate: Fate
     by: Path | None
     since: int
     again: tuple[str, ...]
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Where it was written; it is nowhere that an event is forgotten which nobody takes."""
+        return self.transition.paths
+
+    @property
+    def path(self) -> Path:
+        """The first of these places."""
+        return self.paths[0] if self.paths else ()
 
     @property
     def trigger(self) -> str:
@@ -75,26 +81,24 @@ class Edge:
         return self.again * (self.since - 1) + ((self.trigger,) if self.trigger else ())
 
 
-def row_edges(row: LocalState, leaf: Node | None) -> tuple[Edge, ...]:
-    """The edges that leave or stay in a local state, in document order; `leaf` is the written state it is of."""
-    if leaf is None or row.terminal:
-        return ()
-    places = _places(leaf, waiting=row.name == leaf.name + BACKOFF)
-    always = tuple(_judged(row.name, row.always, places.get("", ())))
+def row_edges(row: LocalState) -> tuple[Edge, ...]:
+    """The edges that leave or stay in a local state, in document order."""
+    always = tuple(_judged(row.name, row.always))
     outrun = any(_certain(transition) for transition in row.always)
-    listed = (e for trigger, found in row.on.items() for e in _judged(row.name, found, places[trigger]))
+    listed = (e for found in row.on.values() for e in _judged(row.name, found))
     if outrun:
         listed = (attrs.evolve(edge, fate="outrun") if edge.open else edge for edge in listed)
     return (*listed, *always)
 
 
-def _judged(source: str, listed: Sequence[Transition], places: Sequence[Path]) -> Iterator[Edge]:
+def _judged(source: str, listed: Sequence[Transition]) -> Iterator[Edge]:
     """The transitions of one trigger, in the order in which `step` tries them."""
     closed: Path | None = None
     guards: dict[Expression | None, Path] = {}
     since = 1
     again: tuple[str, ...] = ()
-    for transition, path in zip(listed, places, strict=True):
+    for transition in listed:
+        path = transition.paths[0] if transition.paths else ()
         answer = settled(transition.guard)
         earlier = guards.get(transition.guard)
         fate: Fate = "open"
@@ -106,7 +110,7 @@ def _judged(source: str, listed: Sequence[Transition], places: Sequence[Path]) -
             fate = "repeated"
         elif transition.below is not None and transition.below <= since:
             fate = "spent"
-        yield Edge(source, transition, path, fate, closed or earlier, since, again)
+        yield Edge(source, transition, fate, closed or earlier, since, again)
         if fate != "open":
             continue
         if transition.below is not None:
@@ -137,49 +141,3 @@ def _certain(transition: Transition) -> bool:
 def _again(source: str, retry: Transition) -> tuple[str, ...]:
     """What happens between two attempts: the event, and the end of the wait if there is one."""
     return (retry.trigger,) if retry.target == source else (retry.trigger, RETRY + source)
-
-
-# --- where a transition of the table was written
-
-
-def _places(leaf: Node, *, waiting: bool) -> dict[str, list[Path]]:
-    """For each trigger of a local state, where its transitions were written, in their order in the table.
-
-    Between attempts the retried events are not in the table, so nobody asks where they were written.
-    """
-    places: dict[str, list[Path]] = {CANCEL: [leaf.path], RETRY + leaf.name: [(*leaf.path, "retry")]}
-    for node in leaf.lineage():
-        for trigger, path in _declared(node, outside=waiting and node is leaf):
-            places.setdefault(trigger, []).append(path)
-    retried = leaf.state.retry.on if leaf.state.retry is not None else ()
-    for path, event in _numbered((*leaf.path, "retry", "on"), retried):
-        trigger = ERROR + leaf.name if event == FAILED else event
-        places.setdefault(trigger, []).insert(0, path)
-    return places
-
-
-def _declared(node: Node, *, outside: bool) -> Iterator[tuple[str, Path]]:
-    """Trigger and place of each transition a state declares; `outside`: of those that hold between its attempts."""
-    state, path = node.state, node.path
-    for event, listed in state.on.items():
-        yield from _each(event, listed, (*path, "on", event))
-    if outside:
-        return
-    yield from _each("", state.always, (*path, "always"))
-    if state.timeout_transition is not None:
-        yield TIMEOUT + node.name, (*path, "timeoutTransition")
-    if state.invoke is not None:
-        here = (*path, "invoke")
-        done = _each(DONE + node.name, state.invoke.on_done, (*here, "onDone"))
-        yield from done if state.invoke.on_done else ((DONE + node.name, here),)
-        yield from _each(ERROR + node.name, state.invoke.on_error, (*here, "onError"))
-
-
-def _each(trigger: str, listed: Sequence[Written], path: Path) -> Iterator[tuple[str, Path]]:
-    return ((trigger, place) for place, _ in _numbered(path, listed))
-
-
-def _numbered(path: Path, listed: Sequence[Item]) -> Iterator[tuple[Path, Item]]:
-    """Each item with its place; one that stands alone needs no number."""
-    for number, item in enumerate(listed):
-        yield ((*path, number) if len(listed) > 1 else path), item

@@ -21,7 +21,7 @@ from statewf.checker.states.search import Arrival, components, shortest, way
 from statewf.compiler.emit import Notes
 from statewf.compiler.tree import BACKOFF, Node, Path, Tree, grow
 from statewf.definition.model import StateMachine, path_text
-from statewf.machine.fsm import CANCEL, Machine, Region
+from statewf.machine.fsm import CANCEL, CANCELLED, Machine, Region
 
 LONGEST_TRACE = 1_000  # a longer one helps nobody; it is left out
 
@@ -33,18 +33,19 @@ class Graph:
     tree: Tree
     region: Region
     rows: Mapping[str, tuple[Edge, ...]]
+    active: Mapping[str, tuple[str, ...]]  # by local state, the written states
 
     @property
     def first(self) -> str:
         """The local state in which a run starts."""
         return self.region.start.target or ""
 
-    # --- by structure: written states without inner states, by full name
+    # --- by structure: local states, but for waits between attempts, which are one with their states
 
     @cached_property
     def ways(self) -> dict[str, tuple[str, ...]]:
         """For each state the others that its transitions name, taken or not."""
-        found: dict[str, dict[str, None]] = {leaf.name: {} for leaf in self.tree.leaves()}
+        found: dict[str, dict[str, None]] = {written(local): {} for local in self.rows if local != CANCELLED}
         for edges in self.rows.values():
             for edge in edges:
                 if edge.target is not None and edge.trigger != CANCEL:
@@ -73,7 +74,7 @@ class Graph:
         return tuple(
             group
             for group in components(names, self.ways.__getitem__)
-            if not (self._leads_out(frozenset(group)) or self.tree.nodes[group[0]].state.terminal)
+            if not (self._leads_out(frozenset(group)) or self.region.states[group[0]].terminal)
         )
 
     def _leads_out(self, group: frozenset[str]) -> bool:
@@ -144,8 +145,7 @@ class Graph:
         return self._around(self.resting)
 
     def _around(self, locals_: Iterable[str]) -> frozenset[str]:
-        leaves = (self.leaf(local) for local in locals_)
-        return frozenset(node.name for leaf in leaves if leaf is not None for node in leaf.lineage())
+        return frozenset(node.name for local in locals_ for node in self.nodes(local))
 
     @cached_property
     def attempts(self) -> dict[str, int]:
@@ -176,9 +176,17 @@ class Graph:
 
     # --- speaking of it
 
+    def nodes(self, local: str) -> tuple[Node, ...]:
+        """The written states that are active in a local state, innermost first; in the reserved `$cancelled` none."""
+        return tuple(self.tree.nodes[name] for name in self.active.get(local, ()))
+
+    def leaves(self, local: str) -> tuple[Node, ...]:
+        """Those of them without others within."""
+        return tuple(node for node in self.nodes(local) if not node.state.states)
+
     def leaf(self, local: str) -> Node | None:
-        """The written state of a local state; the reserved `$cancelled` has none."""
-        return self.tree.nodes.get(written(local))
+        """The first of these in the document."""
+        return min(self.leaves(local), key=lambda node: node.order, default=None)
 
     def finding(
         self,
@@ -201,8 +209,8 @@ def graph_of(machine: Machine) -> Graph:
     assert isinstance(notes, Notes), "a machine that no compiler made"
     assert isinstance(notes.definition, StateMachine), "a workflow has no written states"
     tree, (region,) = grow(notes.definition), machine.regions
-    rows = {name: row_edges(row, tree.nodes.get(written(name))) for name, row in region.states.items()}
-    return Graph(tree, region, rows)
+    rows = {name: row_edges(row) for name, row in region.states.items()}
+    return Graph(tree, region, rows, notes.written)
 
 
 def written(local: str) -> str:

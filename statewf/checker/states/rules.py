@@ -32,6 +32,9 @@ STARTS = 64  # how many states of a component a shortest cycle is sought from, s
 def unreachable_state(graph: Graph) -> Iterator[Finding]:
     """A state that nothing leads to, told once for all that lie behind it or in it."""
     nodes = graph.tree.nodes
+    if graph.tree.product:
+        yield from _never_active(graph)
+        return
     lost = frozenset(graph.ways) - graph.reachable
     alive = {node.name for name in graph.reachable for node in nodes[name].lineage()}
     told: set[str] = set()
@@ -51,6 +54,16 @@ def unreachable_state(graph: Graph) -> Iterator[Finding]:
         yield graph.finding("unreachable-state", "error", node.path, message, hint=hint)
 
 
+def _never_active(graph: Graph) -> Iterator[Finding]:
+    """Of a table that has only what some chain of transitions leads to, the states that are not in it."""
+    alive = {node.name for local in graph.rows for node in graph.nodes(local)}
+    for node in graph.tree.nodes.values():
+        if node.name in alive or node.state.history or not all(n.name in alive for n in node.lineage()[1:]):
+            continue
+        message, hint = f"{node.name} can never be entered: no transition leads there", "add one, or remove it"
+        yield graph.finding("unreachable-state", "error", node.path, message, hint=hint)
+
+
 def _first_lost(graph: Graph) -> list[tuple[str, ...]]:
     """The groups of states that cannot be entered, and that no other such state leads to."""
     lost = [name for name in graph.ways if name not in graph.reachable]
@@ -66,7 +79,7 @@ def dead_end(graph: Graph) -> Iterator[Finding]:
         if not others and name not in graph.circling:
             message = f"{name} is not terminal, and nothing in it leads to another state"
             hint = "mark it terminal: true, or give it a way out"
-            path = graph.tree.nodes[name].path
+            path = graph.nodes(name)[0].path
             yield graph.finding("dead-end", "error", path, message, trace=graph.trace(name), hint=hint)
 
 
@@ -103,7 +116,8 @@ def waits_forever(graph: Graph) -> Iterator[Finding]:
     for local in graph.resting:
         leaf = graph.leaf(local)
         edges = [edge for edge in graph.rows[local] if edge.open and edge.trigger != CANCEL]
-        ways = [edge for edge in edges if edge.target is not None and graph.leaf(edge.target) is not leaf]
+        here = graph.leaves(local)
+        ways = [edge for edge in edges if edge.target is not None and graph.leaves(edge.target) != here]
         if leaf is None or local in graph.circling or not ways:
             continue
         if any(_moves_itself(edge) for edge in edges) or _asks(graph, local):
@@ -158,12 +172,9 @@ def unbounded_cycle(graph: Graph) -> Iterator[Finding]:
 
 def _timed(graph: Graph, group: Sequence[str], inner: Iterable[Edge]) -> bool:
     """Whether a state around all of them has a timeout that runs on while they are gone through."""
-    leaf = graph.leaf(group[0])
-    around = () if leaf is None else leaf.lineage()[1:]
-    names = {node.name for node in around if node.state.timeout is not None}
+    names = {node.name for node in graph.nodes(group[0]) if node.state.timeout is not None}
     for local in group:
-        other = graph.leaf(local)
-        names &= {node.name for node in other.lineage()} if other is not None else set()
+        names &= {node.name for node in graph.nodes(local)}
     stopped = {op.timer for edge in inner for op in edge.transition.exit if isinstance(op, Disarm)}
     return any(TIMEOUT + name not in stopped for name in names)
 
