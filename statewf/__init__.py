@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from statewf.errors import Archived as Archived
     from statewf.errors import Closed as Closed
     from statewf.errors import CompileError as CompileError
+    from statewf.errors import ConversionError as ConversionError
     from statewf.errors import DataError as DataError
     from statewf.errors import DefinitionError as DefinitionError
     from statewf.errors import Diagnostic as Diagnostic
@@ -87,7 +88,7 @@ _MODEL = (
     "StateMachine Step Transition Workflow WorkflowErrors"
 )
 _ERRORS = (
-    "Archived Closed CompileError DataError DefinitionError Diagnostic EventRejected ExpressionError HandlersError "
+    "Archived Closed CompileError ConversionError DataError DefinitionError Diagnostic EventRejected ExpressionError HandlersError "
     "InputError KeyConflict NonRetryable OwnerLost RequestConflict ScenarioError StatewfError StoreBusy "
     "StoreConflict StoreError Unknown UnknownInstance UnknownMachine UnknownTask"
 )

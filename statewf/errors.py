@@ -67,6 +67,10 @@ class DataError(InputError):
     """A value that is not JSON: NaN, a set, a key that is no text, nesting without end."""
 
 
+class ConversionError(InputError):
+    """A machine in somebody else's format that cannot be converted: what it needs is named."""
+
+
 class ScenarioError(InputError):
     """A scenario file that cannot be read as one."""
 

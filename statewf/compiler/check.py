@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from statewf.compiler.asking import STATE, asked
-from statewf.compiler.check_nesting import check_nesting, check_targets, told
+from statewf.compiler.check_nesting import check_first, check_nesting, check_targets, told
 from statewf.compiler.guess import Guess, closest, known_otherwise
 from statewf.compiler.tree import Node, Path, Tree
 from statewf.definition.model import Action, Assign, Invoke, State, Transition
@@ -24,7 +24,7 @@ def check(tree: Tree) -> list[Diagnostic]:
     """What must be mended before the definition can be compiled, in document order."""
     definition = tree.definition
     guess = Guess()
-    found = list(_first(tree, definition.initial_state))
+    found = list(check_first(tree))
     found += (_double(tree, node) for node in tree.doubles)
     for node in tree.nodes.values():
         found += check_nesting(tree, node)
@@ -35,14 +35,6 @@ def check(tree: Tree) -> list[Diagnostic]:
 def _double(tree: Tree, node: Node) -> Diagnostic:
     hint = "full names are parent.child; call one of them something else"
     return told(tree, "duplicate-state", f"there is another state {node.name}", node.path, hint)
-
-
-def _first(tree: Tree, name: str) -> Iterator[Diagnostic]:
-    known = [root for root, node in tree.roots.items() if node.state.history is None]
-    if name not in known:
-        hint = closest(name, known) or f"one of {', '.join(known)}"
-        message = f"there is no state {name} here to start in"
-        yield told(tree, "unknown-initial", message, ("initialState",), hint)
 
 
 def _state(tree: Tree, guess: Guess, node: Node) -> Iterator[Diagnostic]:

@@ -20,6 +20,19 @@ def told(tree: Tree, code: str, message: str, path: Path, hint: str | None) -> D
     return Diagnostic(code, message, path_text(path), tree.definition.places.line(path), hint)
 
 
+def check_first(tree: Tree) -> Iterator[Diagnostic]:
+    """The mistakes in where the machine starts."""
+    path, names = ("initialState",), named(tree.definition.initial_state)
+    found = tree.first()
+    known = [name for name, node in tree.nodes.items() if node.state.history is None]
+    for name in names:
+        if name not in known:
+            hint = closest(name, known) or f"one of {', '.join(tree.roots)}"
+            yield told(tree, "unknown-initial", f"there is no state {name} here to start in", path, hint)
+    if len(found) == len(names):
+        yield from _apart(tree, found, path)
+
+
 def check_nesting(tree: Tree, node: Node) -> Iterator[Diagnostic]:
     """The mistakes of one state in what is around it and within."""
     state, path = node.state, node.path

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from statewf.compiler.tree import Node
 from statewf.definition import model
 from statewf.definition.model import Action, RetryPolicy
-from statewf.machine.fsm import RETRY, TIMEOUT, Arm, Assign, Close, Delay, Disarm, Do, Op, Open, Tell
+from statewf.machine.fsm import RAISE, RETRY, TIMEOUT, Arm, Assign, Close, Delay, Disarm, Do, Op, Open, Tell
 from statewf.values.frozen import Object
 
 
@@ -46,13 +46,19 @@ class Deeds:
                     yield Tell(event, data)
                 case model.Assign(values):
                     yield Assign(tuple(values.items()))
-                case model.Raise():
-                    pass  # the compiler knows what is raised when it writes the table
+                case model.Raise(event, delay):
+                    if delay is not None:  # what comes at once the compiler knows when it writes the table
+                        yield Arm(RAISE + event, Delay(delay))
 
 
 def raised(actions: Iterable[Action]) -> Iterator[str]:
-    """The events that a list of actions raises."""
-    return (action.event for action in actions if isinstance(action, model.Raise))
+    """The events that a list of actions raises at once."""
+    return (action.event for action in actions if isinstance(action, model.Raise) and action.delay is None)
+
+
+def delayed(actions: Iterable[Action]) -> Iterator[str]:
+    """Those that it raises for later."""
+    return (action.event for action in actions if isinstance(action, model.Raise) and action.delay is not None)
 
 
 def release(node: Node) -> Iterator[Op]:

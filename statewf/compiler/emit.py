@@ -65,6 +65,7 @@ def _state_machine(definition: StateMachine) -> Machine:
         listeners=dict.fromkeys(_alphabet(main), (0,)),
         fallback=(0,),
         eventless=(0,) if any(state.always for state in main.states.values()) else (),
+        context=definition.context,
         notes=notes,
     )
 

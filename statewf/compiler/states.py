@@ -17,7 +17,7 @@ import attrs
 
 from statewf.compiler.asking import answered
 from statewf.compiler.choices import Candidate, Chain, Choice, choices
-from statewf.compiler.deeds import Deeds, raised, release, waiting
+from statewf.compiler.deeds import Deeds, delayed, raised, release, waiting
 from statewf.compiler.hearing import Hearing, done_event, numbered
 from statewf.compiler.places import Place
 from statewf.compiler.tree import Node, Path, Tree
@@ -30,6 +30,7 @@ from statewf.machine.fsm import (
     CANCELLED,
     DONE,
     ERROR,
+    RAISE,
     RETRY,
     TIMEOUT,
     Disarm,
@@ -71,6 +72,9 @@ class _Table:
         self.transitions = 0
         self._declared: dict[tuple[Node, str], tuple[Candidate, ...]] = {}
         self._asked, self._lasting = _histories(tree)
+        self.delayed = tuple(
+            dict.fromkeys(event for node in tree.nodes.values() for event in delayed(_all_actions(node.state)))
+        )
 
     # --- places
 
@@ -78,7 +82,7 @@ class _Table:
         """The way to the first place."""
         self.places.update((place, None) for place in self.beforehand())
         entrance = Entrance(self.tree, {})
-        entrance.add((self.tree.roots[self.tree.definition.initial_state],), None)
+        entrance.add(self.tree.first(), None)
         entry, first = self.entered(entrance.entered(), (), Place(()), [])
         return Transition("", self.found(first), entry=entry)
 
@@ -117,7 +121,7 @@ class _Table:
             return LocalState(place.name, terminal=place.terminal.state.outcome or "success")
         on = {trigger: tuple(self.ways(place, trigger)) for trigger in self.triggers(place)} if place.rests else {}
         exits = tuple(op for node in reversed(active(place.leaves)) for op in self.exit(place, node))
-        on[CANCEL] = (Transition(CANCEL, CANCELLED, exit=exits, paths=(place.leaves[0].path,)),)
+        on[CANCEL] = (Transition(CANCEL, CANCELLED, exit=(*exits, *self.silence()), paths=(place.leaves[0].path,)),)
         self.transitions += sum(map(len, on.values()))
         if self.transitions > MOST_TRANSITIONS:
             message = f"more than {MOST_TRANSITIONS:,} transitions, written out"
@@ -133,6 +137,7 @@ class _Table:
             found |= dict.fromkeys(self.hearing.events(node))
             if not (place.waiting and node is leaf):
                 found |= dict.fromkeys(_own_triggers(node))
+        found |= dict.fromkeys(RAISE + event for event in self.delayed)
         for leaf in () if place.waiting else place.leaves:
             retried = leaf.state.retry.on if leaf.state.retry is not None else ()
             found |= dict.fromkeys(ERROR + leaf.name if event == model.ERROR else event for event in retried)
@@ -144,7 +149,8 @@ class _Table:
             (leaf,) = place.leaves
             yield self.again(place, trigger, Candidate(leaf, (*leaf.path, "retry"), _STAY, again=True))
             return
-        for choice in self.choose(place, trigger, None):
+        own = trigger.removeprefix(RAISE) if trigger.startswith(RAISE) else None
+        for choice in self.choose(place, trigger if own is None else own, own):
             if any(candidate.again for _, candidate in choice.taken):
                 ((_, candidate),) = choice.taken
                 yield self.again(place, trigger, candidate)
@@ -274,6 +280,7 @@ class _Table:
         place = Place(leaves, waits, self.kept(before.memory, now), tuple(filter(self.hearing.heard, queue)))
         if place.terminal is not None:
             ops += (op for node in reversed(in_order(now)) if node is not place.terminal for op in release(node))
+            ops += self.silence()
             place = Place(leaves)
         if len(place.queue) > MOST_RAISED:
             message = f"more than {MOST_RAISED} events of its own wait to be taken: they are raised in a circle"
@@ -314,6 +321,10 @@ class _Table:
             entry=entry,
             paths=(candidate.path,),
         )
+
+    def silence(self) -> Iterator[Op]:
+        """Take back the events that are raised for later."""
+        return (Disarm(RAISE + event) for event in self.delayed)
 
     def exit(self, place: Place, node: Node) -> Iterable[Op]:
         """What is done when a state is left; between its attempts it was left already."""
@@ -356,6 +367,12 @@ def _histories(tree: Tree) -> tuple[tuple[Node, ...], frozenset[Node]]:
                 if node.within(target.parent) and target not in begins:
                     lasting.add(target)
     return tuple(sorted(asked, key=lambda node: node.order)), frozenset(lasting)
+
+
+def _all_actions(state: model.State) -> Iterator[model.Action]:
+    yield from (*state.on_entry, *state.on_exit)
+    for way in _all_ways(state):
+        yield from way.actions
 
 
 def _all_ways(state: model.State) -> Iterator[model.Transition]:

@@ -86,6 +86,10 @@ class Tree:
         found = self.nodes.get(f"{node.name}.{name}") or self.nodes.get(name)
         return found if found is not None and found is not node and found.within(node) else None
 
+    def first(self) -> tuple[Node, ...]:
+        """The states in which the machine starts, as far as they exist."""
+        return tuple(self.nodes[name] for name in named(self.definition.initial_state) if name in self.nodes)
+
     def goals(self, node: Node) -> tuple[Node, ...]:
         """The states within that are entered with a compound one, if nothing else is said; of a history likewise.
 

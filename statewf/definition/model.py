@@ -161,9 +161,13 @@ class Assign:
 
 @attrs.frozen
 class Raise:
-    """An action that lets the machine take an event of its own next, before any from outside, in the same step."""
+    """An action that lets the machine take an event of its own next, before any from outside, in the same step.
+
+    With a `delay` it comes so much later, wherever the machine is then; one that is still to come is set anew.
+    """
 
     event: Name = attrs.field(converter=identifier)
+    delay: Milliseconds | None = attrs.field(default=None, converter=optional(duration))
 
 
 Action: TypeAlias = Function | Emit | Assign | Raise
@@ -345,16 +349,17 @@ class ErrorHandling:
 
 @attrs.frozen
 class StateMachine:
-    """A lifecycle: named states, and the one it starts in.
+    """A lifecycle: named states, and the one it starts in. `context` is what its data are at first, under the inputs.
 
     `pricing` and `billing` are kept as they were written, for those who will read them.
     """
 
     name: Name = attrs.field(converter=identifier)
-    initial_state: Name = attrs.field(converter=identifier)
+    initial_state: Targets = attrs.field(converter=targets)
     states: Mapping[Name, State] = attrs.field(converter=_some_states)
     unexpected: Unexpected = attrs.field(default="reject", validator=_UNEXPECTED, kw_only=True)
     error_handling: ErrorHandling = attrs.field(factory=ErrorHandling, validator=part(ErrorHandling), kw_only=True)
+    context: Params = attrs.field(default=EMPTY, converter=params, kw_only=True)
     description: Text | None = attrs.field(default=None, converter=optional(plain_text), kw_only=True)
     pricing: Data = attrs.field(default=None, converter=freeze, kw_only=True)
     billing: Data = attrs.field(default=None, converter=freeze, kw_only=True)

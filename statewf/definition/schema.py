@@ -90,6 +90,8 @@ _CLASSES = (
 
 _KEYS = {
     "always": "Transitions without an event, tried after every change; the first whose guard holds is taken.",
+    "context": "What the data are at first; inputs of the same names come before.",
+    "delay": "How much later the event comes.",
     "errorHandling": "What holds for every function action that says nothing else.",
     "final": "Entering it finishes the state around it, which then takes its onDone.",
     "guard": "Taken only if this condition holds.",

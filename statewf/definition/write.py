@@ -33,9 +33,9 @@ from statewf.expr import Expression, literal
 from statewf.expr.syntax import Literal
 from statewf.values.frozen import thaw
 
-_DATA = frozenset({"params", "details", "data", "pricing", "billing"})  # JSON, kept as it was written
+_DATA = frozenset({"params", "context", "details", "data", "pricing", "billing"})  # JSON, kept as it was written
 _LISTED = frozenset({"steps", "properties"})  # a list even of one
-_FIRST = ("id", "name", "type", "description", "initial_state", "unexpected", "error_handling")
+_FIRST = ("id", "name", "type", "description", "initial_state", "context", "unexpected", "error_handling")
 
 
 def to_document(definition: Definition) -> dict[str, Any]:

@@ -103,7 +103,8 @@ class _Written:
         if CANCELLED in self.lifted.visited:
             nodes.append(_lit(Node(CANCELLED, CANCELLED, "failure"), self.lifted))
             arrows += self.cancels()
-        return _assembled(self.machine.name, self.tree.definition.initial_state, nodes, arrows)
+        outermost = self.tree.first()[0].lineage()[-1].name
+        return _assembled(self.machine.name, outermost, nodes, arrows)
 
     def node(self, place: Place) -> Node:
         state = place.state

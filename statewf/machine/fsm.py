@@ -8,6 +8,7 @@ A *trigger* is the name of an event, or one of the machine's own, which start wi
 
     $timeout:S   the timeout of state S came due        $retry:S   the backoff of S is over
     $done:S      the call that S invoked came back      $error:S   ... failed
+    $raise:E     the machine takes its own event E, which it raised some time ago
     $cancel      somebody wants the instance to end
     $decided     the region's task was decided
 
@@ -38,7 +39,7 @@ SEMANTICS = 3  # raised whenever the meaning of `step` changes; part of every ma
 CANCEL, CANCEL_NOW = "$cancel", "$cancel-now"
 DECIDED = "$decided"
 CANCELLED = "$cancelled"  # the reserved terminal state of a cancelled state machine
-TIMEOUT, RETRY, DONE, ERROR = "$timeout:", "$retry:", "$done:", "$error:"
+TIMEOUT, RETRY, DONE, ERROR, RAISE = "$timeout:", "$retry:", "$done:", "$error:", "$raise:"
 
 
 @attrs.frozen
@@ -444,7 +445,8 @@ class Machine:
     """A compiled definition.
 
     Regions are known by their place in `regions`. `listeners` tells which of them know an event,
-    `fallback` those that answer for an unknown one, `eventless` those with `always` transitions.
+    `fallback` those that answer for an unknown one, `eventless` those with `always` transitions. `context` is what
+    the data are at first, under the inputs.
     `notes` is opaque to `step`: names, lines, the definition; for pictures, messages and bills.
     """
 
@@ -454,6 +456,7 @@ class Machine:
     listeners: Mapping[str, tuple[int, ...]]
     fallback: tuple[int, ...]
     eventless: tuple[int, ...] = ()
+    context: Object = EMPTY
     semantics: int = SEMANTICS
     notes: Any = attrs.field(default=None, eq=False, repr=False)
     numbers: Mapping[str, int] = attrs.field(init=False, eq=False, repr=False)
@@ -532,6 +535,10 @@ class Machine:
     def asking(self) -> tuple[str, ...]:
         """The names of all regions that may open a task, in document order."""
         return tuple(dict.fromkeys(region.name for region, op in self._ops() if isinstance(op, Ask)))
+
+    def operations(self) -> Iterator[Op]:
+        """All that transitions do, in document order."""
+        return (op for _, op in self._ops())
 
     def _ops(self) -> Iterator[tuple[Region, Op]]:
         for region in self.regions:

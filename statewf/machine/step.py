@@ -73,7 +73,7 @@ def _begin(machine: Machine, before: Snapshot, event: Start) -> Step | Rejected:
         return Rejected(event, "started", "the instance was started before")
     run = Macrostep(machine, before, event, event.at)
     run.inputs = event.inputs
-    run.context = Map(event.inputs)
+    run.context = Map({**machine.context, **event.inputs})
     for number in machine.starting:
         run.take(number, region_state(before.regions, number), machine.regions[number].start, EMPTY)
     return run.settle()

@@ -242,7 +242,13 @@ def asking(machine: Machine, holds: Holds, value: Callable[[Expression, Scope], 
 
     regions = tuple(_region(region, asked) for region in machine.regions)
     same = all(new is old for new, old in zip(regions, machine.regions, strict=True))
-    return machine if same else attrs.evolve(machine, regions=regions)
+    return machine if same and not machine.context else attrs.evolve(machine, regions=regions, context=_own(machine))
+
+
+def _own(machine: Machine) -> Object:
+    """What the data are at first, as far as the machine itself makes them: any event may set the others."""
+    names = {name for op in machine.operations() if isinstance(op, Assign) for name, _ in op.values}
+    return Object({name: value for name, value in machine.context.items() if name in names})
 
 
 def _ops(transition: Transition) -> tuple[Op, ...]:

@@ -109,6 +109,8 @@ class _Drawing:
             actions.append(Assign({"n": "(context.n ?? 0) + 1"}))
         if self.chance(4 if event in EVENTS else 50):
             actions.append(Raise(self.draw(st.sampled_from(RAISED))))
+        if self.chance(30):  # one event: which of two comes first at one instant is nobody's business
+            actions.append(Raise("R", self.draw(st.sampled_from([700, 1000]))))
         return actions
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from statewf.definition.model import Action, Assign, Emit, Raise, State, StateMachine, Transition
+from statewf.definition.model import Action, Assign, Emit, Raise, State, StateMachine, Transition, named
 from statewf.expr import UNDEFINED, Expression, Fault
 
 Path = tuple[str, ...]
@@ -35,11 +35,12 @@ class Naive:
         self.told: list[str] = []
         self.queue: list[str] = []
         self.due: dict[Path, int] = {}
+        self.later: dict[str, int] = {}
         self.deferred: list[tuple[str, Mapping[str, Any]]] = []
         self.now = 0
         self.ended = False
         self.changed = False  # since deferred events were offered: a state, or an event was raised
-        self.enter([(None, [self.path(definition.initial_state, ())])])
+        self.enter([(None, [self.path(name, ()) for name in named(definition.initial_state)])])
         self.settle()
 
     @property
@@ -70,7 +71,14 @@ class Naive:
 
     def advance(self, by: int) -> None:
         until = self.now + by
-        while self.due and not self.ended and min(self.due.values()) <= until:
+        while not self.ended and min([*self.due.values(), *self.later.values()], default=until + 1) <= until:
+            soonest = min(self.later.items(), key=lambda item: item[1], default=None)
+            if soonest is not None and all(soonest[1] < at for at in self.due.values()):
+                event, self.now = soonest
+                del self.later[event]
+                if self.microstep(self.choose(event, None), {}):
+                    self.settle()
+                continue
             at, _, path = min((at, self.order[path], path) for path, at in self.due.items())
             self.now = at
             del self.due[path]
@@ -84,12 +92,13 @@ class Naive:
         """Microsteps until nothing is enabled, then one that was deferred after each change, until none is taken."""
         while True:
             self.rest()
-            offered, self.changed = self.deferred if self.changed and not self.ended else [], False
+            offered = self.deferred if self.changed and not self.ended else []
             for i, (event, data) in enumerate(offered):
                 if self.microstep(self.choose(event, data), data):
                     del self.deferred[i]
                     break
             else:
+                self.changed = False  # all of them were offered
                 return
 
     def rest(self) -> None:
@@ -131,11 +140,10 @@ class Naive:
         state = self.states[path]
         if not event:
             return state.always
-        fitting = [name for name in state.on if _fits(name, event)]
-        listed = [
-            way for name in sorted(fitting, key=lambda name: (name != event, -len(name))) for way in state.on[name]
-        ]
-        return [*listed, *(state.on_done if event == f"done.state.{'.'.join(path)}" else ())]
+        patterns = sorted((name for name in state.on if name != event and _fits(name, event)), key=len, reverse=True)
+        listed = [way for name in patterns for way in state.on[name]]
+        done = state.on_done if event == f"done.state.{'.'.join(path)}" else ()
+        return [*state.on.get(event, ()), *done, *listed]
 
     def holds(self, way: Transition, event: str, data: Mapping[str, Any] | None) -> bool:
         if way.guard is None:
@@ -290,6 +298,8 @@ class Naive:
             match action:
                 case Emit(event, _):
                     self.told.append(event)
+                case Raise(event, int(delay)):
+                    self.later[event] = self.now + delay
                 case Raise(event):
                     self.queue.append(event)
                     self.changed |= any(_fits(name, event) for state in self.states.values() for name in state.on)

@@ -155,7 +155,7 @@ actions: st.SearchStrategy[Action] = opaque(
         made(Function, names, params=objects, retry_policy=policies),
         made(Emit, names, data=json),
         made(Assign, st.dictionaries(names, conditions, max_size=3)),
-        st.builds(Raise, names),
+        made(Raise, names, delay=durations),
     )
 )
 several_actions = st.lists(actions, max_size=3)
@@ -263,6 +263,7 @@ machines: st.SearchStrategy[StateMachine] = made(
     names,
     st.dictionaries(names, states, min_size=1, max_size=4),
     unexpected=unexpected,
+    context=objects,
     error_handling=made(ErrorHandling, default_retry_policy=policies),
     description=texts,
     pricing=json,

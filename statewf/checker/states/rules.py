@@ -18,7 +18,7 @@ from statewf.checker.states.graph import Graph, total
 from statewf.checker.states.search import components, shortest, way
 from statewf.checker.states.shadows import event_never_accepted, shadowed_guard, shadowed_transition
 from statewf.checker.states.timing import dead_timeout, retry_never_fits, unused_retry
-from statewf.machine.fsm import CANCEL, DONE, RETRY, TIMEOUT, Disarm, Do, Transition
+from statewf.machine.fsm import CANCEL, DONE, RAISE, RETRY, TIMEOUT, Disarm, Do, Transition
 
 Rule: TypeAlias = Callable[[Graph], Iterator[Finding]]
 
@@ -136,7 +136,7 @@ def waits_forever(graph: Graph) -> Iterator[Finding]:
 
 def _moves_itself(edge: Edge) -> bool:
     """Whether a timer or the answer of a called handler, which may be an event, can pull this edge."""
-    return edge.trigger.startswith((TIMEOUT, RETRY, DONE))
+    return edge.trigger.startswith((TIMEOUT, RETRY, DONE, RAISE))
 
 
 def _asks(graph: Graph, local: str) -> bool:

@@ -28,7 +28,7 @@ def columns_of(graph: Graph) -> Iterator[str]:
     found = {_column(edge.trigger) for edges in graph.rows.values() for edge in edges}
     if "$done" in found:
         found.add("$error")  # what is called may fail, whether anything answers to that or not
-    yield from (kind for kind in ("$timeout", "$done", "$error", "$retry", ALWAYS) if kind in found)
+    yield from (kind for kind in ("$timeout", "$raise", "$done", "$error", "$retry", ALWAYS) if kind in found)
 
 
 def _column(trigger: str) -> str:
