@@ -9,7 +9,7 @@ Stands on `compiler`; beside `simulator`, `diagram` and `history`, of which it k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -142,8 +142,18 @@ def _checked(machine: Machine) -> Report:
         compiled_states=len(rows),
         configurations=graph.configurations,
         transitions=sum(len(row.transitions()) for row in rows),
-        findings=tuple(finding for rule in RULES for finding in rule(graph)),
+        findings=tuple(_once(finding for rule in RULES for finding in rule(graph))),
     )
+
+
+def _once(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Each of them once: one state may stand in many rows, beside others or with another past."""
+    told: set[tuple[str, str, str]] = set()
+    for finding in findings:
+        said = (finding.rule, finding.where, finding.message)
+        if said not in told:
+            told.add(said)
+            yield finding
 
 
 def _figures(machine: Machine, workflow: Workflow) -> Report:

@@ -74,12 +74,12 @@ class Tree:
         return any(node.state.parallel or node.state.history for node in self.nodes.values())
 
     def find(self, name: str, source: Node) -> Node | None:
-        """What a target means where it is written: a sibling, else sought outward, or a whole path."""
+        """What a target means where it is written: a sibling, else sought outward, a whole path, or one within."""
         for node in source.lineage():
             siblings = node.parent.children if node.parent else self.roots
             if name in siblings:
                 return siblings[name]
-        return self.nodes.get(name)
+        return self.nodes.get(name) or self.beginning(name, source)
 
     def beginning(self, name: str, node: Node) -> Node | None:
         """What `initial` means in a state: one within, by its name or its path from there, or by a whole path."""

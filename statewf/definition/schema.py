@@ -110,7 +110,7 @@ _KEYS = {
     "properties": "What must hold of every run.",
     "retry": "Enter the state again on these events, up to maxAttempts times.",
     "states": "States by their names.",
-    "target": "A sibling, else a state further out, or a whole path (parent.child).",
+    "target": "A sibling, else a state further out, a whole path (parent.child), or a state within; or several.",
     "terminal": "Nothing leads out of the state: the machine has ended.",
     "timeout": "How long the state may last.",
     "timeoutTransition": "The state to go to when the time is up.",

@@ -39,6 +39,8 @@ class Naive:
         self.deferred: list[tuple[str, Mapping[str, Any]]] = []
         self.now = 0
         self.ended = False
+        self.entered: set[Path] = set()  # ever
+        self.taken: list[Transition] = []
         self.changed = False  # since deferred events were offered: a state, or an event was raised
         self.enter([(None, [self.path(name, ()) for name in named(definition.initial_state)])])
         self.settle()
@@ -140,7 +142,9 @@ class Naive:
         state = self.states[path]
         if not event:
             return state.always
-        patterns = sorted((name for name in state.on if name != event and _fits(name, event)), key=len, reverse=True)
+        patterns = sorted(
+            (name for name in state.on if name != event and _fits(name, event)), key=len, reverse=True
+        )
         listed = [way for name in patterns for way in state.on[name]]
         done = state.on_done if event == f"done.state.{'.'.join(path)}" else ()
         return [*state.on.get(event, ()), *done, *listed]
@@ -219,6 +223,7 @@ class Naive:
             self.due.pop(path, None)
             self.active.discard(path)
         self.context.update(data)
+        self.taken += (way for _, way in chosen)
         for _, way in chosen:
             self.perform(way.actions)
         self.enter([(domain, targets) for domain, targets in domains if domain is not None])
@@ -235,6 +240,7 @@ class Naive:
             if stays and self.states[stays].parallel:
                 self.complete(stays, found)
         self.changed |= bool(found)
+        self.entered |= found
         for path in self.sorted(found):
             self.active.add(path)
             state = self.states[path]

@@ -19,12 +19,13 @@ import attrs
 
 from statewf.checker.runs.retrace import Told, retraced
 from statewf.checker.runs.search import Look, Run, Search, Space
-from statewf.checker.words.atoms import WORKFLOW, Watch, base, outward
+from statewf.checker.words.atoms import WORKFLOW, Watch, base
 from statewf.checker.words.functions import of_known, of_whole
 from statewf.checker.words.monitors import (
     State,
 )
 from statewf.checker.words.question import Question, question
+from statewf.compiler.places import SIDE_BY_SIDE
 from statewf.definition.properties import (
     Predicate,
     Property,
@@ -227,8 +228,9 @@ def visible(machine: Machine, snapshot: Snapshot) -> Mapping[str, Any]:
     """
     if len(machine.regions) == 1:
         state, attempt, _ = region_state(snapshot.regions, 0)
-        plain = base(state)
-        active, attempts = tuple(outward(plain)), Object({plain: attempt})
+        leaves = base(state).split(SIDE_BY_SIDE)
+        active = tuple(reversed(machine.notes.written[state])) or tuple(leaves)
+        attempts = Object(dict.fromkeys(leaves, attempt))
     else:
         here = list(steps_of(machine, snapshot))
         begun = (f"{step}:{state}" for step, state, _ in here if state != "waiting")

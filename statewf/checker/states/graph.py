@@ -21,6 +21,7 @@ from statewf.checker.states.search import Arrival, components, shortest, way
 from statewf.compiler.emit import Notes
 from statewf.compiler.tree import BACKOFF, Node, Path, Tree, grow
 from statewf.definition.model import StateMachine, path_text
+from statewf.machine import record
 from statewf.machine.fsm import CANCEL, CANCELLED, Machine, Region
 
 LONGEST_TRACE = 1_000  # a longer one helps nobody; it is left out
@@ -56,6 +57,11 @@ class Graph:
     def reachable(self) -> frozenset[str]:
         """The states that some chain of transitions leads to from the start."""
         return frozenset(self.beyond([written(self.first)], self.ways))
+
+    @cached_property
+    def nodes_reachable(self) -> frozenset[str]:
+        """The written states that are active in one of these, compound ones too."""
+        return self._around(self.reachable)
 
     def beyond(self, names: Iterable[str], among: Container[str]) -> dict[str, None]:
         """These states and all that lie behind them, in the order in which they are met; some states alone count."""
@@ -179,6 +185,10 @@ class Graph:
     def nodes(self, local: str) -> tuple[Node, ...]:
         """The written states that are active in a local state, innermost first; in the reserved `$cancelled` none."""
         return tuple(self.tree.nodes[name] for name in self.active.get(local, ()))
+
+    def known(self, local: str) -> str:
+        """A local state as people know it: one that was active before may be remembered, but is no part of its name."""
+        return record.known(local)
 
     def leaves(self, local: str) -> tuple[Node, ...]:
         """Those of them without others within."""

@@ -18,6 +18,8 @@ from statewf.checker.states.graph import Graph, total
 from statewf.checker.states.search import components, shortest, way
 from statewf.checker.states.shadows import event_never_accepted, shadowed_guard, shadowed_transition
 from statewf.checker.states.timing import dead_timeout, retry_never_fits, unused_retry
+from statewf.compiler.places import SIDE_BY_SIDE
+from statewf.compiler.tree import Path
 from statewf.machine.fsm import CANCEL, DONE, RAISE, RETRY, TIMEOUT, Disarm, Do, Transition
 
 Rule: TypeAlias = Callable[[Graph], Iterator[Finding]]
@@ -36,14 +38,15 @@ def unreachable_state(graph: Graph) -> Iterator[Finding]:
         yield from _never_active(graph)
         return
     lost = frozenset(graph.ways) - graph.reachable
-    alive = {node.name for name in graph.reachable for node in nodes[name].lineage()}
+    alive = graph.nodes_reachable
     told: set[str] = set()
     for group in _first_lost(graph):
-        node = [outer for outer in nodes[group[0]].lineage() if outer.name not in alive][-1]
-        if node.name in told:
+        around = [outer for outer in graph.nodes(group[0]) if outer.name not in alive]
+        if not around or around[-1].name in told:
             continue
+        node = around[-1]
         told.add(node.name)
-        behind = [name for name in graph.beyond(group, lost) if node not in nodes[name].lineage()]
+        behind = [name for name in graph.beyond(group, lost) if name in nodes and not nodes[name].within(node)]
         members = frozenset(group)
         mates = [name for name in behind if name in members]
         others = [name for name in behind if name not in members]
@@ -56,7 +59,7 @@ def unreachable_state(graph: Graph) -> Iterator[Finding]:
 
 def _never_active(graph: Graph) -> Iterator[Finding]:
     """Of a table that has only what some chain of transitions leads to, the states that are not in it."""
-    alive = {node.name for local in graph.rows for node in graph.nodes(local)}
+    alive = graph.nodes_reachable
     for node in graph.tree.nodes.values():
         if node.name in alive or node.state.history or not all(n.name in alive for n in node.lineage()[1:]):
             continue
@@ -77,7 +80,7 @@ def dead_end(graph: Graph) -> Iterator[Finding]:
     """A state that is not terminal and from which nothing leads to another."""
     for name, *others in graph.traps:
         if not others and name not in graph.circling:
-            message = f"{name} is not terminal, and nothing in it leads to another state"
+            message = f"{graph.known(name)} is not terminal, and nothing in it leads to another state"
             hint = "mark it terminal: true, or give it a way out"
             path = graph.nodes(name)[0].path
             yield graph.finding("dead-end", "error", path, message, trace=graph.trace(name), hint=hint)
@@ -87,7 +90,7 @@ def no_way_to_terminal(graph: Graph) -> Iterator[Finding]:
     """States that lead only to one another; without any terminal state it is the fault of the machine."""
     ends = [leaf.name for leaf in graph.tree.leaves() if leaf.state.terminal]
     groups = [group for group in graph.traps if len(group) > 1 and graph.circling.isdisjoint(group)]
-    if ends and graph.reachable.isdisjoint(ends):
+    if ends and graph.nodes_reachable.isdisjoint(ends):
         return  # that nothing leads to the terminal states is told by unreachable_state
     hint = "mark a state terminal: true" if not ends else "give one of them a way to a terminal state"
     if groups and not ends:
@@ -95,15 +98,16 @@ def no_way_to_terminal(graph: Graph) -> Iterator[Finding]:
         yield graph.finding("no-way-to-terminal", "error", ("states",), message, hint=hint)
         return
     for first, *others in groups:
-        message = f"from {first} no terminal state can be reached: it leads only to {_listed(others)} and back"
-        path, trace = graph.tree.nodes[first].path, graph.trace(first)
+        message = f"from {graph.known(first)} no terminal state can be reached: "
+        message += f"it leads only to {_listed(list(dict.fromkeys(map(graph.known, others))))} and back"
+        path, trace = graph.nodes(first)[0].path, graph.trace(first)
         yield graph.finding("no-way-to-terminal", "error", path, message, trace=trace, hint=hint)
 
 
 def endless_always(graph: Graph) -> Iterator[Finding]:
     """A ring of `always` transitions each of which is certain to be taken."""
     for ring in graph.circles:
-        message = f"{_shown(ring)} goes round for ever: each of these always transitions holds at once"
+        message = f"{_shown(graph, ring)} goes round for ever: each of these always transitions holds at once"
         trace, hint = graph.trace(ring[0].source), "give one of them a guard, or an event to wait for"
         yield graph.finding("endless-always", "error", ring[0].path, message, trace=trace, hint=hint)
 
@@ -113,6 +117,7 @@ def endless_always(graph: Graph) -> Iterator[Finding]:
 
 def waits_forever(graph: Graph) -> Iterator[Finding]:
     """A state that is only left if somebody sends an event, or if a guard happens to hold."""
+    told: set[Path] = set()
     for local in graph.resting:
         leaf = graph.leaf(local)
         edges = [edge for edge in graph.rows[local] if edge.open and edge.trigger != CANCEL]
@@ -123,12 +128,15 @@ def waits_forever(graph: Graph) -> Iterator[Finding]:
         if any(_moves_itself(edge) for edge in edges) or _asks(graph, local):
             continue
         awaited = list(dict.fromkeys(edge.trigger for edge in ways if edge.trigger))
+        if leaf.path in told:
+            continue  # beside others, or with another past, it waits likewise
+        told.add(leaf.path)
         reason = (
             f"only events from outside end it, {_listed(awaited)}"
             if awaited
             else "no guard of its always need hold"
         )
-        message = f"{local} may wait for ever: {reason}"
+        message = f"{graph.known(local)} may wait for ever: {reason}"
         hint = "add timeout and timeoutTransition"
         trace = graph.trace(local)
         yield graph.finding("waits-forever", "warning", leaf.path, message, trace=trace, hint=hint)
@@ -164,7 +172,7 @@ def unbounded_cycle(graph: Graph) -> Iterator[Finding]:
         start = cycle[0].source
         leaf = graph.leaf(start)
         assert leaf is not None, "nothing leads on from $cancelled"
-        message = f"{_shown(cycle)} can be repeated without end"
+        message = f"{_shown(graph, cycle)} can be repeated without end"
         trace = graph.trace(start, cycle)
         hint = "bound it with retry and maxAttempts, or put its states into one with a timeout"
         yield graph.finding("unbounded-cycle", "warning", leaf.path, message, trace=trace, hint=hint)
@@ -195,9 +203,12 @@ def _shortest_cycle(group: Sequence[str], inner: Sequence[Edge], back: Sequence[
     return best
 
 
-def _shown(cycle: Sequence[Edge]) -> str:
-    """`a -> b -> a`, the middle of a long one left out."""
-    names = [cycle[0].source, *(edge.target or edge.source for edge in cycle)]
+def _shown(graph: Graph, cycle: Sequence[Edge]) -> str:
+    """`a -> b -> a`, the middle of a long one left out, and what is active beside all of it."""
+    locals_ = [cycle[0].source, *(edge.target or edge.source for edge in cycle)]
+    beside = frozenset.intersection(*(frozenset(graph.known(local).split(SIDE_BY_SIDE)) for local in locals_))
+    moving = [[name for name in graph.known(local).split(SIDE_BY_SIDE) if name not in beside] for local in locals_]
+    names = [SIDE_BY_SIDE.join(names) or graph.known(local) for names, local in zip(moving, locals_, strict=True)]
     return " -> ".join(names if len(names) <= MOST_NAMES else (*names[: MOST_NAMES - 2], "...", names[-1]))
 
 

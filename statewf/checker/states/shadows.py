@@ -13,19 +13,19 @@ from collections.abc import Iterator
 from statewf.checker.findings import Finding
 from statewf.checker.states.edges import Edge
 from statewf.checker.states.graph import Graph
-from statewf.compiler.tree import Node
+from statewf.compiler.tree import Node, Path
 from statewf.definition.model import path_text
 
 
 def shadowed_transition(graph: Graph) -> Iterator[Finding]:
     """A transition before which another always holds, or an event where an `always` always leads on."""
-    for edges in _dead(graph):
+    for path, edges in _dead(graph):
         edge = next((edge for edge in edges if edge.fate == "shadowed" and edge.by is not None), None)
         if edge is not None and edge.by is not None and not any(other.fate == "false" for other in edges):
             earlier = path_text(edge.by)
             message = f"{_doing(edge)} is never taken: {earlier} comes first and always holds"
             hint = f"give {earlier} a guard, or remove this one"
-            yield graph.finding("shadowed-transition", "warning", edge.path, message, hint=hint)
+            yield graph.finding("shadowed-transition", "warning", path, message, hint=hint)
     accepted = _accepted(graph)
     for event, places in _missed(graph).items():
         for node in places if event in accepted else ():
@@ -36,10 +36,10 @@ def shadowed_transition(graph: Graph) -> Iterator[Finding]:
 
 def shadowed_guard(graph: Graph) -> Iterator[Finding]:
     """A guard that never holds, or that stood before: where it holds, the earlier one is taken."""
-    for edges in _dead(graph):
+    for written, edges in _dead(graph):
         edge, fates = edges[0], {edge.fate for edge in edges}
         guard = edge.transition.guard
-        path = (*edge.path, "guard")
+        path = (*written, "guard")
         if "false" in fates and guard is not None:
             message = f"the guard {guard.text} never holds, so {_doing(edge)} is never taken"
             hint = "mend it, or remove the transition"
@@ -60,15 +60,15 @@ def event_never_accepted(graph: Graph) -> Iterator[Finding]:
             yield graph.finding("event-never-accepted", "warning", path, message, hint=hint)
 
 
-def _dead(graph: Graph) -> Iterator[list[Edge]]:
-    """The transitions that cannot be taken in any state where a run could try: each with all its edges."""
-    found: dict[tuple[str | int, ...], list[Edge]] = {}
+def _dead(graph: Graph) -> Iterator[tuple[Path, list[Edge]]]:
+    """The transitions that cannot be taken in any state where a run could try: where they are, and all their edges."""
+    found: dict[Path, list[Edge]] = {}
     resting = frozenset(graph.resting)
     for local in graph.entered:
         for edge in graph.rows[local]:
-            if local in resting or not edge.trigger:
-                found.setdefault(edge.path, []).append(edge)
-    return (edges for edges in found.values() if not any(edge.open for edge in edges))
+            for path in edge.paths if local in resting or not edge.trigger else ():
+                found.setdefault(path, []).append(edge)
+    return ((path, edges) for path, edges in found.items() if not any(edge.open for edge in edges))
 
 
 def _accepted(graph: Graph) -> frozenset[str]:

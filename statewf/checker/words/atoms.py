@@ -13,6 +13,7 @@ import attrs
 
 from statewf.checker.words.functions import Happening, Moved, called, of_step
 from statewf.compiler import Notes
+from statewf.compiler.places import SIDE_BY_SIDE
 from statewf.compiler.tree import grow
 from statewf.definition.model import StateMachine
 from statewf.definition.properties import Predicate
@@ -20,8 +21,9 @@ from statewf.definition.words import nearest
 from statewf.expr import Expression
 from statewf.expr.syntax import Call, Literal, Name, Node, children
 from statewf.machine.events import AnyEvent
+from statewf.machine.fsm import CANCELLED as CANCELLED_STATE
 from statewf.machine.fsm import Machine
-from statewf.machine.record import TURN
+from statewf.machine.record import BACKOFF, TURN, known
 from statewf.machine.snapshot import MOVE, Note, heard
 
 EVENT = "event:"
@@ -35,7 +37,8 @@ CANCELLED_HINT = "somebody who cancels sends no event; a run that was cancelled 
 class Atom:
     """`region` enters one of `states`, or `event` is taken, or `function` says so.
 
-    Entering a single state again counts, moving within several does not.
+    Entering a single state again counts, moving within several does not; nor does a move of others that are active
+    beside it.
     """
 
     text: str
@@ -46,9 +49,12 @@ class Atom:
 
     def enters(self, region: str, source: str, target: str) -> bool:
         """Whether that move enters it."""
-        if region != self.region or base(target) not in self.states:
+        if region != self.region or self.states.isdisjoint(base(target).split(SIDE_BY_SIDE)):
             return False
-        return base(source) not in self.states or (target in self.states and len(self.states) == 1)
+        if self.states.isdisjoint(base(source).split(SIDE_BY_SIDE)):
+            return True
+        again = source == target or source.endswith(BACKOFF)
+        return again and known(target) in self.states and len(self.states) == 1
 
 
 class NoSuchAtom(Exception):
@@ -85,8 +91,9 @@ def atom_of(machine: Machine, text: str | Predicate) -> Atom:
 
 def _state(machine: Machine, definition: StateMachine, text: str) -> Atom:
     nodes = grow(definition).nodes
-    if text not in nodes and text != "$cancelled":
-        raise _none(text, f"{machine.name} has no state {text}", list(nodes))
+    known = [*_active(definition), CANCELLED_STATE]
+    if text not in known:
+        raise _none(text, f"{machine.name} has no state {text}", known)
     leaves = [name for name in nodes if nodes[text] in nodes[name].lineage()] if text in nodes else [text]
     return Atom(text, machine.regions[0].name, frozenset(leaves))
 
@@ -109,7 +116,7 @@ def _of_step(machine: Machine, text: str) -> Atom:
 
 
 def _cancelled(machine: Machine) -> str:
-    return "$cancelled" if len(machine.regions) == 1 else f"{WORKFLOW}:cancelled"
+    return CANCELLED_STATE if len(machine.regions) == 1 else f"{WORKFLOW}:cancelled"
 
 
 def _wholes(machine: Machine) -> list[str]:
@@ -120,9 +127,11 @@ def _wholes(machine: Machine) -> list[str]:
 def unlisted(machine: Machine, condition: Expression) -> Iterator[NoSuchAtom]:
     """What a condition of a property looks for, and cannot be there: in the list `state`, in `attempts`, in `results`."""
     many = len(machine.regions) > 1
-    leaves = list(dict.fromkeys(map(base, machine.regions[0].states)))
+    leaves = list(
+        dict.fromkeys(leaf for name in machine.regions[0].states for leaf in base(name).split(SIDE_BY_SIDE))
+    )
     names = [region.name for region in machine.regions[1:]] if many else leaves
-    around = list(dict.fromkeys(state for leaf in leaves for state in outward(leaf)))
+    around = leaves if many else [*_active(machine.notes.definition), CANCELLED_STATE]
     for text in dict.fromkeys(_looked_for(condition.node)):
         if many:
             yield from _unlisted_step(machine, text)
@@ -140,6 +149,11 @@ def unlisted(machine: Machine, condition: Expression) -> Iterator[NoSuchAtom]:
                 yield _none(name, f"{machine.name} has no {'step' if many else 'state'} {name}", names)
 
 
+def _active(definition: StateMachine) -> Iterator[str]:
+    """The states of a state machine that one can be in, and those around them."""
+    return (name for name, node in grow(definition).nodes.items() if node.state.history is None)
+
+
 def _unlisted_step(machine: Machine, text: str) -> Iterator[NoSuchAtom]:
     """What keeps `state` from ever listing that: it lists where each step is, once it has begun."""
     step, _, state = text.partition(":")
@@ -152,12 +166,6 @@ def _unlisted_step(machine: Machine, text: str) -> Iterator[NoSuchAtom]:
         yield NoSuchAtom(f"state never lists {text}", f"it lists where a step is: {step}:succeeded")
     elif state == "waiting":
         yield NoSuchAtom(f"state never lists {text}", "it lists steps that have begun")
-
-
-def outward(state: str) -> Iterator[str]:
-    """The states around one of a state machine, from the outermost, and itself."""
-    parts = state.split(".")
-    return (".".join(parts[:n]) for n in range(1, len(parts) + 1))
 
 
 def _looked_for(node: Node) -> Iterator[str]:

@@ -105,7 +105,7 @@ def test_configurations_and_traces_are_those_of_a_walk_through_all(definition: S
 @given(machines())
 def test_by_structure_every_written_transition_is_a_way(definition: StateMachine) -> None:
     made = graph(definition)
-    first = definition.initial_state
+    first = str(definition.initial_state)
     reached = {f"{first}.x" if first == "p" else first}
     rows = compile_definition(definition).regions[0].states
     while True:
@@ -159,7 +159,7 @@ def test_an_edge_knows_its_place(definition: StateMachine) -> None:
             match written_at(definition, edge):
                 case Transition(target, guard=guard):
                     assert (edge.transition.guard, edge.transition.below) == (guard, None)
-                    assert (edge.target or "").removesuffix(".x") == (target or "").removesuffix(".x")
+                    assert (edge.target or "").removesuffix(".x") == str(target or "").removesuffix(".x")
                 case "":
                     assert edge.trigger.startswith((fsm.CANCEL, fsm.RETRY))
                 case event:
