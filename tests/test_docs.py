@@ -90,9 +90,10 @@ def test_programs_print_what_their_comments_say(page: Path, block: str, place: P
     assert run.stdout == expected
 
 
-def test_the_example_of_a_definition_has_no_errors() -> None:
-    (example,) = blocks(ROOT / "docs" / "definitions.md", "yaml")
-    assert check(loads(example)).ok
+def test_the_examples_of_definitions_have_no_errors() -> None:
+    subscription, player = blocks(ROOT / "docs" / "definitions.md", "yaml")
+    assert check(loads(subscription)).ok
+    assert check(loads(player)).ok
 
 
 @pytest.mark.parametrize("page", ["drawing", "workflows"])

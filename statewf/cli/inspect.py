@@ -12,6 +12,7 @@ import attrs
 import click
 
 from statewf.cli.common import compiled, db_option, json_option, print_json
+from statewf.cli.foreign import is_reference, referred
 from statewf.cli.waiting import bar
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ FEW = 3  # warnings alike that are told one by one; of more, the first and where
 
 
 @click.command("check")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE|MODULE:NAME...", nargs=-1, required=True)
 @click.option("--table", "tabled", is_flag=True, help="Show what each state does with each event, or each step.")
 @click.option("--saga", "with_saga", is_flag=True, help="Show which steps are undone, whatever fails.")
 @click.option("--format", "form", type=click.Choice(["text", "markdown"]), help="Of these. [default: text]")
@@ -63,6 +64,7 @@ def check_verb(
 ) -> None:
     """Tell all that is wrong with definitions, and what may surprise.
 
+    MODULE:NAME is a class of python-statemachine, or a machine of transitions.
     Exit code 0: no errors; 1: there are; 2: a file cannot be read as a definition.
     Of many warnings alike only the first is told in full; --json tells everything.
     With --format markdown the tables alone are on standard output.
@@ -134,7 +136,7 @@ def _checked(file: str, limit: int | None, *, quiet: bool) -> Checked | InputErr
     from statewf.files import load
 
     try:
-        definition = load(file)
+        definition = referred(file).definition if is_reference(file) else load(file)
         with bar(f"checking {file}, configurations", quiet=quiet, patience=PATIENCE) as moved:
             return Checked(definition, check(definition, limit=limit, progress=lambda found: moved(found, None)))
     except InputError as error:

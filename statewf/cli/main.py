@@ -18,6 +18,7 @@ from statewf import __version__
 # verb -> module of `statewf.cli`, and what it is for; read by `--help` without importing any of them
 VERBS = {
     "check": ("inspect", "Tell all that is wrong with definitions, and what may surprise."),
+    "convert": ("convert", "Read somebody else's machine, or write one for others."),
     "draw": ("inspect", "Draw a machine, or where an instance of it is."),
     "simulate": ("scenarios", "Play one scenario in virtual time."),
     "test": ("scenarios", "Play scenario files, and tell which expectations fail."),

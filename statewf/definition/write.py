@@ -23,6 +23,7 @@ from statewf.definition.model import (
     Function,
     Invoke,
     Raise,
+    State,
     StateMachine,
     Transition,
     Workflow,
@@ -35,7 +36,10 @@ from statewf.values.frozen import thaw
 
 _DATA = frozenset({"params", "context", "details", "data", "pricing", "billing"})  # JSON, kept as it was written
 _LISTED = frozenset({"steps", "properties"})  # a list even of one
-_FIRST = ("id", "name", "type", "description", "initial_state", "context", "unexpected", "error_handling")
+_FIRST = (
+    *("id", "name", "type", "description", "initial_state", "context", "unexpected", "error_handling"),
+    *("initial", "parallel", "history", "final"),
+)
 
 
 def to_document(definition: Definition) -> dict[str, Any]:
@@ -91,8 +95,8 @@ def _fields(value: Any) -> dict[str, Any]:
     """The attributes that say something, by the keys of the files; the long ones last."""
     named = {field.name: field for field in attrs.fields(type(value)) if field.name != "places"}
     order = [name for name in _FIRST if name in named] + [name for name in named if name not in _FIRST]
-    if isinstance(value, StateMachine | Workflow):
-        last = "states" if isinstance(value, StateMachine) else "steps"
+    if isinstance(value, StateMachine | Workflow | State):
+        last = "steps" if isinstance(value, Workflow) else "states"
         order.append(order.pop(order.index(last)))
     written: dict[str, Any] = {}
     for name in order:

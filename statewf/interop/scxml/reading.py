@@ -98,7 +98,7 @@ class _Reader:
             remark = "transitions are given to each of the outermost states, after its own"
             self.contents.remarks[Remark("<scxml>", remark)] = None
         if not self.dotted:
-            remark = "an event is taken by its whole name: `a` does not take `a.b`, of which the document has none"
+            remark = "taken by their whole names: `a` does not take `a.b`, for no name in the document has a dot"
             self.contents.remarks[Remark("events", remark)] = None
         first = self.initial(root, self.outermost, None)
         states = {place.name: self.state(place) for place in self.outermost}
