@@ -50,6 +50,10 @@ def tone(node: Node) -> str:
             return f"active{node.kind.capitalize()}" if node.active else node.kind
         case _ if node.active:
             return "active"
+        case "final":
+            return "success"
+        case "history":
+            return "choice"
         case "normal" if node.visited:
             return "visited"
         case kind:

@@ -111,8 +111,10 @@ def _box(node: Node) -> str:
         drawn |= _painted(node)
     if node.kind == "waiting":
         drawn["style"] = '"rounded,filled,dashed"'
-    if node.kind in ("success", "failure"):
+    if node.kind in ("success", "failure", "final"):
         drawn["peripheries"] = "2"
+    if node.kind == "history":
+        drawn |= {"shape": "circle", "fontsize": str(SMALL), "margin": '"0.02"'}
     if node.active:
         drawn["penwidth"] = "2.5"
     return quoted(node.name) + attributes(drawn)
@@ -165,7 +167,9 @@ class _Text:
     def cluster(self, node: Node, indent: str) -> Iterator[str]:
         inner = indent + "    "
         drawn = {"label": heading(node.title, _lines(node)), "labeljust": "l", "margin": "14"}
-        drawn |= {"style": '"rounded,filled"', **_painted(node), "penwidth": "2" if node.active else "1"}
+        beside = node.parent is not None and self.picture.by_name[node.parent].parallel
+        style = '"rounded,filled,dashed"' if beside else '"rounded,filled"'  # as UML parts them
+        drawn |= {"style": style, **_painted(node), "penwidth": "2" if node.active else "1"}
         yield f"{indent}subgraph {cluster_id(node.name)} {{"
         yield from (f"{inner}{key}={value}" for key, value in drawn.items())
         yield from self.level(node.name, node.initial, inner)
@@ -186,9 +190,12 @@ class _Text:
 
     def head(self, name: str) -> tuple[str, dict[str, str]]:
         """The node at which an edge to this one ends, and where it is cut off."""
-        if self.picture.by_name[name].kind == "compound":
-            return _start(name), {"lhead": cluster_id(name)}
-        return quoted(name), {}
+        node = self.picture.by_name[name]
+        if node.kind != "compound":
+            return quoted(name), {}
+        if node.parallel:
+            return self.head(self.picture.inside(name)[0].name)[0], {"lhead": cluster_id(name)}
+        return _start(name), {"lhead": cluster_id(name)}
 
     def tail(self, name: str) -> tuple[str, dict[str, str]]:
         """Likewise the node at which an edge from it starts: the last inside, so that it leads on downward."""

@@ -36,6 +36,8 @@ def trigger_text(trigger: str, state: str, waits: Mapping[str, str]) -> str:
     match f"{kind}:":
         case fsm.TIMEOUT | fsm.RETRY:
             return f"after {waits.get(trigger, 'some time')}{where}"
+        case fsm.RAISE:
+            return f"{owner} after {waits.get(trigger, 'some time')}"
         case _:
             return f"{kind.removeprefix('$')}{where}"
 

@@ -57,8 +57,15 @@ class _Text:
         """The states directly inside a compound one, or at the top."""
         if initial is not None:
             yield f"{indent}[*] --> {self.ids[initial]}"
+        beside = parent is not None and self.picture.by_name[parent].parallel
+        apart = 0
         for node in self.picture.inside(parent):
+            apart += beside and node.kind != "history"
+            if apart > 1 and node.kind != "history":
+                yield f"{indent}--"
             yield from self.node(node, indent)
+            if node.kind == "final":
+                yield f"{indent}{self.ids[node.name]} --> [*]"
 
     def node(self, node: Node, indent: str) -> Iterator[str]:
         name = self.ids[node.name]

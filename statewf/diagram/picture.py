@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-Kind: TypeAlias = Literal["normal", "waiting", "success", "failure", "compound"]
+Kind: TypeAlias = Literal["normal", "waiting", "success", "failure", "final", "history", "compound"]
 Cause: TypeAlias = Literal["event", "timeout", "retry", "always", "cancel"]
 
 
@@ -22,8 +22,9 @@ Cause: TypeAlias = Literal["event", "timeout", "retry", "always", "cancel"]
 class Node:
     """A state. `lines` tell what it does: entry and exit actions, what it invokes, internal transitions.
 
-    `kind`: a terminal state is a `success` or a `failure`, `waiting` lies between two attempts.
-    Of a compound state, `initial` is the inner state that is entered first. `status` tells what an instance
+    `kind`: a terminal state is a `success` or a `failure`, a `final` one finishes the state around it, a `history`
+    only leads on, `waiting` lies between two attempts. In one that is `parallel` all inner states are active; of another
+    compound state, `initial` is the inner state that is entered first. `status` tells what an instance
     does here now, where being active does not say it all.
     """
 
@@ -33,6 +34,7 @@ class Node:
     lines: tuple[str, ...] = ()
     parent: str | None = None
     initial: str | None = None
+    parallel: bool = False
     active: bool = False
     visited: bool = False
     status: str | None = None
@@ -116,13 +118,14 @@ class Picture:
 
     def leaf(self, name: str) -> str:
         """Where one is after entering this node: its initial one, and that one's initial one."""
-        initial = self.by_name[name].initial
-        return name if initial is None else self.leaf(initial)
+        node = self.by_name[name]
+        first = self.inside(name)[0].name if node.parallel else node.initial
+        return name if first is None else self.leaf(first)
 
     def last(self, name: str) -> str:
         """The last state inside a compound one that can be left, in document order; of another, itself."""
         inner = self.inside(name)
-        going_on = [node for node in inner if node.kind not in ("success", "failure")] or inner
+        going_on = [node for node in inner if node.kind not in ("success", "failure", "final", "history")] or inner
         return self.last(going_on[-1].name) if going_on else name
 
     def inward(self, edge: Edge) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 import attrs
 
 from statewf.compiler import Notes
+from statewf.compiler.places import SIDE_BY_SIDE
 from statewf.compiler.tree import Node as Place
 from statewf.compiler.tree import Tree, grow
 from statewf.definition import model
@@ -36,6 +37,7 @@ from statewf.machine.fsm import (
     Region,
     Transition,
 )
+from statewf.machine.record import known
 from statewf.machine.snapshot import Snapshot, Step
 
 
@@ -83,7 +85,12 @@ def _lifted(seen: Journey, written: dict[str, tuple[str, ...]]) -> Journey:
 
     here = {outer: attempt for local, attempt in seen.here.items() for outer in around(local)}
     visited = frozenset(outer for local in seen.visited for outer in around(local))
-    taken = frozenset((outer, by, target) for local, by, target in seen.taken for outer in around(local))
+    taken = frozenset(
+        (outer, by, leaf)
+        for local, by, target in seen.taken
+        for outer in around(local)
+        for leaf in known(target).split(SIDE_BY_SIDE)
+    )
     return Journey(here, visited, taken)
 
 
@@ -110,7 +117,10 @@ class _Written:
         state = place.state
         initial = next((goal.name for goal in self.tree.goals(place)), None) if state.initial is not None else None
         parent = place.parent.name if place.parent else None
-        node = Node(place.name, str(place.path[-1]), _kind(state), _doings(state), parent, initial)
+        title = str(place.path[-1])
+        if state.history:
+            title, initial = f"{'H*' if state.history == 'deep' else 'H'} {title}", None
+        node = Node(place.name, title, _kind(state), _doings(state), parent, initial, state.parallel)
         status = _status(place.name, self.seen) or _status(place.name + BACKOFF, self.seen)
         return _lit(attrs.evolve(node, status=status), self.lifted)
 
@@ -130,6 +140,10 @@ class _Written:
                 arrow for way in state.invoke.on_error for arrow in self.arrow(place, ERROR + place.name, way)
             )
         yield from (arrow for way in state.always for arrow in self.arrow(place, "", way))
+        yield from (arrow for way in state.on_done for arrow in self.arrow(place, DONE + place.name, way))
+        if state.history and state.initial is not None:
+            at_first = Line("always", "at first")
+            yield from (_Arrow(place.name, goal.name, at_first) for goal in self.tree.goals(place))
 
     def arrow(self, place: Place, trigger: str, way: model.Transition) -> Iterator[_Arrow]:
         """The arrows of a transition: one to each target, or one that stays."""
@@ -231,6 +245,10 @@ def _waits(machine: Machine) -> dict[str, str]:
 def _kind(state: model.State) -> Kind:
     if state.states:
         return "compound"
+    if state.history:
+        return "history"
+    if state.final:
+        return "final"
     return (state.outcome or "success") if state.terminal else "normal"
 
 
