@@ -158,8 +158,9 @@ def test_the_written_view_has_each_written_transition_once(definition: StateMach
         if state.invoke is not None:
             listed += [*state.invoke.on_done, *state.invoke.on_error]
         for way in listed:
-            target = tree.find(way.target, place) if way.target is not None else None
-            written[place.name, target.name if target else None] += 1
+            targets = [tree.find(name, place) for name in way.targets]
+            for target in targets or [None]:
+                written[place.name, target.name if target else None] += 1
         if state.retry is not None:
             written[place.name, place.name] += len(state.retry.on)
     drawn = picture(compiled(definition))

@@ -257,7 +257,8 @@ class _Reader:
             siblings = place.parent.inner if place.parent else self.outermost
             if any(sibling.name == target.name for sibling in siblings):
                 return target.name  # ids are unique, so it is this one
-        return target.full
+        mistaken = any(place.full == target.name for place in self.places.values())
+        return target.name if target.parent is source and not mistaken else target.full
 
     def tokens(self, element: Element) -> Iterator[str]:
         """The names of events in a document, but for those of its own that it only waits for."""
