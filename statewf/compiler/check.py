@@ -22,7 +22,6 @@ ASK_STATE = "ask for one by its full name, as in includes(state, 'paying.card')"
 
 def check(tree: Tree) -> list[Diagnostic]:
     """What must be mended before the definition can be compiled, in document order."""
-    definition = tree.definition
     guess = Guess()
     found = list(check_first(tree))
     found += (_double(tree, node) for node in tree.doubles)

@@ -259,6 +259,7 @@ class _Table:
             exit=tuple(op for node in leaving for op in self.exit(place, node)),
             actions=tuple(op for leaf, by in choice.taken for op in self.deeds.actions(leaf, by.written.actions)),
             entry=entry,
+            keeps=tuple(node.name for node in staying) if len(place.leaves) > 1 else (),
             paths=tuple(by.path for _, by in choice.taken),
         )
 

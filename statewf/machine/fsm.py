@@ -330,7 +330,7 @@ class Transition:
     Order: `exit` (old context), the merge of the event's data if `merges`, `actions`, `entry`.
     Without `target` nothing is left or entered. It holds if the attempt is less than `below` (a retry)
     and `guard` is true; if it is `faulty`, when the guard cannot be told. `attempt` says what becomes of the counter;
-    `anew`: whether this is a new visit. `paths` are the places where it was written, for people.
+    `anew`: whether this is a new visit. `keeps` are written states that are active beside, and stay. `paths` are the places where it was written, for people.
     """
 
     trigger: str
@@ -344,6 +344,7 @@ class Transition:
     exit: tuple[Op, ...] = ()
     actions: tuple[Op, ...] = ()
     entry: tuple[Op, ...] = ()
+    keeps: tuple[str, ...] = ()
     paths: tuple[tuple[str | int, ...], ...] = attrs.field(default=(), eq=False, repr=False)
 
     def may(self, attempt: int) -> bool:

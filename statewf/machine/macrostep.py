@@ -102,6 +102,7 @@ class Macrostep:
         "event",
         "inputs",
         "invoked",
+        "kept",
         "late",
         "machine",
         "moved",
@@ -125,6 +126,7 @@ class Macrostep:
         self.moved: dict[int, RegionState] = {}  # where regions are that are not where they were
         self.effects: list[Effect] = []
         self.path: list[str | int] = []
+        self.kept: Sequence[str] | None = None  # the states beside that no transition left; None before the first
         self.notes: tuple[Note, ...] = ()
         self.signals: deque[Signal] | None = None  # made when a region first pulls a trigger of another
         self.late: list[Signal] = []
@@ -244,6 +246,8 @@ class Macrostep:
         if number in self.machine.hearing:
             self.book.hear(number, accepts=region.states[target].accepts)
         self.path += region.name, source, target, attempt
+        keeps = transition.keeps
+        self.kept = keeps if self.kept is None else [state for state in self.kept if state in keeps]
         for op in transition.entry:
             self.perform(op, region.name, there, trigger, data)
         outcome = region.states[target].terminal
@@ -375,7 +379,7 @@ class Macrostep:
         """If a state was left, stop the action that was running in it; those behind it go on."""
         queue = self.before.flight.queue
         head = queue[0] if queue else None
-        if head is None or head.region not in self.path[::4]:
+        if head is None or head.region not in self.path[::4] or head.op.step in (self.kept or ()):
             return
         self.queue = self.queue[1:]
         self.notes += (Note("recalled", f"{head.op.handler}: its state was left"),)

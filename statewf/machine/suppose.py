@@ -242,7 +242,9 @@ def asking(machine: Machine, holds: Holds, value: Callable[[Expression, Scope], 
 
     regions = tuple(_region(region, asked) for region in machine.regions)
     same = all(new is old for new, old in zip(regions, machine.regions, strict=True))
-    return machine if same and not machine.context else attrs.evolve(machine, regions=regions, context=_own(machine))
+    return (
+        machine if same and not machine.context else attrs.evolve(machine, regions=regions, context=_own(machine))
+    )
 
 
 def _own(machine: Machine) -> Object:

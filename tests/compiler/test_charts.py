@@ -14,6 +14,8 @@ import pytest
 import statewf as wf
 from statewf.definition.model import Emit, State, StateMachine
 from statewf.errors import CompileError, EventRejected
+from statewf.machine.events import Fired
+from statewf.machine.snapshot import Step
 from statewf.simulator import Driver
 
 A_AND_B = """
@@ -216,6 +218,32 @@ def happened(driver: Driver, happens: str | float, seen: int) -> list[str]:
         except EventRejected:
             return ["refused"]
     return [told.event for told in driver.emitted[seen:]]
+
+
+def test_a_timer_stops_the_running_action_of_a_state_that_it_leaves_and_of_no_other() -> None:
+    timed = "{ a: { initial: x, states: { x: { onEntry: {type: function, handler: f}, TIMEOUT1 }, y: {} } }, "
+    timed += "b: { initial: z, states: { z: { TIMEOUT2 }, w: {} } } }"
+    running = "timeout: 1s, timeoutTransition: y", "timeout: 5s, timeoutTransition: w"
+    other = "timeout: 5s, timeoutTransition: y", "timeout: 1s, timeoutTransition: w"
+    found = []
+    for one, two in (running, other):
+        inner = timed.replace("TIMEOUT1", one).replace("TIMEOUT2", two)
+        machine = wf.compile(
+            wf.loads(f"{{name: m, initialState: p, states: {{p: {{parallel: true, states: {inner}}}}}}}")
+        )
+        begun = wf.start(machine)
+        fired = wf.step(
+            machine, begun.after, Fired("main", f"$timeout:p.{'a.x' if one == running[0] else 'b.z'}", 1000)
+        )
+        assert isinstance(fired, Step)
+        found.append(
+            [
+                effect.handler
+                for effect in fired.before.flight.calls.values()
+                if effect.id in fired.after.flight.calls
+            ]
+        )
+    assert found == [[], ["f"]]
 
 
 # --- what is refused
