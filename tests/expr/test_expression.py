@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statewf.errors import ExpressionError, StatewfError
-from statewf.expr import UNDEFINED, Expression, Fault, literal, parse
+from statewf.expr import UNDEFINED, Expression, Fault, conjunction, literal, parse
 from statewf.values.frozen import Map, freeze, freeze_object
 
 
@@ -188,3 +188,11 @@ print("lark" in sys.modules)
 def test_only_the_text_is_compared() -> None:
     assert Expression("a + 1", parse("b").node) == parse("a + 1")
     assert Expression("b", parse("a + 1").node) != parse("a + 1")
+
+
+@given(st.lists(st.sampled_from(["a > 1", "b", "a > 1 && b", "c || b", "!c"]), max_size=4), st.data())
+def test_a_conjunction_holds_where_all_hold(texts: list[str], data: st.DataObject) -> None:
+    scope = {"a": data.draw(st.integers(0, 2)), "b": data.draw(st.booleans()), "c": data.draw(st.booleans())}
+    whole = conjunction([parse(text) for text in texts])
+    assert (whole is None or whole.holds(scope)) is all(parse(text).holds(scope) for text in texts)
+    assert whole is None or parse(whole.text).node == whole.node

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statewf.expr import UNDEFINED, parse
-from statewf.expr.syntax import Literal, children, deeper_than, literal_text, number_text, show
+from statewf.expr import UNDEFINED, of_node, parse
+from statewf.expr.syntax import Literal, Name, children, deeper_than, literal_text, number_text, rewritten, show
 
 
 def test_undefined_is_one_and_false() -> None:
@@ -28,52 +28,52 @@ def test_literals_that_python_takes_for_equal_are_not() -> None:
     assert hash(Literal(1)) == hash(Literal(1))
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a",
-        "a.b.c",
-        'a["b c"]',
-        "a[0][b.c]",
-        "(5).length",
-        '"a"[0]',
-        "(-5)[0]",
-        "(a + b).c",
-        "(-a).b",
-        "[1, a, []][0]",
-        "-(-a)",
-        "+(-1)",
-        "-(+a)",
-        "!(-a)",
-        "!!a",
-        "a - (b - c)",
-        "a - b - c",
-        "(a + b) * c",
-        "a * (b / c)",
-        "a < b === c > d",
-        "(a === b) < c",
-        "a && b && c",
-        "(a && b) && c",
-        "a && (b && c)",
-        "a && (b || c)",
-        "a && b || c && d",
-        "(a && b) ?? c",
-        "(a ?? b) && c",
-        "a ?? b ?? c",
-        "a ?? (b ?? c)",
-        "a || (b ? c : d)",
-        "(a ? b : c) ? d : e",
-        "a ? b ? c : d : e ? f : g",
-        "max(a, b ? c : d, [e])",
-        'includes(a.b, "\\"\\n\\\\")',
-        "true",
-        "undefined",
-        "null",
-        "1e+21",
-        "1e-7",
-        "9007199254740993",
-    ],
-)
+CANONICAL = [
+    "a",
+    "a.b.c",
+    'a["b c"]',
+    "a[0][b.c]",
+    "(5).length",
+    '"a"[0]',
+    "(-5)[0]",
+    "(a + b).c",
+    "(-a).b",
+    "[1, a, []][0]",
+    "-(-a)",
+    "+(-1)",
+    "-(+a)",
+    "!(-a)",
+    "!!a",
+    "a - (b - c)",
+    "a - b - c",
+    "(a + b) * c",
+    "a * (b / c)",
+    "a < b === c > d",
+    "(a === b) < c",
+    "a && b && c",
+    "(a && b) && c",
+    "a && (b && c)",
+    "a && (b || c)",
+    "a && b || c && d",
+    "(a && b) ?? c",
+    "(a ?? b) && c",
+    "a ?? b ?? c",
+    "a ?? (b ?? c)",
+    "a || (b ? c : d)",
+    "(a ? b : c) ? d : e",
+    "a ? b ? c : d : e ? f : g",
+    "max(a, b ? c : d, [e])",
+    'includes(a.b, "\\"\\n\\\\")',
+    "true",
+    "undefined",
+    "null",
+    "1e+21",
+    "1e-7",
+    "9007199254740993",
+]
+
+
+@pytest.mark.parametrize("text", CANONICAL)
 def test_a_canonical_text_is_shown_as_it_is(text: str) -> None:
     assert show(parse(text).node) == text
 
@@ -117,3 +117,12 @@ def test_children_and_depth() -> None:
     assert [show(child) for child in children(node)] == ["a", "-b[c ? 1 : 2]", "[d.e && f]"]
     assert deeper_than(node, 4)
     assert not deeper_than(node, 5)
+
+
+@pytest.mark.parametrize("text", CANONICAL)
+def test_a_tree_is_rewritten_only_where_something_is_given(text: str) -> None:
+    node = parse(text).node
+    assert rewritten(node, lambda _: None) == node
+    renamed = rewritten(node, lambda part: Name("other") if isinstance(part, Name) else None)
+    assert all(path[0] == "other" for path in of_node(renamed).reads)
+    assert show(rewritten(node, lambda part: Literal(1) if part is node else None)) == "1"
