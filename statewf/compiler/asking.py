@@ -62,15 +62,29 @@ def answered(guard: Expression | None, active: Container[str], event: str | None
         match node:
             case Call("includes", (Name("state"), Literal(str(name)))):
                 return Literal(name in active)
-            case Member(Name("event"), "name") if event is not None:
-                return Literal(event)
-            case Member(Member(Name("event"), "data"), _) if event is not None:
-                return Literal(UNDEFINED)
             case _:
-                return None
+                return None if event is None else _of_event(node, event)
 
     left = simplified(rewritten(guard.node, known))
     return truthy(left.value) if isinstance(left, Literal) else of_node(left)
+
+
+def told(value: Expression, event: str) -> Expression:
+    """A value that is assigned while the machine takes an event of its own, which has a name and no data."""
+    if not any(path[0] == "event" for path in value.reads):
+        return value
+    return of_node(rewritten(value.node, lambda node: _of_event(node, event)))
+
+
+def _of_event(node: Node, event: str) -> Node | None:
+    """What is known of such an event."""
+    match node:
+        case Member(Name("event"), "name"):
+            return Literal(event)
+        case Member(Member(Name("event"), "data"), _):
+            return Literal(UNDEFINED)
+        case _:
+            return None
 
 
 def simplified(node: Node) -> Node:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
-from statewf.compiler.asking import answered
+from statewf.compiler.asking import answered, told
 from statewf.compiler.choices import Candidate, Chain, Choice, choices
 from statewf.compiler.deeds import Deeds, delayed, raised, release, waiting
 from statewf.compiler.hearing import Hearing, done_event, numbered
@@ -33,6 +33,7 @@ from statewf.machine.fsm import (
     RAISE,
     RETRY,
     TIMEOUT,
+    Assign,
     Disarm,
     LocalState,
     Op,
@@ -155,7 +156,7 @@ class _Table:
                 ((_, candidate),) = choice.taken
                 yield self.again(place, trigger, candidate)
             else:
-                yield self.moved(place, choice, trigger, place.queue)
+                yield _telling(self.moved(place, choice, trigger, place.queue), own)
 
     def always(self, place: Place) -> Iterator[Transition]:
         """What is tried there without an event from outside: at last, an event that nobody takes is forgotten."""
@@ -164,7 +165,7 @@ class _Table:
         if place.queue:
             event, *later = place.queue
             for choice in self.choose(place, event, event):
-                yield self.moved(place, choice, "", later)
+                yield _telling(self.moved(place, choice, "", later), event)
             following = self.found(place._replace(queue=tuple(later)))
             yield Transition("", following, attempt="keep", anew=False)
 
@@ -330,6 +331,22 @@ class _Table:
     def exit(self, place: Place, node: Node) -> Iterable[Op]:
         """What is done when a state is left; between its attempts it was left already."""
         return (Disarm(RETRY + node.name),) if place.waiting and node in place.leaves else self.deeds.exit(node)
+
+
+def _telling(transition: Transition, event: str | None) -> Transition:
+    """A transition whose actions know which event of the machine's own it takes, if it takes one."""
+    if event is None:
+        return transition
+
+    def known(op: Op) -> Op:
+        return (
+            Assign(tuple((name, told(value, event)) for name, value in op.values)) if isinstance(op, Assign) else op
+        )
+
+    exit, actions, entry = (
+        tuple(map(known, ops)) for ops in (transition.exit, transition.actions, transition.entry)
+    )
+    return attrs.evolve(transition, exit=exit, actions=actions, entry=entry)
 
 
 def _stays(candidate: Candidate) -> Node | None:

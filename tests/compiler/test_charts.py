@@ -292,6 +292,25 @@ def test_too_many_combinations_are_refused() -> None:
     assert "5,000" in found.message
 
 
+@pytest.mark.parametrize("delay", ["", ", delay: 1s"])
+def test_what_is_assigned_knows_the_event_that_was_raised(delay: str) -> None:
+    driver = Driver(
+        wf.loads(f"""
+        name: m
+        initialState: a
+        states:
+          a:
+            on:
+              GO: {{ actions: {{type: raise, event: R{delay}}} }}
+              R: {{ target: b, actions: {{type: assign, set: {{did: event.name, with: event.data.x}}}} }}
+          b: {{ onEntry: {{type: assign, set: {{came: event.name}}}} }}
+        """)
+    )
+    driver.send("GO", {"x": 1})
+    driver.advance(1)
+    assert driver.context == {"x": 1, "did": "R", "with": None, "came": "R"}
+
+
 def test_several_states_may_be_the_first() -> None:
     text = A_AND_B.replace("initialState: both", "initialState: [both.a.a3, both.b.b2]")
     assert Driver(chart(text)).state == "both.a.a3+both.b.b2"

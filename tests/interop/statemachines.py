@@ -69,8 +69,16 @@ class Virtual:
             def _spawn_one_sync(self, callback: Any, **given: Any) -> None:
                 outer.invoke(self, callback, **given)
 
+        class Counting(SyncEngine):
+            def microstep(self, *given: Any) -> Any:
+                assert self._microstep_total < 3000, "it never comes to rest"
+                self._microstep_total += 1
+                return super().microstep(*given)
+
+            _microstep_total = 0
+
         def engine(machine: Any) -> SyncEngine:
-            made = SyncEngine(machine)
+            made = Counting(machine)
             made._invoke_manager = Invokes(made)
             return made
 

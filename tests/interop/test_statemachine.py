@@ -81,6 +81,19 @@ def test_conditions_callbacks_and_labels_are_read() -> None:
     assert {remark.where for remark in read(Order).remarks} == {"Order.waiting", "Order.shipping"}
 
 
+def test_a_callback_for_one_event_is_not_for_others_of_the_transition() -> None:
+    class Two(StateChart):
+        one = State(initial=True)
+        two = State()
+        go = one.to(two, event="run") | two.to(one)
+
+        def on_run(self) -> None: ...
+
+    on = read(Two).definition.states["one"].on
+    assert on["run"] == (wf.Transition("two", actions=Function("on_run")),)
+    assert on["go"] == (wf.Transition("two"),)
+
+
 def test_an_event_from_any_state_is_read_in_each_that_can_be_left() -> None:
     states = read(Campaign).definition.states
     assert [name for name, state in states.items() if "cancel" in state.on] == ["draft", "producing"]

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from transitions import Machine
 from transitions.extensions import GraphMachine, HierarchicalMachine
 from transitions.extensions.states import Volatile, add_state_features
@@ -16,6 +18,7 @@ import statewf as wf
 from statewf.definition.model import Function, Raise, State, StateMachine, Transition
 from statewf.errors import ConversionError
 from statewf.interop.transitions import read, read_document
+from statewf.interop.transitions.document import MACHINE_KEYS, STATE_KEYS, WAY_KEYS
 from tests.interop.test_transitions_read import Featured, Thing
 
 
@@ -351,3 +354,29 @@ def test_what_is_no_configuration_is_refused(document: object) -> None:
 @pytest.mark.parametrize("name", ["", "a/b", "$a", "a\nb", "x" * 500])
 def test_names_that_no_state_can_have_are_refused_with_their_place(name: str) -> None:
     assert mistakes({"states": ["a", name], "initial": "a", "transitions": []})
+
+
+_words = st.sampled_from(
+    [*MACHINE_KEYS, *STATE_KEYS, *WAY_KEYS, "a", "b", "a_b", "*", "=", "to_a", "$a", "a/b", "\ud800"]
+)
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 2**70) | st.floats() | _words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_words, inner, max_size=4),
+    max_leaves=25,
+)
+_state = st.fixed_dictionaries({"name": _words}, optional=dict.fromkeys(STATE_KEYS[1:], _json))
+_way = st.fixed_dictionaries(
+    {"trigger": _words, "source": _words, "dest": _words}, optional=dict.fromkeys(WAY_KEYS[3:], _json)
+)
+_documents = st.fixed_dictionaries(
+    {"states": st.lists(_state | _words, max_size=4), "transitions": st.lists(_way, max_size=4), "initial": _words},
+    optional=dict.fromkeys(MACHINE_KEYS[3:], _json),
+)
+
+
+@given(_json | _documents)
+def test_whatever_is_read_is_a_definition_or_a_conversion_error(document: object) -> None:
+    try:
+        read_document(document)
+    except ConversionError as error:
+        assert all(told.code and told.message for told in error.diagnostics)  # noqa: PT017

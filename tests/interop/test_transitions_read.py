@@ -49,7 +49,7 @@ MATTER = {
     ],
 }
 COFFEE = {
-    "states": ["asleep", {"name": "awake", "children": ["slow", "fast"]}],
+    "states": ["asleep", {"name": "awake", "children": ["slow", "fast"], "on_enter": "note", "on_exit": "look"}],
     "initial": "asleep",
     "transitions": [
         ["drink", "asleep", "awake"],
@@ -140,16 +140,17 @@ def test_an_example_runs_here_as_it_runs_there(name: str, drawn: st.DataObject, 
 
 
 def same_runs(document: dict[str, Any], script: list[Any], answers: dict[str, bool]) -> None:
-    """Let the library and a Driver of what was read of its machine take the same events, and compare their states."""
+    """Let the library and a Driver of what was read of its machine take the same events, and compare where they are and what they called."""
+    noted: list[str] = []
+    handlers = {name: lambda call: noted.append(call.handler) for name in ("look", "note")}
     with virtual_time() as clock:
         model = Thing(**answers)
         machine = built(document, model)
-        driver = wf.Driver(
-            read(machine).definition, answers, handlers={"look": lambda _: None, "note": lambda _: None}
-        )
+        driver = wf.Driver(read(machine).definition, answers, handlers=handlers)
         for event in script:
             assert _taken_there(model, clock, event) == _taken(driver, event)
             assert _leaves(model) == [name.removesuffix(".self") for name in driver.state.split("+")]
+            assert model.called == noted
 
 
 def _leaves(model: Any) -> list[str]:
@@ -196,16 +197,17 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     def pick(*values: Any) -> Any:
         return draw(st.sampled_from(values))
 
-    inner = {"name": "c", "children": ["d", "e"], **pick({}, {"initial": "d"})}
-    timed: dict[str, Any] = pick({}, {"timeout": 1, "on_timeout": pick("A", "to_s0", "note")})
+    deeds = {"on_enter": "note", "on_exit": "look"}
+    inner = {"name": "c", "children": ["d", "e"], **deeds, **pick({}, {"initial": "d"})}
+    timed: dict[str, Any] = pick({}, {"timeout": 1, "on_timeout": pick("G", "to_s0", "note")})
     states = [
         "s0",
-        {"name": "s1", "children": ["a", {"name": "b", **timed}], **pick({}, {"initial": "b"})},
-        {"name": "s2", "children": [inner], "initial": "c"},
+        {"name": "s1", "children": ["a", {"name": "b", **timed}], **deeds, **pick({}, {"initial": "b"})},
+        {"name": "s2", "children": [inner], "initial": "c", **deeds},
         {
             "name": "s3",
             **pick(
-                {}, {"retries": 2, "on_failure": pick("to_s0", "A", "note")}, {"timeout": 2, "on_timeout": "to_s1"}
+                {}, {"retries": 2, "on_failure": pick("to_s0", "F", "note")}, {"timeout": 2, "on_timeout": "to_s1"}
             ),
         },
     ]
@@ -213,11 +215,17 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         {"trigger": trigger, "source": source, "dest": dest, "conditions": draw(_asked), "unless": draw(_asked)}
         for trigger, source, dest in draw(st.lists(_way, min_size=1, max_size=8))
     ]
-    ways += [["D", "*", "s3"], ["R", "s3", "s3"], ["F", "s3", pick("s1_a", "s2")]]
+    ways += [
+        ["D", "*", "s3"],
+        ["G", "s0", "s1"],
+        ["G", "s1", "s1_a"],
+        ["R", "s3", "s3"],
+        ["F", "s3", pick("s1_a", "s2")],
+    ]
     return {"states": states, "initial": "s0", "transitions": ways}
 
 
-@given(documents(), st.lists(st.sampled_from([*"ABCDRF", 500, 1000]), max_size=12), st.booleans(), st.booleans())
+@given(documents(), st.lists(st.sampled_from([*"ABCDRFG", 500, 1000]), max_size=12), st.booleans(), st.booleans())
 def test_what_is_read_runs_here_as_it_runs_there(
     document: dict[str, Any], script: list[Any], p: bool, q: bool
 ) -> None:

@@ -204,3 +204,12 @@ def test_handlers_that_are_missing_are_told_at_the_start() -> None:
     definition = StateMachine("m", "a", {"a": State(on_entry=[Function("f"), Function("os.system")])})
     with pytest.raises(MachineError, match=r"there are no handlers for f, os\.system"):
         built(definition).start({"g": print})
+
+
+def test_nobody_sends_that_a_state_is_finished() -> None:
+    inner = State(
+        {"X": Transition()}, states={"x": State({"F": "y"}), "y": State(final=True)}, initial="x", on_done="end"
+    )
+    definition = StateMachine("m", "s", {"s": inner, "end": State(terminal=True)})
+    same_runs(definition, [("done.state.s", {}), ("done.state.x", {}), ("X", {}), ("F", {})], {})
+    assert not built(definition).start().may_trigger("done.state.s")

@@ -268,15 +268,12 @@ def _ways(tree: Tree, node: Node, ways: tuple[Transition, ...]) -> tuple[Transit
         last = str(target.path[-1])
         return last if tree.find(last, node) is target else target.name
 
-    return tuple(
-        Transition(
-            [short(name) for name in way.targets] or None,
-            guard=way.guard,
-            actions=way.actions,
-            internal=way.internal,
-        )
-        for way in ways
-    )
+    def plain(way: Transition) -> Transition:
+        still = way.internal and not node.state.states  # nothing is left or entered
+        names = [] if still else [short(name) for name in way.targets]
+        return attrs.evolve(way, target=names or None, internal=way.internal and not still)
+
+    return tuple(map(plain, ways))
 
 
 @settings(max_examples=150)
