@@ -11,7 +11,7 @@ Below: `choices` (what is taken together), `ways` (what is left and entered), `d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
@@ -22,6 +22,7 @@ from statewf.compiler.hearing import Hearing, done_event, numbered
 from statewf.compiler.places import Place
 from statewf.compiler.tree import Node, Path, Tree
 from statewf.compiler.ways import Entrance, active, domain, finishing, in_order, left, remembered
+from statewf.compiler.written import actions, histories
 from statewf.definition import model
 from statewf.definition.model import path_text
 from statewf.errors import CompileError, Diagnostic
@@ -72,9 +73,9 @@ class _Table:
         self.places: dict[Place, None] = {}
         self.transitions = 0
         self._declared: dict[tuple[Node, str], tuple[Candidate, ...]] = {}
-        self._asked, self._lasting = _histories(tree)
+        self._asked, self._lasting = histories(tree)
         self.delayed = tuple(
-            dict.fromkeys(event for node in tree.nodes.values() for event in delayed(_all_actions(node.state)))
+            dict.fromkeys(event for node in tree.nodes.values() for event in delayed(actions(node.state)))
         )
 
     # --- places
@@ -343,10 +344,8 @@ def _telling(transition: Transition, event: str | None) -> Transition:
             Assign(tuple((name, told(value, event)) for name, value in op.values)) if isinstance(op, Assign) else op
         )
 
-    exit, actions, entry = (
-        tuple(map(known, ops)) for ops in (transition.exit, transition.actions, transition.entry)
-    )
-    return attrs.evolve(transition, exit=exit, actions=actions, entry=entry)
+    changed = {part: tuple(map(known, getattr(transition, part))) for part in ("exit", "actions", "entry")}
+    return attrs.evolve(transition, **changed)
 
 
 def _stays(candidate: Candidate) -> Node | None:
@@ -370,34 +369,3 @@ def _asked(candidate: Candidate, active: frozenset[str], event: str | None) -> C
     if left is candidate.guard:
         return candidate
     return attrs.evolve(candidate, guard=None if isinstance(left, bool) else left) if left is not False else None
-
-
-def _histories(tree: Tree) -> tuple[tuple[Node, ...], frozenset[Node]]:
-    """The histories that something leads to, and those that something within their own state does."""
-    asked: dict[Node, None] = {}
-    lasting: set[Node] = set()
-    for node in tree.nodes.values() if tree.product else ():
-        begins = tree.goals(node) if node.state.states else ()
-        named = (tree.find(name, node) for way in _all_ways(node.state) for name in way.targets)
-        for target in (*begins, *named):
-            if target is not None and target.state.history is not None and target.parent is not None:
-                asked[target] = None
-                if node.within(target.parent) and target not in begins:
-                    lasting.add(target)
-    return tuple(sorted(asked, key=lambda node: node.order)), frozenset(lasting)
-
-
-def _all_actions(state: model.State) -> Iterator[model.Action]:
-    yield from (*state.on_entry, *state.on_exit)
-    for way in _all_ways(state):
-        yield from way.actions
-
-
-def _all_ways(state: model.State) -> Iterator[model.Transition]:
-    invoke: Mapping[str, tuple[model.Transition, ...]] = (
-        {"done": state.invoke.on_done, "error": state.invoke.on_error} if state.invoke is not None else {}
-    )
-    for listed in (*state.on.values(), state.always, state.on_done, *invoke.values()):
-        yield from listed
-    if state.timeout_transition is not None:
-        yield model.Transition(state.timeout_transition)
