@@ -339,13 +339,14 @@ def _telling(transition: Transition, event: str | None) -> Transition:
     if event is None:
         return transition
 
-    def known(op: Op) -> Op:
-        return (
+    def known(ops: tuple[Op, ...]) -> tuple[Op, ...]:
+        return tuple(
             Assign(tuple((name, told(value, event)) for name, value in op.values)) if isinstance(op, Assign) else op
+            for op in ops
         )
 
-    changed = {part: tuple(map(known, getattr(transition, part))) for part in ("exit", "actions", "entry")}
-    return attrs.evolve(transition, **changed)
+    done = known(transition.exit), known(transition.actions), known(transition.entry)
+    return attrs.evolve(transition, exit=done[0], actions=done[1], entry=done[2])
 
 
 def _stays(candidate: Candidate) -> Node | None:
