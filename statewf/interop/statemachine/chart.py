@@ -64,7 +64,11 @@ class Ending(NamedTuple):
     outcome: Outcome
 
 
-Meaning: TypeAlias = Action | Expression | Limit | Wording | Count | Ending
+class Aside(NamedTuple):
+    """What comes with the event is left alone."""
+
+
+Meaning: TypeAlias = Action | Expression | Limit | Wording | Count | Ending | Aside
 
 
 class Chart(StateChart[Any]):
@@ -96,6 +100,7 @@ class Chart(StateChart[Any]):
         self.outcome: Outcome | None = None
         self.failures: list[Exception] = []
         self._next_attempt = 1
+        self._unread = False
         self._handlers = {**(handlers or {})}
         self._subscriber = subscriber
         self._step: TriggerData | None = None
@@ -122,7 +127,8 @@ class Chart(StateChart[Any]):
         if event_data.trigger_data is self._step:
             return
         self._step, self._done, self._next_attempt = event_data.trigger_data, [], 1
-        if isinstance(data, Mapping) and not str(event_data.event).startswith("$"):
+        unread, self._unread = self._unread, False
+        if isinstance(data, Mapping) and not (unread or str(event_data.event).startswith("$")):
             self.context.update(data)
 
     def on_enter_state(self) -> None:
@@ -277,6 +283,11 @@ def pause(machine: Chart) -> None:
     machine._next_attempt = machine.attempt  # noqa: SLF001  # the chart's own
 
 
+def unread(machine: Chart) -> None:
+    """What comes with the event is left alone: nobody takes a result whose conditions do not hold."""
+    machine._unread = True  # noqa: SLF001  # the chart's own
+
+
 # --- what a state does while it is active
 
 
@@ -349,6 +360,7 @@ def _meaning(function: Callable[..., Any], means: Meaning) -> Callable[..., Any]
 _meaning(heard, Wording(None))
 _meaning(again, Count(1))
 _meaning(pause, Count(0))
+_meaning(unread, Aside())
 
 
 def _data(trigger: TriggerData) -> Any:

@@ -13,7 +13,7 @@ _BASE = "statewf.interop.statemachine.chart"
 _FROM = {"State": "statemachine", "HistoryState": "statemachine", "timeout": "statemachine.contrib.timeout"}
 _OWN = (
     *("Chart", "again", "assign", "attempts", "backoff", "call", "calling"),
-    *("emit", "exactly", "guard", "heard", "outcome", "pause", "raised"),
+    *("emit", "exactly", "guard", "heard", "outcome", "pause", "raised", "unread"),
 )
 WORDS = (*_FROM, *_OWN)  # all that a written class may ask of others
 

@@ -238,7 +238,8 @@ class _Writing:
         yield from (self.way(node, way, done) for way in invoke.on_done)
         yield from (self.way(node, way, failed) for way in invoke.on_error)
         rest = literal(f"{done} {failed} error.execution")
-        yield laid_out(f"{self.at(node)}.to", [item("", "None"), item("event", rest)])
+        aside = [item("before", self.text.word("unread"))] if invoke.on_done else []
+        yield laid_out(f"{self.at(node)}.to", [item("", "None"), item("event", rest), *aside])
 
     def way(self, node: Node, way: Transition, event: str | None, source: str | None = None) -> Iterable[str]:
         """One transition."""

@@ -125,7 +125,7 @@ class Nodes:
     def target(self, text: str, source: Node, path: Path) -> Node | None:
         """The state that a target means where it is written. One that means none is told."""
         found = self._found(text, source)
-        if found is None:
+        if found is None and not self._told.full:  # a hint is dear
             self._told.wrong(
                 "unknown-target", f"there is no state {shown(text)} here", path, self._hint(text, source)
             )
@@ -195,5 +195,7 @@ def _down(node: Node | None, steps: list[str]) -> Node | None:
 def in_order(states: Mapping[str, Any]) -> list[str]:
     """The keys as JavaScript has them: whole numbers first, by their size, and then the others as they stand."""
     numbers = [key for key in states if key.isascii() and key.isdigit() and (key == "0" or key[0] != "0")]
+    if not numbers:
+        return list(states)
     whole = sorted((key for key in numbers if int(key) < 2**32 - 1), key=int)
-    return [*whole, *(key for key in states if key not in set(whole))]
+    return list(dict.fromkeys([*whole, *states]))

@@ -32,6 +32,11 @@ class Told:
         """What was remarked, each once."""
         return tuple(self._remarks)
 
+    @property
+    def full(self) -> bool:
+        """Whether no more mistakes are noted: whoever has so many mends these first."""
+        return len(self.mistakes) > MOST_TOLD
+
     def wrong(self, code: str, message: str, path: Path, hint: str | None = None) -> None:
         """Something that XState would not take, either."""
         self._note(Diagnostic(code, message, path_text(path), self.places.line(path), hint))
@@ -65,5 +70,5 @@ class Told:
         raise ConversionError(listed, self.places.source)
 
     def _note(self, mistake: Diagnostic) -> None:
-        if len(self.mistakes) <= MOST_TOLD:
+        if not self.full:
             self.mistakes.append(mistake)
