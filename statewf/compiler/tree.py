@@ -6,6 +6,7 @@ Under `check`, `ways` and `states`. Where a state stands is all that is told her
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 import attrs
 
@@ -68,7 +69,7 @@ class Tree:
         """The states without others in them that one can be in."""
         return (node for node in self.nodes.values() if not (node.state.states or node.state.history))
 
-    @property
+    @cached_property
     def product(self) -> bool:
         """Whether where one is takes more than one leaf to tell: some are active side by side, or remembered."""
         return any(node.state.parallel or node.state.history for node in self.nodes.values())
