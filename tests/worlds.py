@@ -113,7 +113,7 @@ def _named(state: State, targets: list[str]) -> State:
     """The state with real targets for its numbers, and no retry of a call that it does not make."""
 
     def named(move: Transition) -> Transition:
-        return attrs.evolve(move, target=move.target and targets[int(move.target) % len(targets)])
+        return attrs.evolve(move, target=move.target and targets[int(str(move.target)) % len(targets)])
 
     invoke = state.invoke and attrs.evolve(
         state.invoke,
