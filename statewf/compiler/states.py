@@ -149,26 +149,21 @@ class _Table:
         """The transitions that a trigger may take from there, in the order in which they are tried."""
         if place.waiting and trigger.startswith(RETRY):
             (leaf,) = place.leaves
-            yield self.again(place, trigger, Candidate(leaf, (*leaf.path, "retry"), _STAY, again=True))
+            yield self.again(place, trigger, Candidate(leaf, (*leaf.path, "retry"), _STAY, again=True), ())
             return
         own = trigger.removeprefix(RAISE) if trigger.startswith(RAISE) else None
         for choice in self.choose(place, trigger if own is None else own, own):
-            if any(candidate.again for _, candidate in choice.taken):
-                ((_, candidate),) = choice.taken
-                yield self.again(place, trigger, candidate)
-            else:
-                yield _telling(self.moved(place, choice, trigger, place.queue), own)
+            yield self.taken(place, choice, trigger, (), own)
 
     def always(self, place: Place) -> Iterator[Transition]:
         """What is tried there without an event from outside: at last, an event that nobody takes is forgotten."""
         for choice in self.choose(place, "", ""):
-            yield self.moved(place, choice, "", place.queue)
+            yield self.taken(place, choice, "", place.queue, None)
         if place.queue:
-            event, *later = place.queue
+            event, later = place.queue[0], place.queue[1:]
             for choice in self.choose(place, event, event):
-                yield _telling(self.moved(place, choice, "", later), event)
-            following = self.found(place._replace(queue=tuple(later)))
-            yield Transition("", following, attempt="keep", anew=False)
+                yield self.taken(place, choice, "", later, event)
+            yield Transition("", self.found(place._replace(queue=later)), attempt="keep", anew=False)
 
     def unexpected(self, leaves: Sequence[Node]) -> model.Unexpected:
         """What becomes of an event that nothing takes: the gentlest word of those that are active."""
@@ -234,6 +229,16 @@ class _Table:
 
     # --- transitions of the table
 
+    def taken(
+        self, place: Place, choice: Choice, trigger: str, queue: tuple[str, ...], own: str | None
+    ) -> Transition:
+        """The transition of a choice; `own` is the event of the machine's own that it takes, `queue` those after it."""
+        again = next((candidate for _, candidate in choice.taken if candidate.again), None)
+        made = (
+            self.moved(place, choice, trigger, queue) if again is None else self.again(place, trigger, again, queue)
+        )
+        return _telling(made, own)
+
     def moved(self, place: Place, choice: Choice, trigger: str, queue: Iterable[str]) -> Transition:
         """What is taken at once."""
         actives = active(place.leaves)
@@ -298,19 +303,18 @@ class _Table:
         asked = (h for h in self._asked if h in found and (h in self._lasting or h.parent not in now))
         return tuple((history, found[history]) for history in asked)
 
-    def again(self, place: Place, trigger: str, candidate: Candidate) -> Transition:
+    def again(self, place: Place, trigger: str, candidate: Candidate, queue: tuple[str, ...]) -> Transition:
         """The next attempt at the only leaf, or the wait before it."""
         leaf = candidate.source
         retry = leaf.state.retry
         assert retry is not None, "only a state with retry is entered again"
         waits = retry.waits and not place.waiting
         leaving = () if place.waiting else tuple(self.deeds.exit(leaf))
-        events = [*place.queue, *(() if place.waiting else raised(leaf.state.on_exit))]
+        events = [*queue, *(() if place.waiting else raised(leaf.state.on_exit))]
         staying = leaf.lineage()[1:]
         if waits:
-            queue = tuple(filter(self.hearing.heard, events))
             entry: tuple[Op, ...] = (waiting(leaf, retry),)
-            to = place._replace(waiting=True, queue=queue)
+            to = place._replace(waiting=True, queue=tuple(filter(self.hearing.heard, events)))
         else:
             entry, to = self.entered((leaf,), staying, place._replace(waiting=False), events)
         return Transition(

@@ -311,6 +311,27 @@ def test_what_is_assigned_knows_the_event_that_was_raised(delay: str) -> None:
     assert driver.context == {"x": 1, "did": "R", "with": None, "came": "R"}
 
 
+@pytest.mark.parametrize("wait", ["", ", baseDelay: 1s, backoff: constant"])
+def test_a_raised_event_is_tried_again_like_any_other(wait: str) -> None:
+    driver = Driver(
+        wf.loads(f"""
+        name: m
+        initialState: a
+        states:
+          a:
+            on: {{ GO: {{ actions: {{type: raise, event: R}} }}, R: failed }}
+            onEntry: {{ type: assign, set: {{ entered: attempt }} }}
+            retry: {{ maxAttempts: 2, on: R{wait} }}
+          failed: {{ terminal: true }}
+        """)
+    )
+    driver.send("GO")
+    assert driver.state == ("a.$backoff" if wait else "a")
+    driver.advance(1)
+    assert (driver.state, driver.context["entered"]) == ("a", 2)
+    assert driver.send("GO").state == "failed"
+
+
 def test_several_states_may_be_the_first() -> None:
     text = A_AND_B.replace("initialState: both", "initialState: [both.a.a3, both.b.b2]")
     assert Driver(chart(text)).state == "both.a.a3+both.b.b2"
