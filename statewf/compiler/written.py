@@ -1,13 +1,14 @@
 """What a definition says somewhere, gathered: the transitions and actions of a state, and who asks for the past.
 
-Below: `tree`. Above: `states`.
+Below: `tree`, `hearing`. Above: `states`, and the checker.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from statewf.compiler.tree import Node, Tree
+from statewf.compiler.hearing import numbered
+from statewf.compiler.tree import Node, Path, Tree
 from statewf.definition import model
 
 
@@ -26,13 +27,24 @@ def histories(tree: Tree) -> tuple[tuple[Node, ...], frozenset[Node]]:
     return tuple(sorted(asked, key=lambda node: node.order)), frozenset(lasting)
 
 
+def placed(node: Node) -> Iterator[tuple[Path, model.Transition]]:
+    """The transitions that a state declares for events, with their places; `timeoutTransition` is none of them."""
+    state, path = node.state, node.path
+    for event, listed in state.on.items():
+        yield from numbered((*path, "on", event), listed)
+    yield from numbered((*path, "always"), state.always)
+    yield from numbered((*path, "onDone"), state.on_done)
+
+
 def actions(state: model.State) -> Iterator[model.Action]:
+    """All actions of a state and of its transitions."""
     yield from (*state.on_entry, *state.on_exit)
     for way in transitions(state):
         yield from way.actions
 
 
 def transitions(state: model.State) -> Iterator[model.Transition]:
+    """All transitions of a state, its timeout's too."""
     invoke: Mapping[str, tuple[model.Transition, ...]] = (
         {"done": state.invoke.on_done, "error": state.invoke.on_error} if state.invoke is not None else {}
     )

@@ -14,6 +14,7 @@ from statewf.checker.findings import Finding
 from statewf.checker.states.edges import Edge
 from statewf.checker.states.graph import Graph
 from statewf.compiler.tree import Node, Path
+from statewf.compiler.written import placed
 from statewf.definition.model import path_text
 
 
@@ -26,6 +27,7 @@ def shadowed_transition(graph: Graph) -> Iterator[Finding]:
             message = f"{_doing(edge)} is never taken: {earlier} comes first and always holds"
             hint = f"give {earlier} a guard, or remove this one"
             yield graph.finding("shadowed-transition", "warning", path, message, hint=hint)
+    yield from _left_out(graph)
     accepted = _accepted(graph)
     for event, places in _missed(graph).items():
         for node in places if event in accepted else ():
@@ -58,6 +60,19 @@ def event_never_accepted(graph: Graph) -> Iterator[Finding]:
             message = f"{event} is never accepted: no run ever waits in {node.name}"
             path, hint = (*node.path, "on", event), f"accept {event} in a state that waits, or remove it"
             yield graph.finding("event-never-accepted", "warning", path, message, hint=hint)
+
+
+def _left_out(graph: Graph) -> Iterator[Finding]:
+    """Where states are active side by side, a transition that is in no row: whatever holds, others are taken."""
+    if not graph.tree.product:
+        return
+    listed = {path for edges in graph.rows.values() for edge in edges for path in edge.paths}
+    for node in graph.tree.nodes.values():
+        for path, _ in placed(node) if node.name in graph.nodes_resting else ():
+            if path not in listed:
+                message = "this transition is never taken: its event never comes, or others always come first"
+                hint = "give those a guard, or remove it"
+                yield graph.finding("shadowed-transition", "warning", path, message, hint=hint)
 
 
 def _dead(graph: Graph) -> Iterator[tuple[Path, list[Edge]]]:
