@@ -16,6 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
+import attrs
+
 from statewf.errors import ConversionError, Diagnostic
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 Source: TypeAlias = Literal["statemachine", "transitions", "xstate", "scxml"]
 
-_REFERENCE = re.compile(r"(?P<module>[\w.]+|.*\.py):(?P<name>[A-Za-z_]\w*)")
+_REFERENCE = re.compile(r"(?P<module>[\w.]+|.*\.py):(?P<name>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)")
 HINT = "MODULE:NAME, with a class of python-statemachine or a machine of transitions"
 
 
@@ -51,7 +53,10 @@ def document(path: str, source: Source) -> Imported:
         case "statemachine":
             raise _wrong("a class is written in Python", path)
         case "transitions":
-            return _told(path, lambda: _module(source).read_document(_mapping(text, path), name=name))
+            given = _mapping(text, path)
+            imported = _told(path, lambda: _module(source).read_document(given))
+            named = imported.definition if "name" in given else attrs.evolve(imported.definition, name=name)
+            return attrs.evolve(imported, definition=named)
         case _:
             return _told(path, lambda: _module(source).read(text, name=name))
 
@@ -84,10 +89,11 @@ def _found(reference: str) -> object:
     parts = _REFERENCE.fullmatch(reference)
     if parts is None:
         raise _wrong(f"{reference} names nothing in Python", reference)
-    module = _imported(parts["module"], reference)
-    if not hasattr(module, parts["name"]):
-        raise _wrong(f"{parts['module']} has no {parts['name']}", reference)
-    found: object = getattr(module, parts["name"])
+    found: object = _imported(parts["module"], reference)
+    for name in parts["name"].split("."):
+        if not hasattr(found, name):
+            raise _wrong(f"{parts['module']} has no {parts['name']}", reference)
+        found = getattr(found, name)
     return found
 
 
@@ -116,7 +122,8 @@ def _kind(subject: object) -> Source | None:
     owners = {kind.__module__.partition(".")[0] for kind in kinds}
     if isinstance(subject, type):
         return "statemachine" if "statemachine" in owners else None
-    return next((source for source in ("statemachine", "transitions") if source in owners), None)
+    known = next((source for source in ("statemachine", "transitions") if source in owners), None)
+    return known or ("transitions" if callable(getattr(subject, "trigger", None)) else None)  # a model of a machine
 
 
 def _wrong(message: str, source: str) -> ConversionError:

@@ -50,6 +50,11 @@ class Choice:
     guard: Expression | None
     below: int | None
 
+    @property
+    def certain(self) -> bool:
+        """Whether it always holds."""
+        return self.guard is None and self.below is None
+
 
 def choices(chains: Mapping[Node, Chain], leaves: Callable[[Candidate], frozenset[Node]]) -> Iterator[Choice]:
     """The choices of these leaves, given what each candidate leaves; the first whose condition holds is taken."""

@@ -45,6 +45,7 @@ from statewf.machine.fsm import (
 REGION = "main"  # the one region of a state machine
 MOST_PLACES = 5_000
 MOST_TRANSITIONS = 200_000
+MOST_CHOICES = 2_000  # for one event in one place
 MOST_RAISED = 100  # events that wait to be taken: more are raised in a circle
 _STAY = model.Transition()  # what becomes of a result that leads nowhere: it is merged
 
@@ -156,14 +157,22 @@ class _Table:
             yield self.taken(place, choice, trigger, (), own)
 
     def always(self, place: Place) -> Iterator[Transition]:
-        """What is tried there without an event from outside: at last, an event that nobody takes is forgotten."""
+        """What is tried there without an event from outside: at last, an event that nobody takes is forgotten.
+
+        What comes after one that always holds leads nowhere, and so no place is found by it.
+        """
+        certain = False
         for choice in self.choose(place, "", ""):
+            certain |= choice.certain
             yield self.taken(place, choice, "", place.queue, None)
-        if place.queue:
-            event, later = place.queue[0], place.queue[1:]
-            for choice in self.choose(place, event, event):
-                yield self.taken(place, choice, "", later, event)
-            yield Transition("", self.found(place._replace(queue=later)), attempt="keep", anew=False)
+        if certain or not place.queue:
+            return
+        event, later = place.queue[0], place.queue[1:]
+        for choice in self.choose(place, event, event):
+            yield self.taken(place, choice, "", later, event)
+            if choice.certain:
+                return
+        yield Transition("", self.found(place._replace(queue=later)), attempt="keep", anew=False)
 
     def unexpected(self, leaves: Sequence[Node]) -> model.Unexpected:
         """What becomes of an event that nothing takes: the gentlest word of those that are active."""
@@ -193,7 +202,13 @@ class _Table:
             return tuple(candidate for candidate in found if candidate is not None)
 
         chains = {leaf: chain(leaf) for leaf in place.leaves}
-        return choices(chains, lambda by: frozenset(left(actives, _stays(by)) if by.targets else ()))
+        listed = choices(chains, lambda by: frozenset(left(actives, _stays(by)) if by.targets else ()))
+        for number, choice in enumerate(listed):
+            if number >= MOST_CHOICES:
+                message = f"more than {MOST_CHOICES:,} ways in which guards beside each other may turn out"
+                hint = "ask fewer guards for one event in states that are active at once"
+                raise self.too_much("too-many-configurations", message, hint, place.leaves[0].path)
+            yield choice
 
     def candidates(self, node: Node, trigger: str) -> tuple[Candidate, ...]:
         """What a state declares for a trigger, the next attempt first."""

@@ -26,6 +26,7 @@ from statewf.machine.effects import ACTION
 from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Fired, Returned, Start
 from statewf.machine.fsm import CANCEL, CANCEL_NOW, DECIDED, DONE, ERROR, Machine
 from statewf.machine.macrostep import BACKOFF, MOST_ALWAYS, MOST_DEFERRED, Circle, Macrostep
+from statewf.machine.record import known
 from statewf.machine.short import short_cut
 from statewf.machine.snapshot import Note, Rejected, Snapshot, Step, allowed, blank, region_state
 from statewf.values.frozen import EMPTY, Map, Object, freeze_object
@@ -111,7 +112,7 @@ def _unexpected(run: Macrostep, event: Event) -> Step | Rejected:
         return run.refuse("full", f"{MOST_DEFERRED:,} events are deferred already")
     if "ignore" in policies:
         return run.done("ignored")
-    where = ", ".join(state.name for state in states)
+    where = ", ".join(known(state.name) for state in states)
     if machine.known(event.name) in allowed(machine, before):
         if len(machine.regions) > 1:
             waiting = zip(machine.listeners[event.name], states, strict=True)

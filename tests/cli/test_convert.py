@@ -28,6 +28,15 @@ class Light(StateMachine):
 
 switch = Machine(states=["on", "off"], transitions=[["turn", "on", "off"]], initial="on")
 nothing = 5
+
+class Lamp:
+    pass
+
+class Holder:
+    switch = switch
+
+lamp = Lamp()
+Machine(lamp, states=["on", "off"], transitions=[["turn", "on", "off"]], initial="on")
 """
 
 
@@ -68,6 +77,22 @@ def test_a_class_of_somebody_else_is_checked_where_it_is(cli: Cli, name: str) ->
 
 def test_a_machine_of_transitions_is_read_where_it_is(cli: Cli) -> None:
     definition = wf.loads(cli("convert", "lights_of_others:switch", "--from", "transitions").out)
+    assert wf.Driver(definition).send("turn").state == "off"
+
+
+@pytest.mark.parametrize("name", ["lights_of_others:Holder.switch", "lights_of_others:lamp"])
+def test_what_is_named_may_lie_deeper_or_be_a_model(cli: Cli, name: str) -> None:
+    assert wf.Driver(wf.loads(cli("convert", name).out)).send("turn").state == "off"
+
+
+@pytest.mark.parametrize(("named", "found"), [({}, "config"), ({"name": "lamp"}, "lamp")])
+def test_a_configuration_of_transitions_is_read_from_a_file(
+    cli: Cli, folder: Path, named: dict[str, str], found: str
+) -> None:
+    config = {"states": ["on", "off"], "transitions": [["turn", "on", "off"]], "initial": "on", **named}
+    (folder / "config.json").write_text(json.dumps(config))
+    definition = wf.loads(cli("convert", "config.json", "--from", "transitions").out)
+    assert definition.name == found
     assert wf.Driver(definition).send("turn").state == "off"
 
 

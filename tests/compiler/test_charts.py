@@ -332,6 +332,41 @@ def test_a_raised_event_is_tried_again_like_any_other(wait: str) -> None:
     assert driver.send("GO").state == "failed"
 
 
+@pytest.mark.parametrize("around", ["initial: a", "parallel: true"])
+def test_a_state_that_is_finished_is_no_dead_end(around: str) -> None:
+    inner = "a: { initial: x, states: { x: { on: { GO: z } }, z: { final: true } } }"
+    whole = f"{{ {around}, onDone: end, states: {{ {inner if 'par' in around else 'a: {on: {GO: z}}, z: {final: true}'} }} }}"
+    definition = wf.loads(f"{{name: m, initialState: p, states: {{p: {whole}, end: {{terminal: true}}}}}}")
+    assert [found.rule for found in wf.check(definition).findings] == ["waits-forever"]
+
+
+def test_an_event_that_is_raised_is_accepted() -> None:
+    definition = wf.loads("""
+        name: m
+        initialState: a
+        states:
+          a: { always: { target: b, actions: {type: raise, event: N} } }
+          b: { on: { N: c } }
+          c: { terminal: true }
+        """)
+    assert not wf.check(definition).findings
+
+
+def test_a_rejection_names_a_state_as_people_know_it() -> None:
+    driver = Driver(chart(HISTORIES))
+    driver.send("BOX")
+    driver.send("OUT")
+    with pytest.raises(EventRejected, match=r"^NONE was rejected \(unexpected\): out does not accept it"):
+        driver.send("NONE")
+
+
+def test_too_many_guards_beside_each_other_are_refused() -> None:
+    parts = {f"r{i}": State({"E": wf.Transition(guard=f"context.g{i}")}) for i in range(12)}
+    with pytest.raises(CompileError) as caught:
+        wf.compile(StateMachine("m", "p", {"p": State(parallel=True, states=parts)}))
+    assert "2,000 ways in which guards" in caught.value.diagnostics[0].message
+
+
 def test_several_states_may_be_the_first() -> None:
     text = A_AND_B.replace("initialState: both", "initialState: [both.a.a3, both.b.b2]")
     assert Driver(chart(text)).state == "both.a.a3+both.b.b2"

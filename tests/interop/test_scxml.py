@@ -142,6 +142,12 @@ def test_transitions_of_the_whole_are_tried_last() -> None:
     assert Driver(definition).send("x").state == "b"
 
 
+def test_a_target_that_is_named_twice_is_one() -> None:
+    assert read('<state id="a"><transition event="e" target="a a"/></state>').states["a"].on == {
+        "e": (Transition("a"),)
+    }
+
+
 def test_a_start_may_lie_deep() -> None:
     assert Driver(read('<state id="a"><state id="b"/><state id="c"/></state>', 'initial="c"')).state == "a.c"
 

@@ -92,12 +92,15 @@ def _accepted(graph: Graph) -> frozenset[str]:
 
 
 def _missed(graph: Graph) -> dict[str, list[Node]]:
-    """For each event the states that name it and are entered, but in which no run ever waits."""
+    """For each event the states that name it and are entered, but in which no run ever waits, and that take none raised."""
     found: dict[str, list[Node]] = {}
+    edges = (edge for local in graph.entered for edge in graph.rows[local] if edge.open)
+    taken = {path[:length] for edge in edges for path in edge.paths for length in range(len(path) + 1)}
     for node in graph.tree.nodes.values():
         if node.name in graph.nodes_entered and node.name not in graph.nodes_resting:
             for event in node.state.on:
-                found.setdefault(event, []).append(node)
+                if (*node.path, "on", event) not in taken:
+                    found.setdefault(event, []).append(node)
     return found
 
 

@@ -211,7 +211,7 @@ class _Reader:
             if known not in self.places:
                 message = f"there is no state {known}"
                 self.contents.wrong.append(Diagnostic("unknown-target", message, f"<{element.tag}>", element.line))
-        return [self.places[known] for known in text.split() if known in self.places]
+        return [self.places[known] for known in dict.fromkeys(text.split()) if known in self.places]
 
     # --- transitions
 

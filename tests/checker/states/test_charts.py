@@ -37,8 +37,8 @@ def test_what_can_never_happen_never_does(
 
 def _places(definition: StateMachine, script: list[tuple[str, object]]) -> Iterator[str]:
     """The places in the document of all states that are entered and transitions that are taken."""
-    naive = Naive(definition)
     try:
+        naive = Naive(definition)
         for event, given in script:
             if isinstance(given, dict):
                 naive.send(event, given)
