@@ -63,6 +63,14 @@ def discard_output() -> None:
     os.close(void)
 
 
+def write_text(path: str, text: str) -> None:
+    """Write a file. Raises InputError when that cannot be."""
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError([Diagnostic("unwritable", f"cannot be written: {error.strerror}")], path) from None
+
+
 def read_object(text: str | None, what: str) -> dict[str, Any] | None:
     """A JSON object given on the command line, as it is or as `@file`; None for nothing, or null.
 

@@ -8,12 +8,11 @@ Below: `foreign`, `interop`, `diagram`. Above: `main`.
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from statewf.cli.common import json_option, print_json
+from statewf.cli.common import json_option, print_json, write_text
 from statewf.cli.foreign import SOURCES, Source, document, is_reference, referred
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def convert_verb(file: str, source: Source | None, target: str | None, output: s
     if output is None:
         click.echo(written.text, nl=not written.text.endswith("\n"))
     else:
-        _write(output, written.text)
+        write_text(output, written.text)
 
 
 def _read(file: str, source: Source | None) -> Imported:
@@ -100,12 +99,3 @@ def _tell(remarks: Sequence[Remark]) -> None:
 
     for remark in remarks:
         click.echo(wrapped(f"note: {remark}", "", err=True), err=True)
-
-
-def _write(path: str, text: str) -> None:
-    from statewf.errors import Diagnostic, InputError
-
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError([Diagnostic("unwritable", f"cannot be written: {error.strerror}")], path) from None

@@ -98,10 +98,10 @@ def _found(reference: str) -> object:
 
 
 def _imported(name: str, reference: str) -> ModuleType:
-    if "" not in sys.path and "." not in sys.path:
-        sys.path.insert(0, "")  # as `python -m` does: a module beside is found
+    from statewf.runtime.handlers import import_here
+
     try:
-        return _from_file(name) if name.endswith(".py") else import_module(name)
+        return _from_file(name) if name.endswith(".py") else import_here(name)
     except Exception as error:  # whatever somebody's module raises is told in one line
         raise _wrong(f"{name} cannot be imported: {type(error).__name__}: {error}", reference) from error
 

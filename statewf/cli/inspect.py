@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import click
 
-from statewf.cli.common import compiled, db_option, json_option, print_json
+from statewf.cli.common import compiled, db_option, json_option, print_json, write_text
 from statewf.cli.foreign import is_reference, referred
 from statewf.cli.waiting import bar
 
@@ -352,14 +351,4 @@ def draw_verb(
     if output is None:
         click.echo(picture, nl=not picture.endswith("\n"))
     else:
-        _write(output, picture)
-
-
-def _write(path: str, picture: str) -> None:
-    from statewf.errors import Diagnostic, InputError
-
-    try:
-        Path(path).write_text(picture, encoding="utf-8")
-    except OSError as error:
-        mistake = Diagnostic("unwritable", f"cannot be written: {error.strerror}")
-        raise InputError([mistake], path) from None
+        write_text(output, picture)

@@ -3,7 +3,7 @@
 `includes(state, 'paying')` holds where `paying` is active: the table has a row for each combination of states, so
 the answer is known when the row is written. So is the name of a raised event, which has no data.
 
-Below: `expr`, `tree`. Above: `check`, which refuses what else is asked of `state`, and `states`.
+Below: `expr`. Above: `check`, which refuses what else is asked of `state`, and `states`.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def answered(guard: Expression | None, active: Container[str], event: str | None
     return truthy(left.value) if isinstance(left, Literal) else of_node(left)
 
 
-def told(value: Expression, event: str) -> Expression:
+def of_own(value: Expression, event: str) -> Expression:
     """A value that is assigned while the machine takes an event of its own, which has a name and no data."""
     if not any(path[0] == "event" for path in value.reads):
         return value

@@ -6,7 +6,7 @@ Guards are not known here, so there are many *choices*, each with what must hold
 whose condition holds is the right one: a choice says only what must be true, never what must be false, because one
 that needs more of that comes before it.
 
-Below: `tree`, `ways`. Above: `states`.
+Below: `tree`. Above: `states`, which says what each leaves.
 """
 
 from __future__ import annotations

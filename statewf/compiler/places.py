@@ -12,9 +12,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from statewf.compiler.tree import BACKOFF, Node
+from statewf.machine.record import TURN
 
 SIDE_BY_SIDE = "+"  # between the names of leaves that are active at once
-MORE = ".$"  # before what else tells places apart in which the same leaves are active
+MORE = TURN  # before what else tells places apart in which the same leaves are active
 
 
 class Place(NamedTuple):

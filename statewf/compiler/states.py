@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
-from statewf.compiler.asking import answered, told
+from statewf.compiler.asking import answered, of_own
 from statewf.compiler.choices import Candidate, Chain, Choice, choices
 from statewf.compiler.deeds import Deeds, delayed, raised, release, waiting
 from statewf.compiler.hearing import Hearing, done_event, numbered
@@ -360,7 +360,9 @@ def _telling(transition: Transition, event: str | None) -> Transition:
 
     def known(ops: tuple[Op, ...]) -> tuple[Op, ...]:
         return tuple(
-            Assign(tuple((name, told(value, event)) for name, value in op.values)) if isinstance(op, Assign) else op
+            Assign(tuple((name, of_own(value, event)) for name, value in op.values))
+            if isinstance(op, Assign)
+            else op
             for op in ops
         )
 

@@ -16,12 +16,12 @@ import attrs
 from statewf.definition import model
 from statewf.expr import Expression
 from statewf.machine import fsm
+from statewf.machine.record import BACKOFF
 from statewf.values.duration import spoken
 
 WIDTH = 34  # characters in a row of text: labels are hardly ever wider
 SLACK = 12  # more, if that keeps a long word such as `results["verify-identity"].verified` in one piece
 ROWS = 6  # of one part of a label; who wants to read more reads the definition
-BACKOFF = ".$backoff"
 _WORD = re.compile(r"[^.\-_ ]+[.\-_ ]*|[.\-_ ]+")
 
 Action = model.Action | fsm.Assign | fsm.Tell | fsm.Do

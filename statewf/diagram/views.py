@@ -20,7 +20,7 @@ from statewf.compiler.tree import Node as Place
 from statewf.compiler.tree import Tree, grow
 from statewf.definition import model
 from statewf.diagram.journey import Journey, journey, local_name
-from statewf.diagram.labels import BACKOFF, Action, action_text, done_when, trigger_text, waits
+from statewf.diagram.labels import Action, action_text, done_when, trigger_text, waits
 from statewf.diagram.picture import Cause, Edge, Kind, Line, Node, Picture
 from statewf.diagram.product import product
 from statewf.expr import Expression
@@ -37,7 +37,7 @@ from statewf.machine.fsm import (
     Region,
     Transition,
 )
-from statewf.machine.record import known
+from statewf.machine.record import BACKOFF, known
 from statewf.machine.snapshot import Snapshot, Step
 
 

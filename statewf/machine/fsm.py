@@ -330,7 +330,8 @@ class Transition:
     Order: `exit` (old context), the merge of the event's data if `merges`, `actions`, `entry`.
     Without `target` nothing is left or entered. It holds if the attempt is less than `below` (a retry)
     and `guard` is true; if it is `faulty`, when the guard cannot be told. `attempt` says what becomes of the counter;
-    `anew`: whether this is a new visit. `keeps` are written states that are active beside, and stay. `paths` are the places where it was written, for people.
+    `anew`: whether this is a new visit. `keeps` are written states that are active beside, and stay. `paths` are the
+    places where it was written, for people.
     """
 
     trigger: str

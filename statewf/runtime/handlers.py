@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from statewf.errors import Diagnostic, HandlersError
@@ -25,10 +26,8 @@ def import_handlers(spec: str) -> dict[str, Handler]:
     to that one with hyphens for underscores. Raises HandlersError with the reason.
     """
     module_name, _, name = spec.partition(":")
-    if "" not in sys.path and "." not in sys.path:
-        sys.path.insert(0, "")  # as `python -m` does: a module beside the definition is found
     try:
-        module = import_module(module_name)
+        module = import_here(module_name)
     except Exception as error:  # whatever somebody's module raises is told in one line
         raise _mistake(f"{module_name} cannot be imported: {type(error).__name__}: {error}") from error
     if name:
@@ -40,6 +39,13 @@ def import_handlers(spec: str) -> dict[str, Handler]:
     found = inspect.getmembers(module, inspect.isfunction)
     public = {n: f for n, f in found if not n.startswith("_") and f.__module__ == module.__name__}
     return {**{n.replace("_", "-"): f for n, f in public.items()}, **public}
+
+
+def import_here(name: str) -> ModuleType:
+    """A module by its name, which may also lie in the working directory, as for `python -m`."""
+    if "" not in sys.path and "." not in sys.path:
+        sys.path.insert(0, "")
+    return import_module(name)
 
 
 def _mapping(value: object, spec: str) -> dict[str, Handler]:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from statewf.definition.model import StateMachine
 from statewf.diagram import picture
 from statewf.diagram.journey import journey
-from statewf.diagram.labels import BACKOFF
 from statewf.diagram.picture import Picture
 from statewf.machine.fsm import CANCELLED
+from statewf.machine.record import BACKOFF
 from statewf.machine.snapshot import Step, blank
 from statewf.machine.step import step
 from tests.diagram.cases import CHECKOUT, DELAYED, ORDER, compiled, drive

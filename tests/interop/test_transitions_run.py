@@ -14,7 +14,7 @@ from transitions.core import listify
 from statewf import Driver, EventRejected
 from statewf import Event as Answer
 from statewf.definition import model
-from statewf.definition.model import Function, Raise, Retry, State, StateMachine, Transition
+from statewf.definition.model import Function, Retry, State, StateMachine, Transition
 from statewf.errors import CompileError
 from statewf.interop.transitions.write import write
 from statewf.values.frozen import thaw
@@ -61,16 +61,7 @@ def _ways(listed: tuple[model.Transition, ...]) -> list[model.Transition]:
 
 
 def _actions(actions: tuple[model.Action, ...]) -> list[model.Action]:
-    kept: list[model.Action] = []
-    for action in actions:
-        match action:
-            case Function():
-                kept.append(attrs.evolve(action, retry_policy=None))
-            case Raise():
-                kept.append(action)
-            case _:
-                kept.append(action)
-    return kept
+    return [attrs.evolve(a, retry_policy=None) if isinstance(a, Function) else a for a in actions]
 
 
 def built(definition: StateMachine) -> Any:
