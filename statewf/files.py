@@ -5,6 +5,7 @@ Stands on `definition`, which reads text and is not allowed to touch a file syst
 
 from __future__ import annotations
 
+import re
 from os import PathLike
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from statewf.definition.model import Definition
 from statewf.definition.read import read
 from statewf.errors import DefinitionError, Diagnostic
 
+IN_PYTHON = re.compile(r"([\w.]+|.*\.py):[A-Za-z_][\w.]*").fullmatch  # MODULE:NAME, or PATH.py:NAME
 LARGEST = 10 * 1024 * 1024 + 1  # one byte more than any format may have: enough to see that it is too much
 
 
@@ -33,5 +35,6 @@ def read_bytes(file: Path, source: str) -> bytes:
         with file.open("rb") as stream:
             return stream.read(LARGEST)
     except OSError as error:
+        hint = f"statewf convert {source} writes a machine in Python as a definition" if IN_PYTHON(source) else None
         reason = error.strerror or str(error)
-        raise DefinitionError([Diagnostic("unreadable", f"cannot be read: {reason}")], source) from None
+        raise DefinitionError([Diagnostic("unreadable", f"cannot be read: {reason}", hint=hint)], source) from None

@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from statewf.cli.common import json_option, print_json, write_text
-from statewf.cli.foreign import SOURCES, Source, document, is_reference, referred
+from statewf.cli.foreign import SOURCES, Source, document, documents, is_reference, referred, tell_remarks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from statewf.definition.model import Definition, StateMachine
-    from statewf.interop.conversion import Exported, Imported, Remark
+    from statewf.interop.conversion import Exported, Imported
 
 OURS = ("yaml", "json", "mermaid")
 TARGETS = ("statemachine", "transitions", "xstate", *OURS)
@@ -45,9 +43,9 @@ def convert_verb(file: str, source: Source | None, target: str | None, output: s
     written = _written(read.definition, target or "yaml")
     remarks = (*read.remarks, *written.remarks)
     if as_json:
-        print_json({"text": written.text, "remarks": [{"where": r.where, "message": r.message} for r in remarks]})
+        print_json({"text": written.text, "remarks": documents(remarks)})
         return
-    _tell(remarks)
+    tell_remarks(remarks)
     if output is None:
         click.echo(written.text, nl=not written.text.endswith("\n"))
     else:
@@ -92,10 +90,3 @@ def _ours(definition: Definition, target: str) -> str:
     if target == "mermaid":
         return text(drawing(compile_definition(definition)), "mermaid")
     return to_json(definition) if target == "json" else to_yaml(definition)
-
-
-def _tell(remarks: Sequence[Remark]) -> None:
-    from statewf.cli.tell import wrapped
-
-    for remark in remarks:
-        click.echo(wrapped(f"note: {remark}", "", err=True), err=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -17,11 +17,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import attrs
+import click
 
 from statewf.errors import ConversionError, Diagnostic
 
 if TYPE_CHECKING:
-    from statewf.interop.conversion import Imported
+    from statewf.interop.conversion import Imported, Remark
 
 Source: TypeAlias = Literal["statemachine", "transitions", "xstate", "scxml"]
 
@@ -59,6 +60,19 @@ def document(path: str, source: Source) -> Imported:
             return attrs.evolve(imported, definition=named)
         case _:
             return _told(path, lambda: _module(source).read(text, name=name))
+
+
+def tell_remarks(remarks: Sequence[Remark]) -> None:
+    """What is said otherwise in the other format, on standard error."""
+    from statewf.cli.tell import wrapped
+
+    for remark in remarks:
+        click.echo(wrapped(f"note: {remark}", "", err=True), err=True)
+
+
+def documents(remarks: Sequence[Remark]) -> list[dict[str, str]]:
+    """The same as JSON."""
+    return [{"where": remark.where, "message": remark.message} for remark in remarks]
 
 
 def _told(source: str, read: Callable[[], Imported]) -> Imported:

@@ -11,7 +11,7 @@ import attrs
 import click
 
 from statewf.cli.common import compiled, db_option, json_option, print_json, write_text
-from statewf.cli.foreign import is_reference, referred
+from statewf.cli.foreign import documents, is_reference, referred, tell_remarks
 from statewf.cli.waiting import bar
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from statewf.checker.table.cells import Table
     from statewf.definition.model import Definition
     from statewf.errors import InputError
+    from statewf.interop.conversion import Remark
     from statewf.machine.fsm import Machine
     from statewf.machine.snapshot import Step
 
@@ -113,10 +114,11 @@ class Asked:
 
 @attrs.frozen
 class Checked:
-    """A definition that was read, and what is to be said of it."""
+    """A definition that was read, and what is to be said of it; `remarks` if it was somebody else's machine."""
 
     definition: Definition
     report: Report
+    remarks: tuple[Remark, ...] = ()
 
     def machine(self) -> Machine | None:
         """What it compiles to, if it does."""
@@ -135,9 +137,11 @@ def _checked(file: str, limit: int | None, *, quiet: bool) -> Checked | InputErr
     from statewf.files import load
 
     try:
-        definition = referred(file).definition if is_reference(file) else load(file)
+        read = referred(file) if is_reference(file) else None
+        definition = load(file) if read is None else read.definition
         with bar(f"checking {file}, configurations", quiet=quiet, patience=PATIENCE) as moved:
-            return Checked(definition, check(definition, limit=limit, progress=lambda found: moved(found, None)))
+            report = check(definition, limit=limit, progress=lambda found: moved(found, None))
+        return Checked(definition, report, () if read is None else read.remarks)
     except InputError as error:
         return error
 
@@ -156,6 +160,8 @@ def _document(found: Checked | InputError, asked: Asked) -> dict[str, Any]:
         return document(found)
     machine = found.machine() if asked.sheets else None
     document_of = found.report.document()
+    if found.remarks:
+        document_of["remarks"] = documents(found.remarks)
     if asked.table:
         document_of["table"] = None if machine is None else _table(machine).document()
     if asked.saga:
@@ -190,6 +196,7 @@ def _tell_all(file: str, found: Checked | InputError, asked: Asked, *, several: 
         _show_sheets(machine, found.report, asked)
     if asked.bounds and asked.form != "markdown" and found.report.bounds is not None:
         _show_bounds(found.report.bounds)
+    tell_remarks(found.remarks)
     _tell(file, found.report, err=asked.form == "markdown")
 
 

@@ -141,14 +141,14 @@ def show_verb(instance: str, db: str, as_json: bool) -> None:
 
 def shown(card: Card, machine: Machine, snapshot: Snapshot) -> dict[str, Any]:
     """All there is to say about where an instance is."""
-    from statewf.machine.record import TURN
+    from statewf.machine.naming import base
     from statewf.machine.snapshot import active, allowed, due
     from statewf.values.frozen import thaw
 
-    flight, of_steps = snapshot.flight, is_workflow(machine)
+    flight, here, of_steps = snapshot.flight, active(snapshot), is_workflow(machine)
     return {
         **_listed(card),
-        "states": [state.partition(TURN)[0] for state in active(snapshot)] if of_steps else list(active(snapshot)),
+        "states": [base(local) for local in here] if of_steps else list(machine.notes.shown(here[0])),
         "allowed": list(allowed(machine, snapshot)),
         "context": thaw(snapshot.context),
         "timers": [{"timer": timer, "region": region, "at": at} for at, region, timer in due(machine, snapshot)],

@@ -117,7 +117,8 @@ def advice(machine: Machine, error: EventRejected) -> str | None:
 
     if error.reason == "busy":
         return "perform it first: statewf serve --handlers MODULE --until-idle; or send with --handlers"
-    if error.reason != "unexpected" or error.event in machine.listeners or error.event.startswith("$"):
+    heard = machine.known(error.event)
+    if error.reason != "unexpected" or heard in machine.listeners or heard.startswith("$"):
         return None
     known = {event.lower(): event for event in machine.listeners}
     alike = nearest(error.event.lower(), known)

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from statewf.compiler.guess import closest
-from statewf.compiler.places import MORE, SIDE_BY_SIDE
 from statewf.compiler.tree import Node, Path, Tree
 from statewf.definition.model import Transition, named, path_text
 from statewf.errors import Diagnostic
+from statewf.machine.naming import SIDE_BY_SIDE, TURN
 
 
 def told(tree: Tree, code: str, message: str, path: Path, hint: str | None) -> Diagnostic:
@@ -52,7 +52,7 @@ def check_nesting(tree: Tree, node: Node) -> Iterator[Diagnostic]:
         message = "attempts are not counted in states that are active side by side with others"
         hint = "move it out of the parallel state, or call the handler as an action with retryPolicy"
         yield told(tree, "retry-in-parallel", message, (*path, "retry"), hint)
-    marks = (SIDE_BY_SIDE, MORE) if tree.product else (MORE,)
+    marks = (SIDE_BY_SIDE, TURN) if tree.product else (TURN,)
     if mark := next((mark for mark in marks if mark in str(path[-1])), None):
         message = f"{mark} is kept for the names of states that are active at once, or remembered"
         yield told(tree, "bad-name", message, path, "choose another name")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import attrs
+
 from statewf.compiler.tree import Node
 from statewf.definition import model
 from statewf.definition.model import Action, RetryPolicy
@@ -31,17 +33,18 @@ class Deeds:
             slot = "" if alone else f"/{node.name}"
             yield Open(node.name, node.name, state.invoke.handler, state.invoke.params, slot)
 
-    def exit(self, node: Node) -> Iterator[Op]:
-        """What is done when a state is left."""
-        yield from self.actions(node, node.state.on_exit, f"{node.name}:exit:")
+    def exit(self, node: Node, within: str = "") -> Iterator[Op]:
+        """What is done when a state is left, for one to be `within`."""
+        yield from self.actions(node, node.state.on_exit, f"{node.name}:exit:", within)
         yield from release(node)
 
-    def actions(self, node: Node, actions: Iterable[Action], slot: str = "") -> Iterator[Op]:
+    def actions(self, node: Node, actions: Iterable[Action], slot: str = "", within: str = "") -> Iterator[Op]:
         """The operations of a list of actions of a state, or of a transition from there, which needs no `slot`."""
         for i, action in enumerate(actions):
             match action:
                 case model.Function(handler, params, policy):
-                    yield _do(node.name, handler, slot and f"{slot}{i}", params, policy or self._default)
+                    told = _do(node.name, handler, slot and f"{slot}{i}", params, policy or self._default)
+                    yield attrs.evolve(told, within=within) if within else told
                 case model.Emit(event, data):
                     yield Tell(event, data)
                 case model.Assign(values):

@@ -18,6 +18,7 @@ from statewf.definition.words import wrong_type
 from statewf.definition.write import to_document
 from statewf.errors import CompileError
 from statewf.machine.fsm import SEMANTICS, Machine, Region
+from statewf.machine.naming import known, waits
 from statewf.values.canonical import digest
 
 SPOKEN = {"description", "properties"}  # what people read and the checker proves, but `step` never sees
@@ -27,17 +28,23 @@ SPOKEN = {"description", "properties"}  # what people read and the checker prove
 class Notes:
     """What pictures, messages and bills need and `step` does not.
 
-    `written` maps each local state to the written states that are active in it, innermost first, by full name.
+    Of a state machine, for each local state the full names of the written states that are `active` in it, innermost
+    first, and which of them are `leaves`; `$cancelled` is a leaf of its own.
     """
 
     definition: Definition
-    written: dict[str, tuple[str, ...]]
+    active: dict[str, tuple[str, ...]]
+    leaves: dict[str, tuple[str, ...]]
     paths: dict[str, tuple[str | int, ...]]
     names: dict[str, str] = attrs.field(factory=dict)  # of steps, as people call them
 
+    def shown(self, local: str) -> tuple[str, ...]:
+        """Where that is to people: the leaves of a local state, or the wait for the next attempt."""
+        return (known(local),) if waits(local) else self.leaves[local]
+
     def place(self, state: str) -> tuple[str, int | None]:
         """Where a written or local state stands in its document: path and line."""
-        path = self.paths.get(state) or self.paths.get(self.written.get(state, ("",))[0]) or ()
+        path = self.paths.get(state) or self.paths.get(next(iter(self.active.get(state, ())), "")) or ()
         return path_text(path), self.definition.places.line(path)
 
 
@@ -56,8 +63,8 @@ def _state_machine(definition: StateMachine) -> Machine:
     tree = grow(definition)
     if mistakes := check(tree):
         raise CompileError(mistakes, definition.places.source)
-    main, written = region(tree)
-    notes = Notes(definition, written, {node.name: node.path for node in tree.nodes.values()})
+    main, around, leaves = region(tree)
+    notes = Notes(definition, around, leaves, {node.name: node.path for node in tree.nodes.values()})
     return Machine(
         name=definition.name,
         digest=machine_digest(definition),
@@ -86,6 +93,7 @@ def _workflow(definition: Workflow) -> Machine:
         fallback=(),
         notes=Notes(
             definition,
+            {},
             {},
             {node.id: node.path for node in planned.nodes.values()},
             {node.id: node.step.name or node.id for node in planned.nodes.values()},

@@ -47,14 +47,15 @@ class Hearing:
     def __init__(self, tree: Tree) -> None:
         self._own = {node: _own(node) for node in tree.nodes.values()}
         named = dict.fromkeys(name for found in self._own.values() for name in found)
-        retried = (name for node in tree.nodes.values() for name in _retried(node.state))
+        retried = [name for node in tree.nodes.values() for name in _retried(node.state)]
         finishing = frozenset(map(done_event, tree.nodes.values()))
+        self._named = frozenset((*named, *retried))
         self._patterns = frozenset(filter(is_pattern, named))
         self._outside = tuple(name for name in dict.fromkeys((*named, *retried)) if name not in finishing)
 
     def heard(self, event: str) -> bool:
         """Whether some state may answer to it."""
-        return any(event in found for found in self._own.values()) or any(fitting(event, self._patterns))
+        return event in self._named or any(fitting(event, self._patterns))
 
     def events(self, node: Node) -> Iterator[str]:
         """The events from outside, and the patterns, to which a state answers."""

@@ -11,11 +11,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from statewf.compiler.tree import BACKOFF, Node
-from statewf.machine.record import TURN
-
-SIDE_BY_SIDE = "+"  # between the names of leaves that are active at once
-MORE = TURN  # before what else tells places apart in which the same leaves are active
+from statewf.compiler.tree import Node
+from statewf.machine.naming import BACKOFF, SIDE_BY_SIDE, TURN
 
 
 class Place(NamedTuple):
@@ -34,7 +31,7 @@ class Place(NamedTuple):
             f"{history.name}={SIDE_BY_SIDE.join(node.name for node in nodes)}" for history, nodes in self.memory
         ]
         more = [*kept, *(f"then {event}" for event in self.queue)]
-        return f"{leaves}{MORE}{', '.join(more)}" if more else leaves
+        return f"{leaves}{TURN}{', '.join(more)}" if more else leaves
 
     @property
     def rests(self) -> bool:

@@ -12,17 +12,18 @@ Below: `choices` (what is taken together), `ways` (what is left and entered), `d
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 import attrs
 
 from statewf.compiler.asking import answered, of_own
 from statewf.compiler.choices import Candidate, Chain, Choice, choices
 from statewf.compiler.deeds import Deeds, delayed, raised, release, waiting
+from statewf.compiler.gather import actions, histories
 from statewf.compiler.hearing import Hearing, done_event, numbered
 from statewf.compiler.places import Place
 from statewf.compiler.tree import Node, Path, Tree
 from statewf.compiler.ways import Entrance, active, domain, finishing, in_order, left, remembered
-from statewf.compiler.written import actions, histories
 from statewf.definition import model
 from statewf.definition.model import path_text
 from statewf.errors import CompileError, Diagnostic
@@ -49,9 +50,11 @@ MOST_CHOICES = 2_000  # for one event in one place
 MOST_RAISED = 100  # events that wait to be taken: more are raised in a circle
 _STAY = model.Transition()  # what becomes of a result that leads nowhere: it is merged
 
+Names: TypeAlias = dict[str, tuple[str, ...]]  # of written states, by local state
 
-def region(tree: Tree) -> tuple[Region, dict[str, tuple[str, ...]]]:
-    """The one region of a state machine, and for each of its local states those that are active, innermost first.
+
+def region(tree: Tree) -> tuple[Region, Names, Names]:
+    """The one region of a state machine; for each of its local states those active in it, innermost first; its leaves.
 
     Raises CompileError where that would be too many.
     """
@@ -59,9 +62,11 @@ def region(tree: Tree) -> tuple[Region, dict[str, tuple[str, ...]]]:
     start = table.start()
     rows = {place.name: table.row(place) for place in table.all()}
     rows[CANCELLED] = LocalState(CANCELLED, terminal="failure")
-    written = {place.name: tuple(node.name for node in reversed(active(place.leaves))) for place in table.places}
+    around = {place.name: _names(reversed(active(place.leaves))) for place in table.places}
+    leaves = {place.name: _names(place.leaves) for place in table.places}
     timers = tuple(TIMEOUT + node.name for node in tree.nodes.values() if node.state.timeout is not None)
-    return Region(REGION, start, rows, timers=timers if tree.product else ()), {**written, CANCELLED: ()}
+    main = Region(REGION, start, rows, timers=timers if tree.product or table.delayed else ())
+    return main, {**around, CANCELLED: ()}, {**leaves, CANCELLED: (CANCELLED,)}
 
 
 class _Table:
@@ -86,8 +91,9 @@ class _Table:
         self.places.update((place, None) for place in self.beforehand())
         entrance = Entrance(self.tree, {})
         entrance.add(self.tree.first(), None)
-        entry, first = self.entered(entrance.entered(), (), Place(()), [])
-        return Transition("", self.found(first), entry=entry)
+        entered = entrance.entered()
+        entry, first = self.entered(entered, (), Place(()), [])
+        return Transition("", self.found(first), entry=entry, entered=_names(entered))
 
     def beforehand(self) -> Iterator[Place]:
         """All places of a machine in which a leaf is a place: also those that nothing leads to, for `check` to tell."""
@@ -124,7 +130,9 @@ class _Table:
             return LocalState(place.name, terminal=place.terminal.state.outcome or "success")
         on = {trigger: tuple(self.ways(place, trigger)) for trigger in self.triggers(place)} if place.rests else {}
         exits = tuple(op for node in reversed(active(place.leaves)) for op in self.exit(place, node))
-        on[CANCEL] = (Transition(CANCEL, CANCELLED, exit=(*exits, *self.silence()), paths=(place.leaves[0].path,)),)
+        out = _names(reversed(active(place.leaves)))
+        paths, exits = (place.leaves[0].path,), (*exits, *self.silence())
+        on[CANCEL] = (Transition(CANCEL, CANCELLED, exit=exits, left=out, entered=(CANCELLED,), paths=paths),)
         self.transitions += sum(map(len, on.values()))
         if self.transitions > MOST_TRANSITIONS:
             message = f"more than {MOST_TRANSITIONS:,} transitions, written out"
@@ -225,12 +233,12 @@ class _Table:
                 assert retry is not None
                 path = (*node.path, "retry", "on", *((i,) if len(retry.on) > 1 else ()))
                 yield Candidate(node, path, _STAY, below=retry.max_attempts, again=True)
-        for path, written in self.written(node, trigger):
+        for path, written in self.said(node, trigger):
             targets = [self.tree.find(name, node) for name in written.targets]
             known = tuple(target for target in targets if target is not None)  # check() told of the others
             yield Candidate(node, path, written, known, written.guard)
 
-    def written(self, node: Node, trigger: str) -> Iterable[tuple[Path, model.Transition]]:
+    def said(self, node: Node, trigger: str) -> Iterable[tuple[Path, model.Transition]]:
         state, invoke = node.state, node.state.invoke
         if not trigger:
             return numbered((*node.path, "always"), state.always)
@@ -268,9 +276,12 @@ class _Table:
         events += [event for _, by in choice.taken for event in raised(by.written.actions)]
         staying = tuple(node for node in actives if node not in gone)
         before = place._replace(memory=tuple(kept.items()))
-        entry, to = self.entered(entrance.entered(), staying, before, events)
+        entered = entrance.entered()
+        entry, to = self.entered(entered, staying, before, events)
         moves = bool(leaving or entrance.found)
         changed = moves or to != place
+        into = {by: next((node.name for node in entered if _lies_in(node, stay)), "") for by, stay in stays.items()}
+        out = {node: into[by] for by, stay in stays.items() for node in left(actives, stay)}
         return Transition(
             trigger,
             self.found(to) if changed else None,
@@ -278,10 +289,15 @@ class _Table:
             merges=not trigger.startswith(ERROR),
             attempt="reset" if moves or not changed else "keep",
             anew=moves or not changed,
-            exit=tuple(op for node in leaving for op in self.exit(place, node)),
-            actions=tuple(op for leaf, by in choice.taken for op in self.deeds.actions(leaf, by.written.actions)),
+            exit=tuple(op for node in leaving for op in self.exit(place, node, out[node])),
+            actions=tuple(
+                op
+                for leaf, by in choice.taken
+                for op in self.deeds.actions(leaf, by.written.actions, within=into.get(by, by.source.name))
+            ),
             entry=entry,
-            keeps=tuple(node.name for node in staying) if len(place.leaves) > 1 else (),
+            left=_names(leaving),
+            entered=_names(entered),
             paths=tuple(by.path for _, by in choice.taken),
         )
 
@@ -341,6 +357,8 @@ class _Table:
             anew=False,
             exit=leaving,
             entry=entry,
+            left=() if place.waiting else (leaf.name,),
+            entered=() if waits else (leaf.name,),
             paths=(candidate.path,),
         )
 
@@ -348,9 +366,14 @@ class _Table:
         """Take back the events that are raised for later."""
         return (Disarm(RAISE + event) for event in self.delayed)
 
-    def exit(self, place: Place, node: Node) -> Iterable[Op]:
+    def exit(self, place: Place, node: Node, within: str = "") -> Iterable[Op]:
         """What is done when a state is left; between its attempts it was left already."""
-        return (Disarm(RETRY + node.name),) if place.waiting and node in place.leaves else self.deeds.exit(node)
+        waits = place.waiting and node in place.leaves
+        return (Disarm(RETRY + node.name),) if waits else self.deeds.exit(node, within)
+
+
+def _names(nodes: Iterable[Node]) -> tuple[str, ...]:
+    return tuple(node.name for node in nodes)
 
 
 def _telling(transition: Transition, event: str | None) -> Transition:
@@ -373,6 +396,10 @@ def _telling(transition: Transition, event: str | None) -> Transition:
 def _stays(candidate: Candidate) -> Node | None:
     """The state within which a candidate moves."""
     return domain(candidate.source, candidate.targets, internal=candidate.written.internal)
+
+
+def _lies_in(node: Node, around: Node | None) -> bool:
+    return around is None or node.within(around)
 
 
 def _own_triggers(node: Node) -> Iterator[str]:

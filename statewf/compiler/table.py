@@ -57,6 +57,7 @@ from statewf.machine.fsm import (
     Tell,
     Transition,
 )
+from statewf.machine.naming import newly
 from statewf.values.frozen import Object
 
 
@@ -102,7 +103,8 @@ class Table:
 
     def add(self, state: str, trigger: str, target: str | None, **told: Any) -> None:
         """One transition; in a workflow none merges data by itself, and only what says so begins a new visit."""
-        given = {"merges": False, "attempt": "keep", "anew": False, **told}
+        entered = newly(state, target) if target is not None else ()
+        given = {"merges": False, "attempt": "keep", "anew": False, "entered": entered, **told}
         self.on.setdefault(state, {}).setdefault(trigger, []).append(Transition(trigger, target, **given))
 
     # --- what others are told

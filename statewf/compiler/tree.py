@@ -11,7 +11,6 @@ from functools import cached_property
 import attrs
 
 from statewf.definition.model import State, StateMachine, named
-from statewf.machine.record import BACKOFF as BACKOFF  # noqa: PLC0414  # who knows the tree has it from here
 
 Path = tuple[str | int, ...]
 

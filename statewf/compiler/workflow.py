@@ -6,6 +6,8 @@ $undo-failed and $undone. The states `compensating...` remember why all is undon
 
 from __future__ import annotations
 
+import attrs
+
 from statewf.compiler.plan import Plan
 from statewf.compiler.signals import FAILED, QUIET, RUNNING, UNDO_FAILED, UNDOING, UNDONE, WORKFLOW
 from statewf.compiler.table import cancelling
@@ -27,6 +29,7 @@ from statewf.machine.fsm import (
     Transition,
     Values,
 )
+from statewf.machine.naming import newly
 
 WHOLE_TIMEOUT = TIMEOUT + RUNNING
 
@@ -66,7 +69,7 @@ def workflow_region(plan: Plan) -> Region:
     states.append(LocalState("completed", terminal="success"))
     states += (LocalState(end, terminal="failure") for end in ENDS)
     counters = {QUIET: len(plan.nodes), UNDONE: len(chain)}
-    start = Transition("", RUNNING, entry=(*arm, *begin))
+    start = Transition("", RUNNING, entry=(*arm, *begin), entered=(RUNNING,))
     return Region(WORKFLOW, start, {state.name: state for state in states}, counters=counters)
 
 
@@ -93,7 +96,8 @@ def _ending(plan: Plan, trigger: str, end: str) -> Transition:
 
 
 def _state(name: str, ways: list[Transition]) -> LocalState:
-    return LocalState(name, {way.trigger: (way,) for way in ways})
+    told = (attrs.evolve(way, entered=newly(name, way.target or "")) for way in ways)
+    return LocalState(name, {way.trigger: (way,) for way in told})
 
 
 def _move(

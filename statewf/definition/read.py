@@ -15,9 +15,10 @@ import attrs
 
 from statewf.definition.converter import converter
 from statewf.definition.document import Format, document, refusal
+from statewf.definition.foreign import foreign, foreign_text
 from statewf.definition.mistakes import Wrong, mistakes_in
 from statewf.definition.model import Definition, StateMachine, Workflow
-from statewf.definition.places import FULL, MOST_TOLD, Mistake, mistakes_of, shown
+from statewf.definition.places import FULL, MOST_TOLD, Mistake, Places, mistakes_of, shown
 from statewf.definition.words import one_of
 from statewf.errors import DefinitionError, InputError
 
@@ -34,7 +35,11 @@ def read(
     `source` is where the text came from, in the words of the caller; its suffix says the format (without one
     the text is looked at), and its stem (or `name`) names the machine where the text does not.
     """
+    if other := foreign_text(text, source):
+        raise refusal([other], Places(source))
     found = document(text, source, format)
+    if other := foreign(found.value, source):
+        raise refusal([other], found.places)
     try:
         machine = _machine(found.value, name or _stem(source))
     except Wrong as error:

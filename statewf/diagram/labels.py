@@ -16,7 +16,7 @@ import attrs
 from statewf.definition import model
 from statewf.expr import Expression
 from statewf.machine import fsm
-from statewf.machine.record import BACKOFF
+from statewf.machine.naming import base
 from statewf.values.duration import spoken
 
 WIDTH = 34  # characters in a row of text: labels are hardly ever wider
@@ -32,7 +32,7 @@ def trigger_text(trigger: str, state: str, waits: Mapping[str, str]) -> str:
     if not trigger.startswith("$"):
         return trigger or "always"
     kind, _, owner = trigger.partition(":")
-    where = f" in {owner}" if owner not in ("", state, state.removesuffix(BACKOFF)) else ""
+    where = f" in {owner}" if owner not in ("", state, base(state)) else ""
     match f"{kind}:":
         case fsm.TIMEOUT | fsm.RETRY:
             return f"after {waits.get(trigger, 'some time')}{where}"

@@ -10,6 +10,7 @@ import attrs
 
 from statewf.compiler.plan import Plan, Planned
 from statewf.diagram.flow import Fate
+from statewf.machine.naming import base
 from statewf.machine.snapshot import Snapshot, region_state
 
 FATES: dict[str, Fate] = {
@@ -89,10 +90,5 @@ def standings(plan: Plan, snapshot: Snapshot) -> Standings | None:
     found: dict[str, Standing] = {}
     for number, node in enumerate(plan.nodes.values(), 1):  # region 0 is the workflow
         state, attempt, visit = region_state(snapshot.regions, number)
-        found[node.id] = Standing(node, shown(state), attempt, visit)
-    return Standings(shown(region_state(snapshot.regions, 0)[0]), found)
-
-
-def shown(state: str) -> str:
-    """A local state as people know it, without its turns."""
-    return state.partition(".$")[0]
+        found[node.id] = Standing(node, base(state), attempt, visit)
+    return Standings(base(region_state(snapshot.regions, 0)[0]), found)

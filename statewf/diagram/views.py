@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator
 import attrs
 
 from statewf.compiler import Notes
-from statewf.compiler.places import SIDE_BY_SIDE
 from statewf.compiler.tree import Node as Place
 from statewf.compiler.tree import Tree, grow
 from statewf.definition import model
@@ -24,6 +23,7 @@ from statewf.diagram.labels import Action, action_text, done_when, trigger_text,
 from statewf.diagram.picture import Cause, Edge, Kind, Line, Node, Picture
 from statewf.diagram.product import product
 from statewf.expr import Expression
+from statewf.machine import naming
 from statewf.machine.flatten import MOST_STATES
 from statewf.machine.fsm import (
     CANCEL,
@@ -37,7 +37,6 @@ from statewf.machine.fsm import (
     Region,
     Transition,
 )
-from statewf.machine.record import BACKOFF, known
 from statewf.machine.snapshot import Snapshot, Step
 
 
@@ -61,7 +60,7 @@ def picture(
     seen = journey(machine, snapshot, steps)
     if flat or notes is None or tree is None:
         return _Flat(machine, tree, seen, _waits(machine)).picture()
-    return _Written(machine, tree, seen, _lifted(seen, notes.written), _waits(machine)).picture()
+    return _Written(machine, tree, seen, _lifted(seen, notes), _waits(machine)).picture()
 
 
 @attrs.frozen
@@ -77,11 +76,11 @@ class _Arrow:
 # --- as it was written
 
 
-def _lifted(seen: Journey, written: dict[str, tuple[str, ...]]) -> Journey:
+def _lifted(seen: Journey, notes: Notes) -> Journey:
     """A journey through written states: who is in a state is in all around it, and leaves it by any of them."""
 
     def around(local: str) -> tuple[str, ...]:
-        return written.get(local) or (local,)
+        return notes.active.get(local) or (local,)
 
     here = {outer: attempt for local, attempt in seen.here.items() for outer in around(local)}
     visited = frozenset(outer for local in seen.visited for outer in around(local))
@@ -89,7 +88,7 @@ def _lifted(seen: Journey, written: dict[str, tuple[str, ...]]) -> Journey:
         (outer, by, leaf)
         for local, by, target in seen.taken
         for outer in around(local)
-        for leaf in known(target).split(SIDE_BY_SIDE)
+        for leaf in notes.shown(target)
     )
     return Journey(here, visited, taken)
 
@@ -121,8 +120,9 @@ class _Written:
         if state.history:
             title, initial = f"{'H*' if state.history == 'deep' else 'H'} {title}", None
         node = Node(place.name, title, _kind(state), _doings(state), parent, initial, state.parallel)
-        status = _status(place.name, self.seen) or _status(place.name + BACKOFF, self.seen)
-        return _lit(attrs.evolve(node, status=status), self.lifted)
+        leaves = self.machine.notes.leaves
+        here = (_status(local, self.seen) for local in self.seen.here if place.name in leaves[local])
+        return _lit(attrs.evolve(node, status=next(filter(None, here), None)), self.lifted)
 
     def arrows(self, place: Place) -> Iterator[_Arrow]:
         """What the state declares, in the order in which a person would tell it."""
@@ -163,14 +163,18 @@ class _Written:
 
     def retries(self, place: Place) -> Iterator[_Arrow]:
         """The ways to the next attempt. They are in the table alone, and there they lead through the wait."""
-        row = self.machine.regions[0].states.get(place.name)
-        for way in row.transitions() if row else ():
-            if way.below is not None and way.target is not None:
-                text = trigger_text(way.trigger, place.name, self.waits)
-                wait = self.waits[RETRY + place.name] if way.target != place.name else None
-                line = attrs.evolve(_line(way.trigger, text, None, (), way.below), wait=wait)
-                taken = (place.name, way.trigger, way.target) in self.lifted.taken
-                yield _Arrow(place.name, place.name, line, taken)
+        if place.state.retry is None:
+            return
+        leaves = self.machine.notes.leaves
+        rows = (row for name, row in self.machine.regions[0].states.items() if leaves[name] == (place.name,))
+        ways = next(filter(None, ([w for w in row.transitions() if w.below is not None] for row in rows)), [])
+        for way in ways:
+            assert way.target is not None, "an attempt is entered"
+            text = trigger_text(way.trigger, place.name, self.waits)
+            wait = self.waits[RETRY + place.name] if naming.waits(way.target) else None
+            line = attrs.evolve(_line(way.trigger, text, None, (), way.below), wait=wait)
+            taken = (place.name, way.trigger, naming.known(way.target)) in self.lifted.taken
+            yield _Arrow(place.name, place.name, line, taken)
 
     def cancels(self) -> Iterator[_Arrow]:
         line = Line("cancel", "cancel")
@@ -215,7 +219,7 @@ class _Flat:
         place = self.tree.nodes.get(state.name) if self.tree else None
         waiting = any(trigger.startswith(RETRY) for trigger in state.on)
         kind: Kind = state.terminal or ("waiting" if waiting else "normal")
-        node = Node(name, state.name, kind, _doings(place.state) if place else (), parent)
+        node = Node(name, naming.spelled(state.name), kind, _doings(place.state) if place else (), parent)
         return attrs.evolve(_lit(node, self.seen), status=_status(name, self.seen))
 
     def arrows(self, region: Region, state: LocalState) -> Iterator[_Arrow]:
@@ -266,7 +270,7 @@ def _status(local: str, seen: Journey) -> str | None:
     attempt = seen.here.get(local)
     if attempt is None:
         return None
-    if local.endswith(BACKOFF):
+    if naming.waits(local):
         return f"waiting for attempt {attempt + 1}"
     return f"attempt {attempt}" if attempt > 1 else None
 

@@ -38,10 +38,14 @@ __all__ = [
 
 @attrs.frozen
 class Expression:
-    """A condition or a value to compute. The text says it all, so it alone is compared and hashed."""
+    """A condition or a value to compute. The text says it all, so it alone is compared and hashed.
+
+    `parts` are what a conjunction was made of, each as somebody wrote it.
+    """
 
     text: str
     node: Node = attrs.field(eq=False, repr=False)
+    parts: tuple[Expression, ...] = attrs.field(default=(), eq=False, repr=False)
 
     @cached_property
     def reads(self) -> tuple[Path, ...]:
@@ -109,7 +113,8 @@ def conjunction(conditions: Sequence[Expression]) -> Expression | None:
         return distinct[0] if distinct else None
     nodes = (condition.node for condition in distinct)
     operands = (part for node in nodes for part in (node.operands if _is_and(node) else (node,)))
-    return of_node(Logical("&&", tuple(operands)))
+    node = Logical("&&", tuple(operands))
+    return Expression(show(node), node, tuple(distinct))
 
 
 def _is_and(node: Node) -> TypeGuard[Logical]:

@@ -216,6 +216,8 @@ def _queued(queued: Queued, seen: _Seen) -> dict[str, Any]:
         case Do(slot=slot, max_attempts=attempts, delay=delay):
             document["slot"] = slot
             document["policy"] = [attempts, delay.base, delay.growth, delay.cap, delay.jitter]
+            if op.within:
+                document["within"] = op.within
         case Open(owner=owner):
             document["owner"] = owner
             document["slot"] = op.slot
@@ -230,7 +232,7 @@ def _decode_queued(document: dict[str, Any], seen: list[Map[str, Json]]) -> Queu
         op = Open(document["owner"], step, handler, params, document["slot"])
     else:
         attempts, *delay = document["policy"]
-        op = Do(step, handler, document["slot"], params, attempts, Delay(*delay))
+        op = Do(step, handler, document["slot"], params, attempts, Delay(*delay), document.get("within", ""))
     region, key, attempt, call = document["waiting"]
     number = None if call is None else CallId(*call)
     context = None if document["context"] is None else seen[document["context"]]

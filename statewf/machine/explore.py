@@ -22,13 +22,13 @@ import attrs
 from statewf.expr import Expression
 from statewf.machine.effects import Call, SetTimer
 from statewf.machine.events import AnyEvent, Decided, Fired
-from statewf.machine.fsm import Arm, Machine
+from statewf.machine.fsm import Arm, Machine, Track
 from statewf.machine.lens import Configuration, conditions, lens
 from statewf.machine.macrostep import MOST_ALWAYS
-from statewf.machine.snapshot import Flight, Note, Snapshot, Step, blank, heard, region_state
+from statewf.machine.snapshot import MOVE, Flight, Note, Snapshot, Step, blank, heard, region_state
 from statewf.machine.step import step
 from statewf.machine.suppose import Answer, Supposer, Supposition, standing, supposing
-from statewf.machine.tries import Try, decisions, tries, whose
+from statewf.machine.tries import Try, decisions, names, tries, whose
 
 EFFORT = 50  # how many moves each configuration of the limit is good for, in all of them together
 SEEN = 100  # and so many regions looked at cost as much as one move
@@ -61,7 +61,7 @@ class Move(NamedTuple):
     target: int
     free: bool
     event: AnyEvent
-    path: tuple[str | int, ...]
+    path: Track
     notes: tuple[Note, ...]
     anew: frozenset[Pending]
     refusable: bool = False
@@ -89,7 +89,8 @@ class Exploration:
 
     `supposed` is what holds at each node as far as something had to be supposed, `orders` which of its timers comes before
     which. `initial` are the moves in which a run begins (their source is -1). `cut` are the nodes behind which more may lie:
-    a limit was reached before everything was tried in them. `whole`: no limit was. `words` are what people decided besides the usual.
+    a limit was reached before everything was tried in them. `whole`: no limit was. `words` are what people decided besides the usual,
+    `named` are events that were sent besides the patterns that they fit.
     `answered`: wherever something was tried, all answers to its conditions were, but for the `cut`. `reduced`: one order stands for all of
     what steps do while a workflow ends, so there are more configurations than these.
     """
@@ -103,6 +104,7 @@ class Exploration:
     cut: tuple[int, ...]
     whole: bool
     words: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
     watched: tuple[Expression, ...] = ()
     reduced: bool = False
     answered: bool = True
@@ -116,15 +118,16 @@ def explore(
     among: Among | None = None,
     *,
     deep: bool = False,
+    heard: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Exploration:
     """At most `limit` nodes, those that are nearest to the start; without an `ending`, every order of everything.
 
     Nodes differ also in what the `watched` conditions read. What is not `among` what may be tried does not happen. `deep`:
-    one run is gone to its end, then others that leave it late; not those nodes that are nearest. `progress` is told now and
-    then how many nodes there are by then.
+    one run is gone to its end, then others that leave it late; not those nodes that are nearest. Events that are `heard` by
+    name are told from others that fit the same pattern. `progress` is told now and then how many nodes there are by then.
     """
-    return _Walk(machine, limit, ending, watched, among).walk(deep=deep, progress=progress)
+    return _Walk(machine, limit, ending, watched, among, heard).walk(deep=deep, progress=progress)
 
 
 # --- the walk
@@ -153,12 +156,15 @@ class _Walk:
         ending: Ending | None,
         watched: Sequence[Expression],
         among: Among | None,
+        heard: Sequence[str],
     ) -> None:
-        self.supposer = Supposer()
+        asked = (*conditions(machine), *watched)
+        self.named = names(machine, asked, heard)
+        self.supposer = Supposer(self.named)
         self.machine = supposing(machine, self.supposer)
         self.watched = tuple(watched)
         self.lens = lens(machine, watched)
-        self.words = decisions((*conditions(machine), *watched))
+        self.words = decisions(asked)
         self.vague = vague_timers(machine)
         self.limit = max(limit, 1)
         self.effort = self.limit * EFFORT
@@ -198,7 +204,9 @@ class _Walk:
         found = (configurations, supposed, orders, snapshots, tuple(self.moves), initial)
         whole = not (self.full or self.supposer.exceeded)
         answered = not self.supposer.exceeded
-        return Exploration(*found, tuple(cut), whole, self.words, self.watched, self.ending is not None, answered)
+        return Exploration(
+            *found, tuple(cut), whole, self.words, self.named, self.watched, self.ending is not None, answered
+        )
 
     def expand(self, source: int) -> None:
         """Try all that can happen there."""
@@ -207,7 +215,7 @@ class _Walk:
         regions = None if among is None else among.regions(node.snapshot)
         possible = [
             tried
-            for tried in tries(self.machine, node.snapshot, self.words, regions)
+            for tried in tries(self.machine, node.snapshot, self.words, regions, self.named)
             if not _is_later(tried.event, node) and (among is None or among(node.snapshot, tried))
         ]
         led: dict[str, set[Hashable]] = {}
@@ -243,7 +251,7 @@ class _Walk:
         first = self.machine.regions[0].name
         for _ in self.supposer.sequences(node.known):
             made = step(self.machine, node.snapshot, tried.event)
-            if isinstance(made, Step) and (len(moved := set(made.path[::4])) != 1 or first in moved):
+            if isinstance(made, Step) and (len(moved := set(made.path[::MOVE])) != 1 or first in moved):
                 return False
         return True
 

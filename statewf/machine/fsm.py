@@ -34,7 +34,10 @@ from statewf.values.frozen import EMPTY, Json, Object
 Regions: TypeAlias = tuple[tuple[str | int, ...], ...]
 CHUNK = 64
 
-SEMANTICS = 3  # raised whenever the meaning of `step` changes; part of every machine's digest
+# The moves of a step, one after another and flat for the same reason: of each the fields of `snapshot.Move`.
+Track: TypeAlias = tuple[str | int | tuple[str, ...], ...]
+
+SEMANTICS = 4  # raised whenever the meaning of `step` changes; part of every machine's digest
 
 CANCEL, CANCEL_NOW = "$cancel", "$cancel-now"
 DECIDED = "$decided"
@@ -100,7 +103,10 @@ class Tell:
 
 @attrs.frozen
 class Do:
-    """Queue a function action of state `step`. `slot` tells it from the other actions of the same visit."""
+    """Queue a function action of state `step`. `slot` tells it from the other actions of the same visit.
+
+    A timer that leaves the state `within` stops it, by which a transition came to be done, or else `step`.
+    """
 
     step: str
     handler: str
@@ -108,6 +114,7 @@ class Do:
     params: Object = EMPTY
     max_attempts: int = 1
     delay: Delay = Delay(0)
+    within: str = ""
 
 
 @attrs.frozen
@@ -330,8 +337,8 @@ class Transition:
     Order: `exit` (old context), the merge of the event's data if `merges`, `actions`, `entry`.
     Without `target` nothing is left or entered. It holds if the attempt is less than `below` (a retry)
     and `guard` is true; if it is `faulty`, when the guard cannot be told. `attempt` says what becomes of the counter;
-    `anew`: whether this is a new visit. `keeps` are written states that are active beside, and stay. `paths` are the
-    places where it was written, for people.
+    `anew`: whether this is a new visit. Of the written states within local states those are `left`, innermost first, and
+    those `entered`, outermost first. `paths` are the places where it was written, for people.
     """
 
     trigger: str
@@ -345,7 +352,8 @@ class Transition:
     exit: tuple[Op, ...] = ()
     actions: tuple[Op, ...] = ()
     entry: tuple[Op, ...] = ()
-    keeps: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    entered: tuple[str, ...] = ()
     paths: tuple[tuple[str | int, ...], ...] = attrs.field(default=(), eq=False, repr=False)
 
     def may(self, attempt: int) -> bool:
@@ -428,7 +436,7 @@ class Short(NamedTuple):
 
     target: str
     ended: str
-    path: tuple[str | int, ...]
+    path: Track
     effects: tuple[Finish, ...]
     transition: Transition | None
 
@@ -439,7 +447,7 @@ def _ready(region: Region, source: str, transition: Transition) -> Short:
     outcome = region.states[target].terminal
     effects = (Finish(target, outcome),) if outcome else ()
     timed = transition if transition.exit or transition.entry else None
-    return Short(target, outcome or "", (region.name, source, target, 1), effects, timed)
+    return Short(target, outcome or "", (region.name, source, target, 1, transition.entered), effects, timed)
 
 
 @attrs.frozen

@@ -17,6 +17,7 @@ from statewf.expr import UNDEFINED, UNKNOWN, Expression, Unknown
 from statewf.machine.book import in_order
 from statewf.machine.fsm import Assign, Machine, Region, Transition
 from statewf.machine.snapshot import Snapshot, region_state
+from statewf.values.frozen import exactly
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -93,7 +94,7 @@ class Lens:
         left: dict[str, int] = {}
         for event in snapshot.flight.deferred:
             if event.name not in left:
-                takers = self.takers.get(event.name, ())
+                takers = self.takers.get(self.machine.known(event.name), ())
                 left[event.name] = sum(region_state(snapshot.regions, n)[0] in hopeful for n, hopeful in takers)
             if left[event.name]:
                 left[event.name] -= 1
@@ -128,22 +129,7 @@ def _at(snapshot: Snapshot, path: Path) -> Hashable:
         if not isinstance(value, Mapping):
             break
         value = value.get(key, UNKNOWN)
-    return _exactly(value)
-
-
-def _exactly(value: Any) -> Hashable:
-    """What is equal only to the same data: for Python 1 is True, and what is unknown is another thing each time."""
-    match value:
-        case Unknown():
-            return UNKNOWN
-        case bool():
-            return ("bool", value)
-        case tuple():
-            return ("tuple", *map(_exactly, value))
-        case Mapping():
-            return frozenset((key, _exactly(item)) for key, item in value.items() if key not in TIMES)
-        case _:
-            return value  # type: ignore[no-any-return]  # a number, text, or nothing
+    return exactly(value, (Unknown,), TIMES)
 
 
 def lens(machine: Machine, watched: Sequence[Expression] = ()) -> Lens:

@@ -7,7 +7,7 @@ kernel that changes while it lives, and it lives as long as one call of `step`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from operator import is_not
 from typing import TypeAlias
 
@@ -46,10 +46,11 @@ from statewf.machine.snapshot import (
     region_state,
 )
 from statewf.machine.together import GO, count, interact, pass_on
-from statewf.values.frozen import EMPTY, KEPT_NESTING, NESTING, Json, Object, nesting, settled
+from statewf.values.frozen import EMPTY, KEPT_NESTING, NESTING, Json, Object, exactly, nesting, settled
 
 MOST_DEFERRED = 1_000  # events
 MOST_ALWAYS = 1_000  # `always` transitions in a row: more run in a circle, and none is taken
+LONG = 20  # of them in a row: from there on it is noted where they came by
 BACKOFF = "$action"  # the timer between two attempts of a function action; it belongs to no region
 
 _new = tuple.__new__  # half the price of a named tuple's own constructor
@@ -102,8 +103,8 @@ class Macrostep:
         "event",
         "inputs",
         "invoked",
-        "kept",
         "late",
+        "left",
         "machine",
         "moved",
         "notes",
@@ -125,8 +126,8 @@ class Macrostep:
         self.opened = 0
         self.moved: dict[int, RegionState] = {}  # where regions are that are not where they were
         self.effects: list[Effect] = []
-        self.path: list[str | int] = []
-        self.kept: Sequence[str] | None = None  # the states beside that no transition left; None before the first
+        self.path: list[str | int | tuple[str, ...]] = []
+        self.left: tuple[str, ...] = ()  # the written states that moves left
         self.notes: tuple[Note, ...] = ()
         self.signals: deque[Signal] | None = None  # made when a region first pulls a trigger of another
         self.late: list[Signal] = []
@@ -209,11 +210,24 @@ class Macrostep:
 
     def holds(self, guard: Expression, faulty: bool, here: RegionState, trigger: str, data: Json) -> bool:
         """Whether a guard holds; if it is to be `faulty`: whether that cannot be told."""
+        scope = self.scope(here, trigger, data)
         try:
-            return guard.holds(self.scope(here, trigger, data)) and not faulty
+            return guard.holds(scope) and not faulty
         except Fault as fault:
-            self.tell("fault", fault_in(guard, fault))
+            self.blame(guard, scope, fault)
             return faulty
+
+    def blame(self, guard: Expression, scope: Mapping[str, object], fault: Fault) -> None:
+        """Tell of the condition that has no answer, once; of several in one that is the first which has none."""
+        for part in guard.parts:
+            try:
+                part.holds(scope)
+            except Fault as found:
+                guard, fault = part, found
+                break
+        note = Note("fault", fault_in(guard, fault))
+        if note not in self.notes:
+            self.notes += (note,)
 
     def scope(self, here: RegionState, trigger: str, data: Json) -> Mapping[str, object]:
         """What conditions see."""
@@ -245,9 +259,8 @@ class Macrostep:
         self.moved[number] = there
         if number in self.machine.hearing:
             self.book.hear(number, accepts=region.states[target].accepts)
-        self.path += region.name, source, target, attempt
-        keeps = transition.keeps
-        self.kept = keeps if self.kept is None else [state for state in self.kept if state in keeps]
+        self.path += region.name, source, target, attempt, transition.entered
+        self.left += transition.left
         for op in transition.entry:
             self.perform(op, region.name, there, trigger, data)
         outcome = region.states[target].terminal
@@ -376,10 +389,13 @@ class Macrostep:
             self.notes += (Note("action-failed", f"{op.handler}: {event.error}: {event.message}"),)
 
     def abandon_action(self) -> None:
-        """If a state was left, stop the action that was running in it; those behind it go on."""
+        """If a state was left, or all is over, stop the action that was running in it; those behind it go on."""
         queue = self.before.flight.queue
         head = queue[0] if queue else None
-        if head is None or head.region not in self.path[::4] or head.op.step in (self.kept or ()):
+        if head is None:
+            return
+        assert isinstance(head.op, Do), "what is invoked is called at once"
+        if not self.ended and (head.op.within or head.op.step) not in self.left:
             return
         self.queue = self.queue[1:]
         self.notes += (Note("recalled", f"{head.op.handler}: its state was left"),)
@@ -394,12 +410,13 @@ class Macrostep:
     def settle(self) -> Step:
         offered = -1 if self.before.flight.queue else 0  # how much of the path the deferred events have seen
         circling = 0
+        met: set[Hashable] = set()  # where a long row of them came by, and with which data
         while True:
             if self.deliver():
                 continue
             if self.machine.eventless and self.always():
                 circling += 1
-                if circling > MOST_ALWAYS:
+                if circling > MOST_ALWAYS or (circling > LONG and self.again(met)):
                     raise Circle
                 continue
             if self.queue:
@@ -407,6 +424,7 @@ class Macrostep:
                 if self.queue:
                     break
             circling = 0
+            met.clear()
             if self.raised:
                 self.take_raised()
             elif self.deferred and len(self.path) > offered:
@@ -426,6 +444,13 @@ class Macrostep:
                 self.take(number, here, chosen, EMPTY)
                 return True
         return False
+
+    def again(self, met: set[Hashable]) -> bool:
+        """Whether all that `always` transitions can ask is as it was before: then they run in a circle."""
+        here = (*(self.here(number)[:2] for number in self.machine.eventless), exactly(self.context))
+        known = here in met
+        met.add(here)
+        return known
 
     def take_raised(self) -> None:
         event, self.raised = self.raised[0], self.raised[1:]

@@ -13,9 +13,9 @@ import attrs
 from statewf.machine.book import in_order
 from statewf.machine.effects import Emit, Task
 from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Fired, Returned, Start
-from statewf.machine.fsm import Machine
+from statewf.machine.fsm import Machine, Track
+from statewf.machine.naming import base, known
 from statewf.machine.snapshot import (
-    MOVE,
     Disposition,
     Note,
     Rejected,
@@ -23,12 +23,10 @@ from statewf.machine.snapshot import (
     Step,
     active,
     allowed,
+    moves,
     region_state,
 )
 from statewf.values.frozen import Json, Object
-
-TURN = ".$"  # what is behind it in the name of a state is a turn of that state
-BACKOFF = ".$backoff"  # a turn that people do know: the wait between two attempts
 
 
 @attrs.frozen
@@ -61,16 +59,11 @@ def state_of(snapshot: Snapshot) -> str:
     return known(region_state(snapshot.regions, 0)[0])
 
 
-def known(state: str) -> str:
-    """A local state as people know it: that it takes turns, or remembers, is no business of theirs."""
-    return state if state.endswith(BACKOFF) else state.partition(TURN)[0]
-
-
 def steps_of(machine: Machine, snapshot: Snapshot) -> Iterator[tuple[str, str, int]]:
     """The steps of a workflow, each with its state and attempt, in document order."""
     for number, region in enumerate(machine.regions[1:], 1):
         state, attempt, _ = region_state(snapshot.regions, number)
-        yield region.name, state.partition(TURN)[0], attempt
+        yield region.name, base(state), attempt
 
 
 def tasks_of(machine: Machine, snapshot: Snapshot) -> tuple[Task, ...]:
@@ -85,7 +78,7 @@ def busy_regions(machine: Machine, snapshot: Snapshot) -> tuple[str, ...]:
     """The steps of a workflow that something happens in now, in document order."""
     names = (region.name for region in machine.regions[1:])
     states = active(snapshot)[1:]
-    return tuple(name for name, state in zip(names, states, strict=True) if state.partition(TURN)[0] not in AT_REST)
+    return tuple(name for name, state in zip(names, states, strict=True) if base(state) not in AT_REST)
 
 
 def status(machine: Machine, snapshot: Snapshot) -> tuple[str, Object]:
@@ -165,7 +158,7 @@ class Trace(NamedTuple):
     seq: int
     at: int
     event: AnyEvent
-    path: tuple[str | int, ...]
+    path: Track
     disposition: Disposition
     notes: tuple[Note, ...]
     handler: str | None
@@ -207,11 +200,9 @@ def row_of(trace: Trace) -> dict[str, Any]:
 
 def _changes(trace: Trace) -> list[dict[str, Any]]:
     changes = []
-    path = trace.path
-    for i in range(0, len(path), MOVE):
-        region, source, target, attempt = path[i : i + MOVE]
-        before, after = known(str(source)), known(str(target))
-        if before != after or source == target:
+    for region, source, target, attempt, entered in moves(trace.path):
+        before, after = known(source), known(target)
+        if before != after or entered:
             changes.append({"region": region, "from": before or None, "to": after, "attempt": attempt})
     return changes
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from statewf.machine.book import BLANK, Book
 from statewf.machine.effects import Call, Effect
 from statewf.machine.events import AnyEvent, CallId, Event, Returned
-from statewf.machine.fsm import CHUNK, Do, Machine, Open, Regions
+from statewf.machine.fsm import CHUNK, Do, Machine, Open, Regions, Track
 from statewf.values.frozen import EMPTY, Json, Map, Object
 
 # Where one region is: (state, attempt, visit). `attempt` counts entries by retry, `visit` entries anew.
@@ -20,12 +20,17 @@ RegionState: TypeAlias = tuple[str, int, int]
 
 
 class Move(NamedTuple):
-    """A region entered a state; `source` is empty at the start."""
+    """A region entered a local state; `source` is empty at the start.
+
+    `entered` tells what that means to people: the written states that it entered, outermost first, or where a step
+    came to. It is empty where a move is only a turn.
+    """
 
     region: str
     source: str
     target: str
     attempt: int
+    entered: tuple[str, ...]
 
 
 class Queued(NamedTuple):
@@ -94,7 +99,7 @@ class Note(NamedTuple):
 MOVE = len(Move._fields)
 
 
-def moves(path: tuple[str | int, ...]) -> tuple[Move, ...]:
+def moves(path: Track) -> tuple[Move, ...]:
     """The moves of a path."""
     return tuple(Move(*path[i : i + MOVE]) for i in range(0, len(path), MOVE))  # type: ignore[arg-type]
 
@@ -119,7 +124,7 @@ class Step(NamedTuple):
     event: AnyEvent
     after: Snapshot
     effects: tuple[Effect, ...]
-    path: tuple[str | int, ...]
+    path: Track
     disposition: Disposition = "accepted"
     notes: tuple[Note, ...] = ()
 

@@ -26,7 +26,7 @@ from statewf.machine.effects import ACTION
 from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Fired, Returned, Start
 from statewf.machine.fsm import CANCEL, CANCEL_NOW, DECIDED, DONE, ERROR, Machine
 from statewf.machine.macrostep import BACKOFF, MOST_ALWAYS, MOST_DEFERRED, Circle, Macrostep
-from statewf.machine.record import known
+from statewf.machine.naming import known
 from statewf.machine.short import short_cut
 from statewf.machine.snapshot import Note, Rejected, Snapshot, Step, allowed, blank, region_state
 from statewf.values.frozen import EMPTY, Map, Object, freeze_object

@@ -15,14 +15,16 @@ Below: `fsm` and the condition language. Above: `explore`.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Hashable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, MutableMapping
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, cast
 
 import attrs
 
 from statewf.expr import UNKNOWN, Expression, Fault, Unknown
+from statewf.expr.syntax import Binary, Member, Name
+from statewf.expr.syntax import Literal as Written
 from statewf.machine.book import in_order
-from statewf.machine.fsm import DECIDED, Assign, Machine, Op, Region, Transition
+from statewf.machine.fsm import DECIDED, Assign, Machine, Op, Region, Transition, is_pattern
 from statewf.machine.snapshot import Snapshot
 from statewf.values.frozen import EMPTY, Object
 
@@ -32,6 +34,9 @@ MARK = "$"  # the name under which unknown data merged into a context leaves its
 _PASSING = frozenset({"event", "attempt", "compensations"})  # what is another one at the next step
 
 Answer: TypeAlias = Literal["yes", "no", "fault"]
+
+
+Scope: TypeAlias = Mapping[str, Any]
 
 
 class Supposition(NamedTuple):
@@ -50,9 +55,13 @@ def anything() -> Object:
 
 
 class Supposer:
-    """Answers conditions. `sequences` goes through all that can be answered in one step, depth first."""
+    """Answers conditions. `sequences` goes through all that can be answered in one step, depth first.
 
-    def __init__(self) -> None:
+    An event that stands for all that fit a pattern is none of those that are `named`.
+    """
+
+    def __init__(self, named: Container[str] = ()) -> None:
+        self._named = named
         self.known: dict[Expression, Supposition] = {}  # what stands by now
         self.asked = 0  # how many questions of this step were new
         self.exceeded = False  # some answer was left out, once
@@ -82,6 +91,8 @@ class Supposer:
         """Whether a guard holds. If it may be without an answer, and that is `told`, it may raise Fault."""
 
         def ask(part: Expression) -> bool:
+            if _meant(part) in self._named:
+                return False
             answer = self._answer(part, scope, ("yes", "no", "fault") if told and part.may_fault else ("yes", "no"))
             if answer == "fault":
                 raise Fault("it has no answer")
@@ -114,6 +125,23 @@ class Supposer:
             self._choices.append(choices)
         self.asked += 1
         return self._given[self.asked - 1]
+
+
+def _meant(part: Expression) -> str | None:
+    """The event for which a part of a condition asks by its name, if it does."""
+    match part.node:
+        case Binary("===", Member(Name("event"), "name"), Written(str(name))):
+            return name
+        case _:
+            return None
+
+
+def _unnamed(scope: Scope) -> Scope:
+    """What is seen where an event stands for all that fit a pattern: nobody knows its name."""
+    event = scope["event"]
+    if not is_pattern(event["name"]):
+        return scope
+    return {**scope, "event": {**event, "name": Unknown()}}
 
 
 def reading(part: Expression, scope: Mapping[str, Any]) -> tuple[Hashable, ...]:
@@ -167,9 +195,6 @@ def _read(path: tuple[str | int, ...], scope: Mapping[str, Any]) -> Hashable:
     return _Same(own), _Same(held.get(MARK)) if root == "context" else None
 
 
-Scope: TypeAlias = Mapping[str, Any]
-
-
 class Holds(Protocol):
     """Says whether a guard holds. If it may be without an answer, and that is `told`, it may raise Fault."""
 
@@ -183,13 +208,14 @@ class _Guard:
     guard: Expression
     told: bool
     answer: Holds
+    parts = ()
 
     @property
     def text(self) -> str:
         return self.guard.text
 
     def holds(self, scope: Scope) -> bool:
-        return self.answer(self.guard, scope, told=self.told)
+        return self.answer(self.guard, _unnamed(scope), told=self.told)
 
 
 @attrs.frozen(eq=False)
@@ -204,7 +230,7 @@ class _Value:
         return self.expression.text
 
     def evaluate(self, scope: Scope) -> Any:
-        return self.answer(self.expression, scope)
+        return self.answer(self.expression, _unnamed(scope))
 
 
 def supposing(machine: Machine, supposer: Supposer) -> Machine:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from statewf.expr import Expression, Unknown
 from statewf.machine.effects import ACTION, Call
 from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Fired, Returned, Start
-from statewf.machine.fsm import ERROR, Machine
+from statewf.machine.fsm import ERROR, Assign, Machine, is_pattern
 from statewf.machine.snapshot import Snapshot, region_state
 from statewf.machine.suppose import anything
 from statewf.values.frozen import EMPTY
@@ -37,13 +37,25 @@ def decisions(conditions: Iterable[Expression]) -> tuple[str, ...]:
     return tuple(text for text in texts if text not in USUAL)
 
 
+def names(machine: Machine, conditions: Iterable[Expression], others: Iterable[str] = ()) -> tuple[str, ...]:
+    """The events that somebody may tell from others that fit the same pattern: texts in what is asked or assigned, and `others`."""
+    values = (value for op in machine.operations() if isinstance(op, Assign) for _, value in op.values)
+    texts = dict.fromkeys((*others, *(text for one in (*conditions, *values) for text in one.texts)))
+    fit = (text for text in texts if text not in machine.listeners and not is_pattern(text))
+    return tuple(text for text in fit if machine.known(text) in machine.listeners)
+
+
 def tries(
-    machine: Machine, snapshot: Snapshot, words: Sequence[str] = (), regions: Container[str] | None = None
+    machine: Machine,
+    snapshot: Snapshot,
+    words: Sequence[str] = (),
+    regions: Container[str] | None = None,
+    named: Sequence[str] = (),
 ) -> Iterator[Try]:
     """All that can happen next, in document order where there is any; `step` may refuse some of it.
 
     People decide with these `words`, too. Of answers, timers and decisions only those for one of the `regions`, if these
-    are given.
+    are given. A pattern stands for all events that fit it but those that are `named`, which are tried by themselves.
     """
     if not snapshot.seq:
         yield Try("start", Start(EMPTY))
@@ -55,7 +67,7 @@ def tries(
         yield Try(f"{of} returned", Returned(number, Unknown()))  # type: ignore[arg-type]  # it stands for any result
         if len(machine.regions) == 1 and call.owner != ACTION:  # an object, which is merged into the context
             yield Try(f"{of} returned", Returned(number, anything()), f"{of} returned")
-        for event in machine.listeners:
+        for event in (*machine.listeners, *named):
             yield Try(
                 f"{of} answered {event}", Returned(number, None, 0, Event(event, anything())), f"{of} returned"
             )
@@ -68,7 +80,7 @@ def tries(
         yield Try(
             f"{region} {timer.partition(':')[0]}" if len(machine.regions) > 1 else timer, Fired(region, timer)
         )
-    for event in machine.listeners:
+    for event in (*machine.listeners, *named):
         yield Try(event, Event(event, anything()))
     for region, task in sorted(snapshot.book.tasks.items(), key=lambda item: machine.numbers[item[0]]):
         if regions is not None and region not in regions:

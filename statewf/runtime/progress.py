@@ -12,7 +12,8 @@ import attrs
 from statewf.definition.model import Workflow
 from statewf.history import Emitted
 from statewf.machine.fsm import Machine
-from statewf.machine.record import TURN, busy_regions
+from statewf.machine.naming import base
+from statewf.machine.record import busy_regions
 from statewf.machine.snapshot import Snapshot, region_state
 from statewf.runtime.calling import Calling
 from statewf.runtime.live import Live
@@ -34,7 +35,7 @@ def progress(machine: Machine, snapshot: Snapshot) -> Object:
     assert isinstance(definition, Workflow), "a state machine has no steps"
     tops = [step.id for step in definition.steps]
     states = (region_state(snapshot.regions, machine.numbers[step])[0] for step in tops)
-    settled = sum(state.partition(TURN)[0] in SETTLED for state in states)
+    settled = sum(base(state) in SETTLED for state in states)
     current = busy_regions(machine, snapshot)
     first = current[0] if current else None
     completed = snapshot.book.completed

@@ -30,7 +30,7 @@ from statewf.compiler.tree import Path
 from statewf.definition.model import Definition, StateMachine
 from statewf.expr import Expression
 from statewf.machine.fsm import CANCEL, DONE, ERROR, RETRY, TIMEOUT, LocalState, Machine, Transition
-from statewf.machine.record import TURN
+from statewf.machine.naming import base, known
 from statewf.machine.snapshot import Step
 from statewf.machine.step import step as make
 
@@ -167,6 +167,7 @@ class _Noting:
     guard: Expression | None
     path: Path
     notes: list[Path]
+    parts = ()
 
     @property
     def text(self) -> str:
@@ -184,7 +185,7 @@ def _of_states(machine: Machine) -> Chart:
     ways: dict[Path, Way] = {}
     for edge in (edge for edges in graph.rows.values() for edge in edges):
         if edge.trigger != CANCEL and edge.path[-1] != "invoke":  # nobody writes those two; a name comes never last
-            ways.setdefault(edge.path, _written(edge.path, edge.trigger, edge.target))
+            ways.setdefault(edge.path, _written(edge.path, edge.trigger, edge.target and known(edge.target)))
     notes: list[Path] = []
     (region,) = machine.regions
     states = {name: _noting(row, graph.rows[name], notes) for name, row in region.states.items()}
@@ -196,7 +197,7 @@ def _of_states(machine: Machine) -> Chart:
         return (ways[path] for path in notes if path in ways)
 
     def entered(step: Step) -> Iterator[str]:
-        return (name for move in step.moves for name in machine.notes.written.get(move.target, ()))
+        return (name for move in step.moves for name in machine.notes.active.get(move.target, ()))
 
     return Chart(machine, _none(graph.tree.nodes), _none(ways.values()), taken, entered)
 
@@ -254,7 +255,7 @@ def _of_steps(machine: Machine) -> Chart:
 
 def _local(region: str, state: str) -> str:
     """A step and its state as people know it, without its turns."""
-    return f"{region}:{state.partition(TURN)[0]}"
+    return f"{region}:{base(state)}"
 
 
 def _none(names: Iterable[T]) -> Counter[T]:

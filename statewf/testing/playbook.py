@@ -35,7 +35,7 @@ from statewf.definition.model import Definition
 from statewf.errors import EventRejected, StatewfError
 from statewf.machine.effects import Call, Emit, OpenTask, Task
 from statewf.machine.fsm import Machine
-from statewf.machine.record import TURN
+from statewf.machine.naming import base
 from statewf.simulator import Driver
 from statewf.simulator.driver import Handler
 from statewf.simulator.expect import same
@@ -300,7 +300,7 @@ def _wrong(expectation: Expectation, driver: Driver, came: _Came) -> Wrong | Non
 
 
 def _state(expected: str, got: str) -> Wrong | None:
-    plain = got.partition(TURN)[0]
+    plain = base(got)
     return None if plain == expected else (expected, plain)
 
 

@@ -9,7 +9,7 @@ all but a path with the original, whatever the size. It has no order; sort when 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Hashable, Mapping
 from typing import Any, NoReturn, TypeAlias
 
 from immutables import Map
@@ -124,6 +124,22 @@ def thaw(value: Any) -> Any:
     if isinstance(value, tuple):
         return [thaw(item) for item in value]
     return value
+
+
+def exactly(value: Any, alike: tuple[type, ...] = (), but: Container[str] = ()) -> Hashable:
+    """What is equal only to the same JSON: for Python 1 is True. Values of types that are `alike` are one; names in `but` are left out."""
+    match value:
+        case bool():
+            return ("bool", value)
+        case tuple():
+            return ("tuple", *(exactly(item, alike, but) for item in value))
+        case Mapping():
+            return frozenset((key, exactly(item, alike, but)) for key, item in value.items() if key not in but)
+        case _ if isinstance(value, alike):
+            return alike
+        case _:
+            scalar: Hashable = value
+            return scalar
 
 
 def kind_of(value: object) -> str:

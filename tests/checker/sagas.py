@@ -13,7 +13,7 @@ from statewf.compiler.workflow import CAUSES, NOW
 from statewf.definition.model import Compensation, CompensationAction, Step, Workflow
 from statewf.expr import Expression, parse
 from statewf.machine.explore import Ending, Exploration, Move, explore
-from statewf.machine.fsm import Machine
+from statewf.machine.fsm import Machine, Track
 from statewf.machine.snapshot import Move as RegionMove
 from statewf.machine.snapshot import Step as Made
 from statewf.machine.snapshot import active, moves
@@ -81,7 +81,7 @@ def undoings(machine: Machine, found: Exploration, move: Move) -> Iterator[tuple
 
 
 def whole_moves(
-    machine: Machine, before: Sequence[str], path: tuple[str | int, ...]
+    machine: Machine, before: Sequence[str], path: Track
 ) -> Iterator[tuple[RegionMove, dict[str, str]]]:
     """The moves of the workflow as a whole, each with where all steps are just then."""
     states = {region.name: state for region, state in zip(machine.regions, before, strict=True)}

@@ -56,7 +56,8 @@ def test_what_holds_of_every_workflow_is_proved(definition: Workflow) -> None:
     report = check(attrs.evolve(definition, properties=tuple(holding(definition))), limit=2_000)
     note(f"{[(verdict.text, verdict.answer) for verdict in report.verdicts]}")
     if report.verdicts and not report.bounded:
-        assert report.ok, [finding.message for finding in report.findings if finding.severity == "error"]
+        errors = [finding for finding in report.findings if finding.severity == "error"]
+        assert {finding.rule for finding in errors} <= {"never-completes"}, errors  # some never do, which is told
         assert {verdict.answer for verdict in report.verdicts} == {"proved"}
 
 

@@ -131,3 +131,29 @@ def test_a_workflow_is_not_converted(cli: Cli) -> None:
     result = cli("convert", "steps.yaml", "--to", "xstate")
     assert (result.code, result.out) == (2, "")
     assert "workflow" in result.err
+
+
+def test_a_check_of_somebody_elses_machine_tells_what_is_said_otherwise(cli: Cli, folder: Path) -> None:
+    listening = MODULE.replace(
+        "    red = State(initial=True)", "    listeners = (object(),)\n    red = State(initial=True)"
+    )
+    (folder / "lights_of_others.py").write_text(listening)
+    told = cli("check", "lights_of_others:Light")
+    assert "note: Light: its listeners are left behind" in told.err
+    (remark,) = cli("check", "lights_of_others:Light", "--json").json["remarks"]
+    assert remark["where"] == "Light"
+
+
+@pytest.mark.parametrize("verb", [["draw"], ["run"], ["simulate", "--scenario", "s.yaml"]])
+def test_a_verb_that_wants_a_file_says_how_to_make_one(cli: Cli, folder: Path, verb: list[str]) -> None:
+    (folder / "s.yaml").write_text("machine: x.yaml")
+    for name, hint in (
+        (
+            "lights_of_others:Light",
+            "statewf convert lights_of_others:Light writes a machine in Python as a definition",
+        ),
+        ("traffic.scxml", "statewf convert traffic.scxml --from scxml writes it as a definition"),
+    ):
+        told = cli(*verb, name)
+        assert told.code == 2
+        assert hint in told.err

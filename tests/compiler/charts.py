@@ -24,6 +24,7 @@ GUARDS = (
     "event.data.ok === true",
     "includes(state, 's0')",
     "event.name === 'A'",
+    "event.name !== 'm.x'",
 )
 QUIET = ("context.n > 3", "!includes(state, 's0') && context.n > 2", "context.n === 5")
 POLICIES: st.SearchStrategy[Unexpected] = st.sampled_from(["reject", "ignore", "defer"])
@@ -69,7 +70,7 @@ class _Drawing:
             noted["always"] = [Transition(self.one(self.kinds), guard=self.draw(st.sampled_from(QUIET)))]
         if self.chance(6):
             noted["timeout"] = self.draw(st.sampled_from([1000, 2000, 3000]))
-            noted["timeout_transition"] = self.one(self.kinds)
+            noted["timeout_transition"] = self.one([*self.kinds, "end"])
         if inner:
             noted["states"] = {name: self.state(one) for name, one in inner.items()}
             noted |= {"parallel": True} if kind == "parallel" else {"initial": next(iter(inner))}
@@ -84,6 +85,8 @@ class _Drawing:
         guard, actions = self.draw(st.sampled_from(GUARDS)), self.deeds(told, told.split()[1])
         if self.chance(4):
             return Transition(guard=guard, actions=actions)
+        if self.chance(12):
+            return Transition("end", guard=guard, actions=actions)
         if self.chance(4):
             inside = [name for name in self.kinds if f"{name}.".startswith(f"{full}.")]
             return Transition(self.one(inside), guard=guard, actions=actions, internal=True)

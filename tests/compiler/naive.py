@@ -23,7 +23,7 @@ class Endless(Exception):
 
 
 class Naive:
-    """One instance. `told` is what was emitted, `state` the leaves that are active."""
+    """One instance. `told` is what was emitted, `state` the leaves that are active, `came` what each microstep entered."""
 
     def __init__(self, definition: StateMachine) -> None:
         self.definition = definition
@@ -39,7 +39,7 @@ class Naive:
         self.deferred: list[tuple[str, Mapping[str, Any]]] = []
         self.now = 0
         self.ended = False
-        self.entered: set[Path] = set()  # ever
+        self.came: list[list[str]] = []
         self.taken: list[Transition] = []
         self.changed = False  # since deferred events were offered: a state, or an event was raised
         self.enter([(None, [self.path(name, ()) for name in named(definition.initial_state)])])
@@ -240,7 +240,7 @@ class Naive:
             if stays and self.states[stays].parallel:
                 self.complete(stays, found)
         self.changed |= bool(found)
-        self.entered |= found
+        self.came += [[".".join(path) for path in self.sorted(found)]] if found else []
         for path in self.sorted(found):
             self.active.add(path)
             state = self.states[path]

@@ -74,6 +74,13 @@ states:
   c: { on: { R: d } }
   d: {}
 """
+TIMED = """
+initialState: a
+states:
+  a: { on: { GO: { target: b, actions: {type: raise, event: R, delay: 1s} } } }
+  b: { timeout: 1s, timeoutTransition: c, on: { R: a } }
+  c: { on: { R: { target: a, actions: [{type: emit, event: R of c}] } }, timeout: 9s, timeoutTransition: a }
+"""
 PATTERNS = """
 initialState: a
 states:
@@ -160,6 +167,10 @@ CASES = [
          "over"),
     ]),
     ("raised events are taken in order, before anything from outside", OWN, [("TWO", "TWO, R, S", "a")]),
+    ("of one instant a timeout comes before an own event", TIMED, [
+        ("GO", "out a, in b", "b"),
+        (1.0, "out b, in c, out c, R of c, in a", "a"),
+    ]),
     ("what needs no event comes before a raised one", OWN, [("FIRST", "out a, in b, out b, in c, out c, in d", "d")]),
     ("an event may be raised for later", OWN, [("LATER", "", "a"), (0.9, "", "a"), (0.1, "R", "a")]),
     ("the more exact name comes first, then its patterns, then what is around", PATTERNS, [
@@ -244,6 +255,111 @@ def test_a_timer_stops_the_running_action_of_a_state_that_it_leaves_and_of_no_ot
             ]
         )
     assert found == [[], ["f"]]
+
+
+def test_a_timer_within_leaves_the_action_of_the_state_around_alone() -> None:
+    definition = wf.loads("""
+        name: m
+        initialState: o
+        states:
+          o:
+            initial: a
+            onEntry: { type: function, handler: slow }
+            states: { a: { timeout: 1s, timeoutTransition: b }, b: { timeout: 1s, timeoutTransition: c } }
+          c: { terminal: true }
+        """)
+    machine = wf.compile(definition)
+    first = wf.step(machine, wf.start(machine).after, Fired("main", "$timeout:o.a", 1000))
+    assert isinstance(first, Step)
+    assert [call.handler for call in first.after.flight.calls.values()] == ["slow"]
+    second = wf.step(machine, first.after, Fired("main", "$timeout:o.b", 2000))
+    assert isinstance(second, Step)
+    assert not second.after.flight.calls
+    assert [note.kind for note in second.notes] == ["recalled"]
+
+
+CALLING = "{type: function, handler: f}"
+
+
+@pytest.mark.parametrize(
+    ("x1", "p"),
+    [
+        (f"{{ on: {{ GO: {{ target: x2, actions: {CALLING} }} }} }}", "{}"),
+        (f"{{ on: {{ GO: x2 }}, onExit: {CALLING} }}", "{}"),
+        ("{}", f"{{ GO: {{ actions: {CALLING} }} }}"),
+    ],
+)
+@pytest.mark.parametrize(("fired", "left"), [("p.y.y1", ["f"]), ("p", [])])
+def test_a_timer_stops_an_action_if_it_leaves_where_that_led(x1: str, p: str, fired: str, left: list[str]) -> None:
+    definition = wf.loads(f"""
+        name: m
+        initialState: p
+        states:
+          p:
+            parallel: true
+            timeout: 9s
+            timeoutTransition: z
+            on: {p}
+            states:
+              x: {{ initial: x1, states: {{ x1: {x1}, x2: {{}} }} }}
+              y: {{ initial: y1, states: {{ y1: {{ timeout: 5s, timeoutTransition: y2 }}, y2: {{}} }} }}
+          z: {{ terminal: true }}
+        """)
+    machine = wf.compile(definition)
+    sent = wf.step(machine, wf.start(machine).after, wf.Event("GO"))
+    assert isinstance(sent, Step)
+    timed = wf.step(machine, sent.after, Fired("main", f"$timeout:{fired}", 9000))
+    assert isinstance(timed, Step)
+    assert [call.handler for call in timed.after.flight.calls.values()] == left
+
+
+# --- what is told
+
+
+def test_a_state_that_is_entered_anew_with_an_own_event_is_a_change() -> None:
+    driver = Driver(
+        chart("initialState: a\nstates: {a: {on: {GO: {target: a, actions: [{type: raise, event: R}]}, R: {}}}}")
+    )
+    driver.send("GO")
+    assert [(change["from"], change["to"]) for change in driver.rows[-1]["changes"]] == [("a", "a")]
+    assert [move.entered for move in driver.history[-1].moves] == [("a",), ()]
+
+
+def test_a_wait_between_attempts_is_shown_also_where_something_is_remembered() -> None:
+    definition = wf.loads("""
+        name: m
+        initialState: w
+        states:
+          w:
+            initial: r
+            states:
+              h: { history: deep }
+              k: {}
+              r: { retry: { maxAttempts: 3, on: E, baseDelay: 1s }, on: { OUT: o } }
+          o: { on: { H: w.h, R: w.r } }
+        """)
+    driver = Driver(definition)
+    for event in ("OUT", "R", "E"):
+        driver.send(event)
+    assert driver.state == "w.r.$backoff"
+    driver.advance(1)
+    assert driver.state == "w.r"
+    changes = [(change["from"], change["to"]) for change in driver.rows[-1]["changes"]]
+    assert changes == [("w.r.$backoff", "w.r")]
+
+
+def test_of_several_guards_in_one_choice_each_that_has_no_answer_is_told_once_as_it_was_written() -> None:
+    parts = {
+        "l": "states: { x: { on: { E: { target: y, guard: context.n > 0 && 2 / context.n > 1 } } }, y: {} }",
+        "r": "states: { x: { on: { E: { target: y, guard: 1 / context.m > 0 } } }, y: {} }",
+    }
+    whole = ", ".join(f"{name}: {{ initial: x, {inner} }}" for name, inner in parts.items())
+    driver = Driver(
+        wf.loads(
+            f"{{name: m, initialState: p, context: {{n: 1, m: 0}}, states: {{p: {{parallel: true, states: {{{whole}}}}}}}}}"
+        )
+    )
+    assert driver.send("E").notes == ("1 / context.m > 0: division by zero: 1 / context.m",)
 
 
 # --- what is refused

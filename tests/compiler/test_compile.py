@@ -153,7 +153,7 @@ states:
   b: {terminal: true}
 """
     notes = compile_definition(loads(text)).notes
-    assert notes.written == {"a.x": ("a.x", "a"), "a.x.$backoff": ("a.x", "a"), "b": ("b",), CANCELLED: ()}
+    assert notes.active == {"a.x": ("a.x", "a"), "a.x.$backoff": ("a.x", "a"), "b": ("b",), CANCELLED: ()}
     assert notes.paths == {
         "a": ("states", "a"),
         "a.x": ("states", "a", "states", "x"),

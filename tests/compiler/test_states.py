@@ -48,15 +48,18 @@ def _sent(driver: Driver, event: str, data: object) -> str:
 
 
 def _same(naive: Naive, driver: Driver, expected: str, found: str) -> None:
+    moves = [move for step in driver.history for move in step.moves]
     assert (
         found,
         driver.state,
+        [list(move.entered) for move in moves if move.entered],
         [told.event for told in driver.emitted],
         dict(driver.context),
         bool(driver.done),
     ) == (
         expected,
         naive.state,
+        naive.came,
         naive.told,
         naive.context,
         naive.ended,

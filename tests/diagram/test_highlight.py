@@ -10,7 +10,7 @@ from statewf.diagram import picture
 from statewf.diagram.journey import journey
 from statewf.diagram.picture import Picture
 from statewf.machine.fsm import CANCELLED
-from statewf.machine.record import BACKOFF
+from statewf.machine.naming import BACKOFF
 from statewf.machine.snapshot import Step, blank
 from statewf.machine.step import step
 from tests.diagram.cases import CHECKOUT, DELAYED, ORDER, compiled, drive
@@ -116,7 +116,7 @@ def test_the_marked_way_is_the_way(definition: StateMachine, data: st.DataObject
     assert active(flat) == list(journey(machine, None, walked).here)
     written = picture(machine, steps=walked)
     ways = {(source, written.leaf(target)) for source, target in taken(written)}
-    around = machine.notes.written
+    around = machine.notes.active
     for source, target in moves:
         if not source.endswith(BACKOFF):
             shown = target.removesuffix(BACKOFF)

@@ -359,6 +359,40 @@ def test_what_is_left_behind_is_told() -> None:
     ]
 
 
+def test_an_internal_transition_of_a_part_to_itself_leaves_its_siblings_alone() -> None:
+    class Both(StateChart):
+        class p(State.Parallel):  # a state is called as its people call it
+            class l(State.Compound):  # noqa: E742
+                one = State(initial=True)
+                two = State()
+                go = one.to(two)
+                note = two.to.itself(internal=True)
+
+            class r(State.Compound):
+                three = State(initial=True)
+                four = State()
+                up = three.to(four)
+                down = four.to(three)
+
+    machine, driver = Both(), Driver(read(Both).definition)
+    for event in ("go", "up", "note"):
+        machine.send(event)
+        driver.send(event)
+    assert driver.state == "p.l.two+p.r.four"
+    assert {"three", "four"} <= set(machine.configuration_values)
+
+
+def test_the_listeners_of_an_instance_are_left_behind_with_a_word() -> None:
+    class Plain(StateChart):
+        one = State(initial=True)
+        two = State(final=True)
+        go = one.to(two)
+
+    assert read(Plain()).remarks == ()
+    (remark,) = read(Plain(listeners=[object()])).remarks
+    assert "listeners are left behind" in remark.message
+
+
 def test_a_callback_that_is_an_event_raises_it() -> None:
     class Chain(StateChart):
         one = State(initial=True)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import assume, example, given, note
 from hypothesis import strategies as st
 
+import statewf as wf
 from statewf.compiler import compile_definition, states
 from statewf.definition.model import (
     Assign,
@@ -279,3 +280,90 @@ def test_an_event_is_taken_instead_of_the_result() -> None:
     theirs.reply("charge", lambda: Event("NOTE", {"by": "charge"}))
     assert [event for event, _ in theirs.told] == ["noted"]
     assert theirs.machine.context == {"tries": 1, "by": "charge"}
+
+
+# --- rules that chance hardly ever meets
+
+PART = "{ initial: x, states: { x: { on: { E: %s } }, y: {} } }"
+RULES: list[tuple[str, str, list[Happening], str, Any]] = [
+    (
+        "of two that leave the same states the first in the document is taken, whichever moved last",
+        """
+        p: { parallel: true, states: {
+             a: { initial: a1, states: { a1: { on: { A: a2 } }, a2: { on: { E: one } } } },
+             b: { initial: b1, states: { b1: { on: { E: two } } } } } }
+        one: {}
+        two: {}
+        """,
+        [("A", {}), ("E", {})],
+        "one",
+        {},
+    ),
+    (
+        "the data of an event is merged once, before the actions of all that is taken",
+        f"""
+        p: {{ parallel: true, states: {{
+             a: {PART % "{ target: y, actions: { type: assign, set: { n: context.n + 1 } } }"},
+             b: {PART % "{ target: y, actions: { type: assign, set: { n: context.n * 2 } } }"} }} }}
+        """,
+        [("E", {"n": 5})],
+        "p.a.y+p.b.y",
+        {"n": 12},
+    ),
+    (
+        "a pattern is not for the timers of the machine",
+        """
+        p: { initial: x, timeout: 1s, timeoutTransition: one, states: { x: { on: { "*": two } } } }
+        one: {}
+        two: {}
+        """,
+        [("", 1000)],
+        "one",
+        {},
+    ),
+    (
+        "the more exact pattern comes first, wherever it was written",
+        """
+        p: { on: { "*": two, "m.*": { target: two, guard: event.data.ok }, "m.x.*": one } }
+        one: {}
+        two: {}
+        """,
+        [("m.x.y", {"ok": True})],
+        "one",
+        {"ok": True},
+    ),
+    (
+        "an internal transition does not leave its state",
+        """
+        p: { initial: x, timeout: 1s, timeoutTransition: one,
+             on: { IN: { target: y, internal: true } }, states: { x: {}, y: {} } }
+        one: {}
+        """,
+        [("", 600), ("IN", {}), ("", 600)],
+        "one",
+        {},
+    ),
+    (
+        "a result that leads nowhere is not merged where it might have led somewhere",
+        """
+        p: { invoke: { handler: f, onDone: { target: one, guard: event.data.n > 9 } }, on: { E: one } }
+        one: {}
+        """,
+        [("!", "data"), ("E", {})],
+        "one",
+        {},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "script", "state", "context"), [rule[1:] for rule in RULES], ids=[r[0] for r in RULES]
+)
+def test_a_rule(text: str, script: list[Happening], state: str, context: dict[str, Any]) -> None:
+    definition = wf.loads(f"name: m\ninitialState: p\nstates:{text}")
+    assert isinstance(definition, StateMachine)
+    ours, theirs = Ours(wf.compile(definition)), Virtual(loaded(write(definition).text))
+    for happening in script:
+        assert _happen(theirs, *happening) == ours.happen(*happening)
+    assert _seen(theirs) == ours.seen()
+    assert (theirs.state, ours.driver.context) == (state, context)

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transitions import Machine
 from transitions.extensions import GraphMachine, HierarchicalMachine
-from transitions.extensions.states import Volatile, add_state_features
+from transitions.extensions.states import Error, Volatile, add_state_features
 
 import statewf as wf
 from statewf.definition.model import Function, Raise, State, StateMachine, Transition
 from statewf.errors import ConversionError
-from statewf.interop.transitions import read, read_document
+from statewf.interop.transitions import read, read_document, write
 from statewf.interop.transitions.document import MACHINE_KEYS, STATE_KEYS, WAY_KEYS
 from tests.interop.test_transitions_read import Featured, Thing
 
@@ -66,7 +66,7 @@ def test_a_final_state_ends_the_machine_or_the_state_around_it() -> None:
     )
     assert read.states["end"] == State(terminal=True, on_entry=[Function("bye"), Function("all")])
     assert read.states["w"].states["y"] == State(final=True)
-    assert read.states["w"].on_done == (Transition(actions=[Function("done")]),)
+    assert read.states["w"].on_done == (Transition(actions=[Function("done"), Function("all")]),)
 
 
 def test_wildcards_reflexive_internal_and_ordered_transitions_are_written_out() -> None:
@@ -380,3 +380,95 @@ def test_whatever_is_read_is_a_definition_or_a_conversion_error(document: object
         read_document(document)
     except ConversionError as error:
         assert all(told.code and told.message for told in error.diagnostics)  # noqa: PT017
+
+
+# --- callbacks that are triggers
+
+
+class Bare:
+    """A model without methods of its own."""
+
+
+class Noting(Bare):
+    """A model that has a method with the name of a trigger: the library leaves it alone."""
+
+    def then(self) -> None:
+        """It is called."""
+
+
+CHAIN = [["go", "a", "b"], ["then", "b", "c"], ["out", "c", "a"]]
+
+
+@pytest.mark.parametrize(
+    ("states", "sent", "queued"),
+    [
+        (["a", {"name": "b", "on_enter": "then"}, "c"], "go", True),
+        (["a", {"name": "b", "on_enter": "then"}, "c"], "go", False),
+        (["a", {"name": "b", "on_enter": "then"}, {"name": "c", "on_enter": "out"}], "go", True),
+    ],
+)
+def test_a_callback_that_names_a_trigger_pulls_it(states: list[Any], sent: str, queued: bool) -> None:
+    model = Bare()
+    machine = Machine(model, states, transitions=CHAIN, initial="a", queued=queued)
+    imported = read(machine)
+    driver = wf.Driver(imported.definition)
+    getattr(model, sent)()
+    driver.send(sent)
+    assert driver.state == model.state  # type: ignore[attr-defined]  # the library adds it
+    assert [remark.where for remark in imported.remarks] == ([] if queued else ["states.b"])
+
+
+def test_a_method_of_the_model_comes_before_a_trigger_of_its_name() -> None:
+    model = Noting()
+    states = ["a", {"name": "b", "on_enter": "then"}, "c"]
+    imported = read(Machine(model, states, transitions=CHAIN, initial="a"))
+    assert imported.definition.states["b"].on_entry == (Function("then"),)
+    model.go()  # type: ignore[attr-defined]  # likewise
+    assert model.state == "b"  # type: ignore[attr-defined]
+
+
+def test_a_callback_that_jumps_is_refused_and_one_of_a_transition_pulls_too() -> None:
+    told = mistakes({"states": ["a", {"name": "b", "on_exit": "to_a"}], "initial": "a"})
+    assert [code for code, _ in told] == ["unsupported"]
+    way = {"trigger": "go", "source": "a", "dest": "b", "after": "then"}
+    read_ = definition(["a", "b", "c"], way, ["then", "b", "c"], queued=True)
+    assert read_.states["a"].on["go"] == (Transition("b", actions=[Raise("then")]),)
+
+
+def test_a_timeout_that_pulls_the_trigger_of_a_retry_counts_as_an_attempt() -> None:
+    again = {"name": "b", "retries": 2, "on_failure": "give_up", "timeout": 1, "on_timeout": "again"}
+    ways = [["go", "a", "b"], ["again", "b", "b"], ["give_up", "b", "c"]]
+    driver = wf.Driver(definition(["a", again, "c"], *ways))
+    driver.send("go")
+    found = []
+    for _ in range(4):
+        driver.advance(1)
+        found.append(driver.state)
+    assert found == ["b", "b", "c", "c"]
+
+
+def test_what_is_done_when_a_machine_is_final_is_done_when_an_outermost_state_is_finished() -> None:
+    nested = {"name": "b", "initial": "x", "on_final": "mine", "children": ["x", {"name": "y", "final": True}]}
+    document = {"states": ["a", nested], "initial": "a", "transitions": [["go", "a", "b"], ["end", "b.x", "b.y"]]}
+    found = read_document({**document, "on_final": "whole"}).definition
+    assert found.states["b"].on_done == (Transition(actions=[Function("mine"), Function("whole")]),)
+
+
+def test_a_handler_with_the_name_of_an_event_comes_back_as_one() -> None:
+    way = Transition("b", actions=Function("GO"))
+    written = StateMachine("m", "a", {"a": State({"GO": way}, on_exit=Function("GO")), "b": State(terminal=True)})
+    namespace: dict[str, Any] = {}
+    exec(write(written).text, namespace)  # it is the module that was just written
+    assert read(namespace["machine"]).definition == written
+
+
+def test_that_a_state_raises_an_error_is_left_out_with_a_word() -> None:
+    @add_state_features(Error)
+    class Strict(Machine):
+        pass
+
+    machine = Strict(None, states=["a", {"name": "b", "accepted": True}], initial="a")
+    assert [remark.where for remark in read(machine).remarks if "Error" in remark.message] == [
+        "states.a",
+        "states.b",
+    ]

@@ -206,6 +206,14 @@ def test_delays_with_guards_and_actions_are_asked_when_the_time_is_up() -> None:
     assert again.state == "c"
 
 
+def test_a_delay_behind_one_that_leaves_the_state_is_left_out_with_a_word() -> None:
+    after = {"5000": {"target": "c", "guard": "strict"}, "1000": "b"}
+    imported = read(json.dumps(machine(a={"after": after}, b={}, c={"on": {"E": "a"}})))
+    state = imported.definition.states["a"]
+    assert (state.timeout, state.timeout_transition, state.on) == (1000, "b", {})
+    assert [remark.where for remark in imported.remarks] == ["$.states.a.after['5000']"]
+
+
 def test_named_delays_are_read_if_somebody_says_how_long_they_last() -> None:
     text = json.dumps(machine(a={"after": {"nap": "b"}}, b={}))
     assert read(text, delays={"nap": 300}).definition.states["a"].timeout == 300
@@ -294,7 +302,10 @@ def test_actions_of_initial_are_done_on_entry_where_nothing_else_leads_there() -
         ({"on": {"xstate.after.1000.m.a": "a"}}, "the event xstate.after.1000.m.a"),
         ({"on": {"a.*.b": "a"}}, "the event a.*.b"),
         ({"type": "final", "on": {"E": "a"}}, "on of a final state"),
-        ({"initial": "x", "states": {"x": {}}, "after": {"1": {"actions": "f"}}}, "after with several delays"),
+        (
+            {"initial": "x", "states": {"x": {}}, "after": {"1": {"actions": "f"}}},
+            "after that does more than leave a state",
+        ),
     ],
 )
 def test_what_cannot_be_held_is_refused_by_its_name(state: dict[str, Any], named: str) -> None:

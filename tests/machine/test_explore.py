@@ -13,9 +13,10 @@ from statewf.files import loads
 from statewf.machine.events import AnyEvent, Event, Fired, Returned
 from statewf.machine.explore import Ending, Exploration, explore
 from statewf.machine.flatten import flatten
-from statewf.machine.fsm import Machine
+from statewf.machine.fsm import Machine, Track
 from statewf.machine.lens import Configuration, lens
-from statewf.machine.snapshot import Rejected, Snapshot, active, due, region_state
+from statewf.machine.snapshot import Move as Moved
+from statewf.machine.snapshot import Rejected, Snapshot, active, due, moves, region_state
 from statewf.machine.step import start, step
 from statewf.values.frozen import Object
 from tests.machine.workflows import data, happenings, workflows
@@ -93,7 +94,7 @@ def test_an_exploration_is_always_the_same_and_a_smaller_one_is_its_beginning(wo
     assert ways(part) == ways(found)[: len(part.moves)]
 
 
-def ways(found: Exploration) -> list[tuple[int, str, int, bool, tuple[str | int, ...]]]:
+def ways(found: Exploration) -> list[tuple[int, str, int, bool, Track]]:
     """The moves but for their events, whose unknown data are others each time."""
     return [(move.source, move.label, move.target, move.free, move.path) for move in found.moves]
 
@@ -133,7 +134,8 @@ def test_every_life_of_a_state_machine_walks_along_the_moves(machine: Machine, d
             isinstance(event, Fired) and timers[0][1:] != (event.region, event.timer)
         ):
             continue
-        if isinstance(event, Event) and event.name not in machine.listeners:
+        named = event.answer if isinstance(event, Returned) else event
+        if isinstance(named, Event) and named.name not in machine.listeners:
             continue
         snapshot = made.after
         here = alike(machine, found, snapshot, set().union(*(after[number] for number in here)))
@@ -251,10 +253,10 @@ def ends(found: Exploration) -> set[Configuration]:
     return {found.configurations[n] for n, snapshot in enumerate(found.snapshots) if snapshot.ended}
 
 
-def entered(found: Exploration, seen: set[str]) -> set[tuple[str | int, ...]]:
+def entered(found: Exploration, seen: set[str]) -> set[Moved]:
     """How the seen regions moved anywhere."""
     paths = (move.path for move in (*found.initial, *found.moves))
-    return {path[i : i + 4] for path in paths for i in range(0, len(path), 4) if path[i] in seen}
+    return {one for path in paths for one in moves(path) if one.region in seen}
 
 
 def test_one_order_for_all_is_less_to_look_at() -> None:

@@ -13,6 +13,7 @@ from statewf.compiler import compile_definition
 from statewf.definition.model import Assign, State, StateMachine, Transition, Workflow
 from statewf.definition.model import Step as WorkflowStep
 from statewf.history.codec import decode_event, decode_snapshot, encode_snapshot, encode_step
+from statewf.machine import macrostep
 from statewf.machine import step as kernel
 from statewf.machine.effects import Call, CancelTimer, Recall, SetTimer
 from statewf.machine.events import AnyEvent, CallId, Cancel, Event, Failed, Fired, Returned, Start
@@ -94,7 +95,7 @@ def test_a_timer_is_armed_exactly_when_the_state_says_so(given_data: st.DataObje
     for told in steps_of(journey(given_data.draw, machine)):
         armed = {timer for region, timer in told.after.flight.deadlines if region}
         local = active(told.after)[0]
-        lineage = machine.notes.written[local]
+        lineage = machine.notes.active[local]
         expected = {f"$timeout:{name}" for name in lineage if written[name].timeout is not None}
         if told.after.ended:
             expected = set()  # nothing fires after the end
@@ -163,6 +164,29 @@ def test_the_short_cut_says_what_the_long_way_says(given_data: st.DataObject, ma
             patch.setattr(kernel, "short_cut", lambda *_: None)
             assert step(machine, snapshot, event) == told
         snapshot = told.after if isinstance(told, Step) else snapshot
+
+
+@given(st.data(), machines)
+def test_a_circle_that_is_seen_early_is_one_that_has_no_end(given_data: st.DataObject, machine: Machine) -> None:
+    snapshot = start(machine, {"n": 0}, instance="i").after
+    for _ in range(4):
+        event: AnyEvent = given_data.draw(happenings(machine, snapshot))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(macrostep, "LONG", 0)
+            early = step(machine, snapshot, event)
+            patch.setattr(macrostep, "LONG", macrostep.MOST_ALWAYS)
+            assert step(machine, snapshot, event) == early
+        snapshot = early.after if isinstance(early, Step) else snapshot
+
+
+def test_one_is_not_true_for_what_runs_in_a_circle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(macrostep, "LONG", 0)
+    ways = [
+        Transition(guard="context.a === 1", actions=Assign({"a": True})),
+        Transition("b", guard="context.a === true"),
+    ]
+    machine = compile_definition(StateMachine("m", "a", {"a": State(always=ways), "b": State(terminal=True)}))
+    assert active(start(machine, {"a": 1}).after) == ("b",)
 
 
 @given(st.data(), machines)

@@ -366,7 +366,7 @@ def test_a_call_that_was_not_kept_or_begun_twice_is_told() -> None:
 
 def test_a_history_that_went_otherwise_is_told(trial: faults.Trial[Shop]) -> None:
     for change, what in (
-        ({"path": ("main", "open", "paid", 1)}, "what changed in main"),
+        ({"path": ("main", "open", "paid", 1, ("paid",))}, "what changed in main"),
         ({"event": wf.Event("PAY", {"card": 8}, key="pay-1")}, "what came from outside"),
         ({"event": wf.Event("PAY", {"card": 7}, key="pay-2")}, "what came from outside"),
         ({"effects": (Emit("Order.lost", None),)}, "emitted"),

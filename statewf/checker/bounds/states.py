@@ -22,13 +22,14 @@ from itertools import count
 
 import attrs
 
-from statewf.checker.bounds.moves import Moves
+from statewf.checker.bounds.moves import Moves, is_entry
 from statewf.checker.bounds.spans import NOTHING, Bounds, End, Leg, Span, endless, lasting, longest, shortest
 from statewf.checker.states.edges import Edge
-from statewf.checker.states.graph import Graph, written
+from statewf.checker.states.graph import Graph
 from statewf.checker.states.search import components
 from statewf.checker.states.timing import least
-from statewf.machine.fsm import CANCEL, TIMEOUT, Arm, Op
+from statewf.machine.fsm import RAISE, TIMEOUT, Arm, Op
+from statewf.machine.naming import known
 
 
 def state_bounds(graph: Graph) -> Bounds:
@@ -52,12 +53,17 @@ def state_bounds(graph: Graph) -> Bounds:
         for name in sorted(ends, key=list(graph.region.states).index)
     )
     whole = longest(latest.leaving[name] for name in moves.states)
-    each = {
-        name: None if name in latest.circling else moves.attempts(name)
-        for name in moves.states
-        if moves.counted(name)
-    }
-    return Bounds(told, whole.ms, whole.legs(), whole.why, each)
+    return Bounds(told, whole.ms, whole.legs(), whole.why, dict(_each(moves, latest)))
+
+
+def _each(moves: Moves, latest: _Latest) -> Iterator[tuple[str, int | None]]:
+    """How often each state is tried at most, whatever is remembered meanwhile; None: there is no bound."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in filter(moves.counted, moves.states):
+        alike[known(name)].append(name)
+    for state, names in alike.items():
+        again = len(names) > 1 or names[0] in latest.circling
+        yield state, None if again else moves.attempts(names[0])
 
 
 # --- how long at most
@@ -83,24 +89,24 @@ class _Latest:
     def reckon(self, group: Sequence[str], into: Sequence[Edge]) -> None:
         """Give each state of a group its times. All that leads into it from outside is known by now."""
         members = frozenset(group)
-        outside = [edge for edge in into if written(edge.source) not in members]
-        inside = [edge for edge in into if written(edge.source) in members]
+        outside = [edge for edge in into if edge.source not in members]
+        inside = [edge for edge in into if edge.source in members]
         arrived = longest([*([NOTHING] if self.moves.first in members else []), *map(self.taken, outside)])
         kept = self.held(group, inside)
         deadlines = {timer: self.deadline(timer, timeout, members, outside) for timer, timeout in kept}
-        if inside:
+        left = arrived.then(longest(map(self.dwelling, group)))  # who only takes own events has not left
+        if any(map(is_entry, inside)):
             self.circling |= members
             for_ever = arrived if arrived.ms is None else endless(*self.circle(group, inside))
             left = arrived = shortest([for_ever, *deadlines.values()])
         for name in group:
             self.arrival[name] = arrived
             self.deadlines[name] = deadlines
-            stays = left if inside else arrived.then(self.dwelling(name))
-            self.leaving[name] = shortest([stays, *deadlines.values()])
+            self.leaving[name] = shortest([left, *deadlines.values()])
 
     def taken(self, edge: Edge) -> Span:
         """When an edge is taken, at the latest."""
-        return self.leaving[written(edge.source)]
+        return self.leaving[edge.source]
 
     def held(self, group: Sequence[str], inside: Sequence[Edge]) -> list[tuple[str, int]]:
         """The timers around all states of a group that run on while one goes from one of them to another."""
@@ -114,7 +120,7 @@ class _Latest:
         allowed = lasting(timer, timeout)
         set_anew = [allowed] if self.moves.first in members else []
         for edge in into:
-            source = written(edge.source)
+            source = edge.source
             if timer in self.deadlines[source] and timer not in _armed(edge.transition.entry):
                 set_anew.append(self.deadlines[source][timer])
             else:
@@ -126,41 +132,45 @@ class _Latest:
         moves = self.moves
         if moves.terminal(name) or moves.passing(name):
             return NOTHING
-        timeout, times = moves.lineage(name)[0].state.timeout, moves.attempts(name)
+        timeout, times = moves.limit(name), moves.attempts(name)
         if timeout is None:
-            return endless(name, _waiting(moves, name))
+            return endless(known(name), _waiting(moves, name))
         waits = least(attrs.evolve(moves.delay(name), jitter=False), times - 1)
-        label = name if times == 1 else f"{name} ({times} attempts)"
+        label = known(name) if times == 1 else f"{known(name)} ({times} attempts)"
         return lasting(label, times * timeout + waits)
 
     def circle(self, group: Sequence[str], inside: Sequence[Edge]) -> tuple[str, str]:
-        """A state from which one comes back to it, and the way round."""
+        """A state from which one comes back to it, and the way round, which no timeout around it ends if there is such."""
+        entries = [edge for edge in inside if is_entry(edge)]
+        endless = [edge for edge in entries if not self.moves.graph.running(edge)] or entries
+        closing = min(endless, key=lambda edge: (edge.target != edge.source, group.index(edge.target or "")))
         after: dict[str, list[str]] = defaultdict(list)
         for edge in inside:
-            after[written(edge.source)].append(edge.target or "")
-        start = next((name for name in group if name in after[name]), group[0])
-        before: dict[str, str] = {}
-        queue = [start]
+            after[edge.source].append(edge.target or "")
+        before = {closing.target or "": ""}
+        queue = list(before)
         for name in queue:  # grows while it is read
-            fresh = [other for other in after[name] if other not in before]
+            fresh = [other for other in dict.fromkeys(after[name]) if other not in before]
             before.update(dict.fromkeys(fresh, name))
-            queue += (other for other in fresh if other != start)
-        way = [start]
-        while before[way[-1]] != start:
+            queue += fresh
+        way = [closing.source]
+        while way[-1] != closing.target:
             way.append(before[way[-1]])
-        return start, f"a cycle: {' → '.join([start, *reversed(way)])}"
+        names = [known(name) for name in (*reversed(way), way[-1])]
+        seen = [name for at, name in enumerate(names) if at < 2 or name != names[at - 1]]
+        return names[0], f"a cycle: {' → '.join(seen)}"
 
 
 def _waiting(moves: Moves, name: str) -> str:
     """What may keep a run in a state for ever."""
-    called = [node.state.invoke.handler for node in moves.lineage(name) if node.state.invoke is not None]
+    called = [node.state.invoke.handler for node in moves.graph.nodes(name) if node.state.invoke is not None]
     if called:
-        return f"{name} waits for the handler {called[0]}, which has no timeout"
-    listed = (edge.trigger for edge in moves.states[name] if edge.trigger and edge.trigger != CANCEL)
-    events = list(dict.fromkeys(listed))
+        return f"{known(name)} waits for the handler {called[0]}, which has no timeout"
+    listed = (edge.trigger.removeprefix(RAISE) for edge in moves.states[name] if edge.trigger)
+    events = list(dict.fromkeys(event for event in listed if not event.startswith("$")))
     if not events:
-        return f"nothing leads out of {name}"
-    return f"{name} waits for {events[0] if len(events) == 1 else 'an event'}"
+        return f"nothing leads out of {known(name)}"
+    return f"{known(name)} waits for {events[0] if len(events) == 1 else 'an event'}"
 
 
 def _armed(ops: Iterable[Op]) -> Iterator[str]:
@@ -201,7 +211,7 @@ def _soonest(moves: Moves) -> Mapping[str, int]:
     lengths = {node.name: node.state.timeout or 0 for node in moves.graph.tree.nodes.values()}
 
     def taken(edge: Edge, at: int) -> int:
-        name = written(edge.source)
+        name = edge.source
         if edge.trigger.startswith(TIMEOUT):
             timer = edge.trigger.removeprefix(TIMEOUT)
             since = at if timer == name else begun[edge.trigger]
@@ -219,7 +229,7 @@ def _fewest(moves: Moves) -> Mapping[str, int]:
     """How many attempts have been made by the time a state is entered, at least."""
 
     def made(edge: Edge, before: int) -> int:
-        return before + (moves.needed(edge) if moves.counted(written(edge.source)) else 0)
+        return before + (moves.needed(edge) if is_entry(edge) and moves.counted(edge.source) else 0)
 
     return _least(moves, made)
 
@@ -245,7 +255,8 @@ def _most(moves: Moves, groups: Sequence[Sequence[str]]) -> Mapping[str, int | N
     """How many attempts have been made by the time a state is entered, at most; None: there is no bound."""
     found: dict[str, int | None] = {moves.first: 0}
     for group in groups:
-        circling = len(group) > 1 or any(edge.target == group[0] for edge in moves.states[group[0]])
+        members = frozenset(group)
+        circling = any(is_entry(e) and e.target in members for name in group for e in moves.states[name])
         before = [found.get(name, 0) for name in group]
         if None in before or (circling and any(map(moves.counted, group))):
             most = None

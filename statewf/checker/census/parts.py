@@ -16,11 +16,12 @@ import attrs
 
 from statewf.checker.census.plain import plain, plain_names
 from statewf.checker.census.units import Letter, Marks, Role, TooMuch, passed_over, study
-from statewf.checker.words.atoms import Atom, base
+from statewf.checker.words.atoms import Atom
 from statewf.compiler.plan import Plan, Planned, in_turn
 from statewf.compiler.signals import BRANCH_FAILED
 from statewf.definition.model import Step
 from statewf.expr import Expression
+from statewf.machine.naming import base
 
 # How the steps of one list stand together: none has begun; all were cancelled before, or passed over; they run; they
 # were cancelled when the whole began to end, or before that, when their block was out of time
@@ -113,7 +114,7 @@ class Reader:
             unit = study(step, self.whole, marks, shell=shell)
             letters = dict(unit.letters)
             over = passed_over(step, self.whole, shell=shell)
-            seen = sum(bit for atom, bit in marks if "skipped" in atom.states)
+            seen = sum(bit for atom, bit in marks if atom.state == "skipped")
             letters[over] = letters.get(over, frozenset()) | {Role("skipped", seen=seen)}
             letters = {letter: _placed(letter, roles, spots) for letter, roles in letters.items()}
             kinds = (_shell_kinds if shell else _kinds)(letters, step)

@@ -23,7 +23,7 @@ from statewf.checker.census.parts import Here
 from statewf.checker.census.sweep import Aim
 from statewf.checker.census.units import TooMuch
 from statewf.checker.runs.verdict import Verdict
-from statewf.checker.words.atoms import WORKFLOW, Atom, base
+from statewf.checker.words.atoms import WORKFLOW, Atom
 from statewf.checker.words.question import Question
 from statewf.compiler.settling import Settling
 from statewf.compiler.signals import ELAPSED, FINAL
@@ -31,6 +31,7 @@ from statewf.definition.properties import Absence, Always, Existence, Precedence
 from statewf.expr import UNKNOWN, Expression, Fault
 from statewf.expr.syntax import Call, Literal, Name
 from statewf.machine.fsm import DECIDED, DONE, ERROR, RETRY, TIMEOUT, Machine
+from statewf.machine.naming import base
 
 MOST_PLACES = 8  # that one condition asks for
 
@@ -162,8 +163,8 @@ class _Sight:
         wanted = [
             attrs.evolve(aim, has=self.bits(has), lacks=self.bits(lacks))
             for aim in aims
-            if all(atom.states & aim.passed for atom in has if atom.region == WORKFLOW)
-            and not any(atom.states & aim.passed for atom in lacks if atom.region == WORKFLOW)
+            if all(atom.state in aim.passed for atom in has if atom.region == WORKFLOW)
+            and not any(atom.state in aim.passed for atom in lacks if atom.region == WORKFLOW)
         ]
         return bool(wanted) and self.read.count(wanted) > 0
 
@@ -184,16 +185,16 @@ class _Sight:
         region = self.machine.regions[self.machine.numbers[atom.region]]
         return all(
             transition.trigger.startswith((DONE, ERROR, RETRY, TIMEOUT, DECIDED, ELAPSED))
-            for name, state in region.states.items()
+            for state in region.states.values()
             for transition in state.transitions()
-            if transition.target is not None and atom.enters(region.name, name, transition.target)
+            if atom.enters(region.name, transition.entered)
         )
 
     def begins_after(self, then: Atom, first: Atom) -> bool:
         """Whether a step is at that only when it has begun, and begins only when the other one has settled so."""
         if (
             WORKFLOW in (then.region, first.region)
-            or then.states & {"skipped", "cancelled"}
+            or then.state in ("skipped", "cancelled")
             or not _is_final(first)
         ):
             return False
@@ -205,7 +206,7 @@ class _Sight:
         if any(node.step.on_error == "human-review" for node in self.read.planned.nodes.values()):
             return False  # a step may be tried again and again
         certain = all(
-            (answer.region == WORKFLOW and answer.states <= set(ENDED))  # behind which nothing comes
+            (answer.region == WORKFLOW and answer.state in ENDED)  # behind which nothing comes
             or _ends_with(answer, trigger)
             or (_is_final(trigger) and self.comes_first(trigger, answer))
             for answer in answers
@@ -220,12 +221,12 @@ class _Sight:
 
 def _is_final(atom: Atom) -> bool:
     """Whether a step comes to that once, when it has settled."""
-    return atom.states <= _FINAL
+    return atom.state in _FINAL
 
 
 def _ends_with(then: Atom, first: Atom) -> bool:
     """Whether the other is something that the same step is at before it has settled, and not again."""
-    return then.region == first.region and _is_final(then) and first.states <= _AT_WORK
+    return then.region == first.region and _is_final(then) and first.state in _AT_WORK
 
 
 _FINAL = {base(state) for state in FINAL}

@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import attrs
 
 from statewf.checker.census.plain import BEFORE, BESIDE, among_three, steps_within
-from statewf.checker.words.atoms import Atom, base
+from statewf.checker.words.atoms import Atom
 from statewf.compiler import compile_definition
 from statewf.compiler.signals import FINAL, WORKFLOW
 from statewf.definition.model import Step, Workflow
@@ -27,6 +27,7 @@ from statewf.machine.events import Cancel, Failed, Returned
 from statewf.machine.explore import Exploration, Move, explore
 from statewf.machine.fsm import Machine
 from statewf.machine.lens import Configuration, lens
+from statewf.machine.naming import base
 from statewf.machine.snapshot import Snapshot, moves, region_state
 from statewf.machine.step import start
 from statewf.machine.tries import Try, whose
@@ -275,7 +276,7 @@ class _Reading:
         return sum(
             bit
             for atom, bit in self.marks
-            if any(atom.enters(made.region, made.source, made.target) for made in moves(move.path))
+            if any(atom.enters(made.region, made.entered) for made in moves(move.path))
         )
 
     def stand(self, before: Stand, move: Move) -> Stand:

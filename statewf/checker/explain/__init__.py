@@ -14,11 +14,12 @@ from typing import Any, Literal, NamedTuple
 import attrs
 
 from statewf.checker.explain.foresight import MOST_CONFIGURATIONS, Foresight, foresee
-from statewf.checker.words.atoms import base
 from statewf.compiler import Notes
 from statewf.compiler.advice import listed
+from statewf.compiler.hearing import Hearing
 from statewf.compiler.plan import Planned, plan
-from statewf.definition.model import Workflow
+from statewf.compiler.tree import grow
+from statewf.definition.model import StateMachine, Workflow
 from statewf.definition.words import nearest
 from statewf.errors import DataError, Diagnostic
 from statewf.expr import UNDEFINED, Expression, Fault
@@ -27,6 +28,7 @@ from statewf.expr.syntax import Literal as Written
 from statewf.machine.events import Event
 from statewf.machine.fsm import Machine, Transition
 from statewf.machine.macrostep import Macrostep
+from statewf.machine.naming import base, known
 from statewf.machine.record import row, state_of
 from statewf.machine.snapshot import RegionState, Rejected, Snapshot, Step, region_state
 from statewf.machine.step import step
@@ -136,12 +138,13 @@ def explain(
     Without `data` it has none now, and whatever it needs at the end of the way. Raises DataError when the machine does
     not know the event.
     """
-    if event not in machine.listeners:
+    heard = machine.known(event)
+    if heard not in machine.listeners:
         raise DataError([_unknown(machine, event)])
     sent = Event(event, data or EMPTY, snapshot.at)
     made = step(machine, snapshot, sent)
     accepted = isinstance(made, Step) and made.disposition == "accepted"
-    candidates = tuple(_candidates(machine, snapshot, sent))
+    candidates = tuple(_candidates(machine, snapshot, sent, heard))
     return Explanation(
         instance=snapshot.instance,
         event=event,
@@ -152,16 +155,16 @@ def explain(
         message=_message(machine, snapshot, made, candidates),
         changes=tuple(row(made)["changes"]) if isinstance(made, Step) and accepted else (),
         candidates=candidates,
-        known_in=() if candidates else _known_in(machine, event),
+        known_in=() if candidates else _known_in(machine, heard),
         foresight=Foresight(()) if accepted else foresee(machine, snapshot, event, data, limit),
         limit=limit,
     )
 
 
 def _unknown(machine: Machine, event: str) -> Diagnostic:
-    known = {name.lower(): name for name in machine.listeners}
-    alike = nearest(event.lower(), known)
-    hint = f"did you mean {known[alike]}?" if alike else listed("there is", machine.listeners)
+    names = {name.lower(): name for name in machine.listeners}
+    alike = nearest(event.lower(), names)
+    hint = f"did you mean {names[alike]}?" if alike else listed("there is", machine.listeners)
     return Diagnostic("unknown-event", f"{machine.name} knows no event {event}", hint=hint)
 
 
@@ -179,7 +182,9 @@ def _message(machine: Machine, snapshot: Snapshot, made: Step | Rejected, candid
             if takers:
                 return f"{', '.join(takers)} would take it"
             moved = made.moves
-            return f"it would lead to {moved[-1].target}" if moved else f"it would stay in {state_of(snapshot)}"
+            return (
+                f"it would lead to {known(moved[-1].target)}" if moved else f"it would stay in {state_of(snapshot)}"
+            )
 
 
 def _where(machine: Machine, snapshot: Snapshot) -> str:
@@ -195,23 +200,30 @@ def _notes(machine: Machine) -> Notes:
     return machine.notes
 
 
-def _known_in(machine: Machine, event: str) -> tuple[str, ...]:
-    """The local states of a state machine that know the event."""
-    return tuple(name for name, state in machine.regions[0].states.items() if state.on.get(event))
+def _known_in(machine: Machine, heard: str) -> tuple[str, ...]:
+    """The states of a state machine that know the event: where several are active at once, those that declare it."""
+    definition = _notes(machine).definition
+    tree = grow(definition) if isinstance(definition, StateMachine) else None
+    if tree is not None and tree.product:
+        hearing = Hearing(tree)
+        return tuple(name for name, node in tree.nodes.items() if hearing.answers(node, heard))
+    rows = machine.regions[0].states.items()
+    return tuple(dict.fromkeys(known(name) for name, row in rows if row.on.get(heard)))
 
 
 # --- who may take it
 
 
-def _candidates(machine: Machine, snapshot: Snapshot, sent: Event) -> Iterator[Candidate]:
+def _candidates(machine: Machine, snapshot: Snapshot, sent: Event, heard: str) -> Iterator[Candidate]:
+    """Of each transition, or step, that may take an event of which the table knows this name."""
     definition = _notes(machine).definition
     if isinstance(definition, Workflow):
         nodes = plan(definition).nodes
-        for number in machine.listeners[sent.name]:
+        for number in machine.listeners[heard]:
             yield _step(machine, snapshot, sent, number, nodes[machine.regions[number].name])
         return
     here = region_state(snapshot.regions, 0)
-    for transition in machine.regions[0].states[here[0]].on.get(sent.name, ()):
+    for transition in machine.regions[0].states[here[0]].on.get(heard, ()):
         candidate = _judged(machine, snapshot, sent, here, transition)
         yield candidate
         if candidate.holds:
@@ -223,7 +235,8 @@ def _judged(
 ) -> Candidate:
     """A transition, and whether it holds."""
     state, attempt, _ = here
-    candidate = Candidate(base(state), target=transition.target)
+    target = None if transition.target is None else known(transition.target)
+    candidate = Candidate(base(state), target=target)
     if transition.below is not None:  # a retry, which has no guard
         counted, values = f"attempt < {transition.below}", (("attempt", attempt),)
         return attrs.evolve(candidate, guard=counted, values=values, holds=transition.may(attempt))

@@ -30,11 +30,11 @@ from statewf.machine.effects import SetTimer
 from statewf.machine.events import AnyEvent, Decided, Event, Fired, Returned
 from statewf.machine.explore import EFFORT, SEEN, Timer
 from statewf.machine.fsm import Machine
-from statewf.machine.lens import lens
+from statewf.machine.lens import conditions, lens
 from statewf.machine.snapshot import Snapshot, Step, region_state
 from statewf.machine.step import step
 from statewf.machine.suppose import MARK, Supposer, Suppositions, standing
-from statewf.machine.tries import tries
+from statewf.machine.tries import names, tries
 from statewf.values.frozen import Object
 
 MOST_CONFIGURATIONS = 20_000
@@ -74,7 +74,7 @@ def foresee(
     found = _Walk(machine, snapshot, goal, limit).search()
     if found.legs is None and found.complete and context_names(machine, snapshot.context):
         found = _Walk(machine, snapshot, goal, limit, overwriting=True).search()
-    if found.legs is None and not found.complete and needs(machine, event).waits:
+    if found.legs is None and not found.complete and needs(machine, machine.known(event)).waits:
         found = _Walk(machine, snapshot, goal, limit, overwriting=found.overwriting, hasty=True).search()
         return attrs.evolve(found, complete=False)
     return found
@@ -124,11 +124,12 @@ class _Walk:
         overwriting: bool = False,
         hasty: bool = False,
     ) -> None:
-        self.supposer = Supposer()
+        self.named = names(machine, conditions(machine))
+        self.supposer = Supposer(self.named)
         self.machine = knowing(machine, self.supposer)
         self.begin = begin
         self.goal = goal
-        self.needs = needs(machine, goal.event)
+        self.needs = needs(machine, machine.known(goal.event))
         self.names = context_names(machine, begin.context)
         self.overwriting = overwriting
         self.hasty = hasty
@@ -189,7 +190,7 @@ class _Walk:
         """The nodes that were not met before, or further away, and can be reached by one thing that happens."""
         if node.snapshot.ended:
             return
-        for tried in tries(self.machine, node.snapshot):
+        for tried in tries(self.machine, node.snapshot, named=self.named):
             if self.is_later(tried.event, node.armed):
                 continue
             for event in self.versions(tried.event, node.snapshot):
@@ -231,7 +232,7 @@ class _Walk:
 
     def is_hopeful(self, snapshot: Snapshot) -> bool:
         """Whether somebody may yet take the event, as far as the table tells."""
-        takers = self.lens.takers[self.goal.event]
+        takers = self.lens.takers[self.machine.known(self.goal.event)]
         return any(region_state(snapshot.regions, number)[0] in hopeful for number, hopeful in takers)
 
     # --- what comes from outside
@@ -245,6 +246,9 @@ class _Walk:
                 yield event._replace(answer=answer._replace(data=self.outside(snapshot)))
             case Returned(_, Object()):
                 yield event._replace(result=self.outside(snapshot))
+            case Returned() if len(self.machine.regions) > 1:
+                yield event
+                yield event._replace(result=self.outside(snapshot))  # which a workflow merges into its context
             case Decided(_, decision):
                 anything: Any = Unknown()
                 said = decision if decision in MEANT else anything

@@ -27,10 +27,11 @@ def explored(
     """All runs of a machine, as far as the limit allows; every order of everything, if that is not too much."""
     conditions = [asked.condition for asked in questions if isinstance(asked.condition, Expression)]
     functions = [asked.condition for asked in questions if callable(asked.condition)]
+    heard = [atom.event for asked in questions for atom in asked.atoms if atom.event]
     if functions:
-        return _watching(machine, limit, conditions, functions, progress)
+        return _watching(machine, limit, conditions, functions, heard, progress)
     if conditions or len(machine.regions) == 1 or any(asked.by_function for asked in questions):
-        return explore(machine, limit, watched=conditions, progress=progress)
+        return explore(machine, limit, watched=conditions, heard=heard, progress=progress)
     seen = frozenset(region for asked in questions for region in asked.regions)
     found = explore(machine, limit, Ending((*CAUSES, NOW), seen), progress=progress)
     if not found.whole or len(found.snapshots) > SMALL:
@@ -44,6 +45,7 @@ def _watching(
     limit: int,
     conditions: Sequence[Expression],
     functions: Sequence[Predicate],
+    heard: Sequence[str],
     progress: Progress | None,
 ) -> Exploration:
     """All runs, told apart also by what these functions of a snapshot read: who read something new is asked once more.
@@ -55,7 +57,7 @@ def _watching(
     while True:
         known = len(asked.read)
         watched = [*conditions, *map(watched_at, asked.read)]
-        found = explore(machine, limit, watched=watched, progress=progress)
+        found = explore(machine, limit, watched=watched, heard=heard, progress=progress)
         for snapshot in found.snapshots:
             scope = visible(machine, snapshot)
             for function in functions:

@@ -19,9 +19,11 @@ from statewf.expr import Expression
 from statewf.machine.effects import SetTimer
 from statewf.machine.events import Fired
 from statewf.machine.explore import Exploration, Move, Timer, vague_timers
-from statewf.machine.fsm import Machine
+from statewf.machine.fsm import Machine, Track
 from statewf.machine.lens import lens
-from statewf.machine.snapshot import MOVE, Snapshot, Step, blank
+from statewf.machine.snapshot import Move as Moved
+from statewf.machine.snapshot import Snapshot, Step, blank
+from statewf.machine.snapshot import moves as moved
 from statewf.machine.step import step
 from statewf.machine.suppose import Answer, Supposer, Suppositions, standing, supposing
 from statewf.machine.tries import tries
@@ -68,7 +70,7 @@ class _Walker:
     """Goes the moves that were found once more, from snapshots that only look the same."""
 
     def __init__(self, machine: Machine, found: Exploration) -> None:
-        self.supposer = Supposer()
+        self.supposer = Supposer(found.named)
         self._machine = supposing(machine, self.supposer)
         self._sight = lens(machine, found.watched)
         self._found = found
@@ -77,7 +79,7 @@ class _Walker:
         """What that move does here, and what is supposed after it."""
         many = len(self._machine.regions) > 1
         wanted = (self._found.configurations[move.target], self._found.supposed[move.target])
-        possible = tries(self._machine, snapshot, self._found.words)
+        possible = tries(self._machine, snapshot, self._found.words, named=self._found.named)
         for event in (one.event for one in possible if one.label == move.label):
             for _ in self.supposer.sequences(known):
                 made = step(self._machine, snapshot, event)
@@ -89,9 +91,9 @@ class _Walker:
         raise AssertionError(f"{move.label} cannot be retraced")
 
 
-def _way(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+def _way(path: Track) -> tuple[Moved, ...]:
     """The moves of a path without their attempts: where these count no more, they may be others."""
-    return tuple(part for at, part in enumerate(path) if at % MOVE != MOVE - 1)
+    return tuple(move._replace(attempt=0) for move in moved(path))
 
 
 def spoken(part: Expression, answer: Answer) -> str:

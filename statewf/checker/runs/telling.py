@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from statewf.checker.findings import Finding, Severity
 from statewf.checker.runs.verdict import Verdict
-from statewf.checker.words.atoms import base
 from statewf.compiler import Notes
 from statewf.definition.model import Workflow
-from statewf.definition.properties import Property, Sometimes
+from statewf.definition.properties import Always, Property, Sometimes
+from statewf.machine.fsm import Track
+from statewf.machine.naming import base
 from statewf.machine.snapshot import moves as moved
 
 FEW = 4  # moves that are told
@@ -34,16 +35,16 @@ def violation(notes: Notes, place: Place, asked: Property, found: Verdict, nodes
         case "refuted" if isinstance(asked, Sometimes):
             yield finding_at(place, "violated-property", "error", f"{text}: no run comes to that")
         case "refuted":
-            how = _how(found, notes)
+            how = _how(asked, found, notes)
             yield finding_at(place, "violated-property", "error", f"{text}: {how}", trace)
         case "possible":
-            how = "it does" if isinstance(asked, Sometimes) else _how(found, notes)
+            how = "it does" if isinstance(asked, Sometimes) else _how(asked, found, notes)
             yield finding_at(place, "possible-violation", "warning", f"{text}: {how}, {_if(found)}", trace)
         case "undetermined":
             looked = f" by the first {nodes:,} configurations, and there are more" if nodes else ""
             message, hint = f"{text}: not decided{looked}", "--limit allows more" if nodes else None
             if found.run is not None:
-                how = "it does" if isinstance(asked, Sometimes) else _how(found, notes)
+                how = "it does" if isinstance(asked, Sometimes) else _how(asked, found, notes)
                 message += f"; {how}, {_if(found)}"
             yield finding_at(place, "undetermined", "error", message, trace, hint)
         case "proved" if found.idle:
@@ -53,30 +54,27 @@ def violation(notes: Notes, place: Place, asked: Property, found: Verdict, nodes
             pass
 
 
-def _how(found: Verdict, notes: Notes) -> str:
+def _how(asked: Property, found: Verdict, notes: Notes) -> str:
     """How a run violates a property."""
     run = found.run
     assert run is not None, "a violation is shown by a run"
     match run.end:
         case "step":
-            return f"a run does so{_last(run.moves[-1].path, notes)}"
+            does = "in a run it is not so" if isinstance(asked, Always) else "a run does so"
+            return f"{does}{_last(run.moves[-1].path, notes)}"
         case "ended":
-            return f"a run ends in {run.moves[-1].path[-2]} without"
+            return f"a run ends in {base(moved(run.moves[-1].path)[-1].target)} without"
         case "rests":
             return "a run may wait for ever before that"
         case "circles":
             return f"a run may go round for ever: {', '.join(move.label for move in run.loop)}"
 
 
-def _last(path: tuple[str | int, ...], notes: Notes) -> str:
+def _last(path: Track, notes: Notes) -> str:
     """The moves of the last step, if they are few, as people know them; of a state machine nobody knows the name of the region."""
     of_steps = isinstance(notes.definition, Workflow)
-    known = ((move.region, base(move.source), base(move.target)) for move in moved(path))
-    moves = [
-        f"{f'{region} ' * of_steps}{source or '∅'} → {target}"
-        for region, source, target in known
-        if source != target or not of_steps
-    ]
+    known = ((move.region, base(move.source), base(move.target)) for move in moved(path) if move.entered)
+    moves = [f"{f'{region} ' * of_steps}{source or '∅'} → {target}" for region, source, target in known]
     return f" ({', '.join(moves)})" if 0 < len(moves) <= FEW else ""
 
 

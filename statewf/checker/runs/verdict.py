@@ -19,13 +19,12 @@ import attrs
 
 from statewf.checker.runs.retrace import Told, retraced
 from statewf.checker.runs.search import Look, Run, Search, Space
-from statewf.checker.words.atoms import WORKFLOW, Watch, base
+from statewf.checker.words.atoms import WORKFLOW, Watch
 from statewf.checker.words.functions import of_known, of_whole
 from statewf.checker.words.monitors import (
     State,
 )
 from statewf.checker.words.question import Question, question
-from statewf.compiler.places import SIDE_BY_SIDE
 from statewf.definition.properties import (
     Predicate,
     Property,
@@ -228,8 +227,8 @@ def visible(machine: Machine, snapshot: Snapshot) -> Mapping[str, Any]:
     """
     if len(machine.regions) == 1:
         state, attempt, _ = region_state(snapshot.regions, 0)
-        leaves = base(state).split(SIDE_BY_SIDE)
-        active = tuple(reversed(machine.notes.written[state])) or tuple(leaves)
+        leaves = machine.notes.leaves[state]
+        active = tuple(reversed(machine.notes.active[state])) or leaves
         attempts = Object(dict.fromkeys(leaves, attempt))
     else:
         here = list(steps_of(machine, snapshot))

@@ -25,7 +25,7 @@ import attrs
 
 from statewf.compiler.tree import Path
 from statewf.expr import Expression, Fault
-from statewf.machine.fsm import RETRY, LocalState, Transition
+from statewf.machine.fsm import RETRY, Arm, LocalState, Transition
 
 Fate: TypeAlias = Literal["open", "false", "repeated", "shadowed", "spent", "outrun"]
 
@@ -115,7 +115,7 @@ def _judged(source: str, listed: Sequence[Transition]) -> Iterator[Edge]:
             continue
         if transition.below is not None:
             if answer:
-                since, again = transition.below, _again(source, transition)
+                since, again = transition.below, _again(transition)
         elif answer:
             closed = path
         else:
@@ -138,6 +138,7 @@ def _certain(transition: Transition) -> bool:
     return settled(transition.guard) is True
 
 
-def _again(source: str, retry: Transition) -> tuple[str, ...]:
+def _again(retry: Transition) -> tuple[str, ...]:
     """What happens between two attempts: the event, and the end of the wait if there is one."""
-    return (retry.trigger,) if retry.target == source else (retry.trigger, RETRY + source)
+    waits = (op.timer for op in retry.entry if isinstance(op, Arm) and op.timer.startswith(RETRY))
+    return (retry.trigger, *waits)

@@ -19,10 +19,10 @@ from statewf.checker.findings import Finding, Severity
 from statewf.checker.states.edges import Edge, row_edges, settled
 from statewf.checker.states.search import Arrival, components, shortest, way
 from statewf.compiler.emit import Notes
-from statewf.compiler.tree import BACKOFF, Node, Path, Tree, grow
+from statewf.compiler.tree import Node, Path, Tree, grow
 from statewf.definition.model import StateMachine, path_text
-from statewf.machine import record
-from statewf.machine.fsm import CANCEL, CANCELLED, Machine, Region
+from statewf.machine import naming
+from statewf.machine.fsm import CANCEL, CANCELLED, TIMEOUT, Disarm, Machine, Region
 
 LONGEST_TRACE = 1_000  # a longer one helps nobody; it is left out
 
@@ -46,17 +46,17 @@ class Graph:
     @cached_property
     def ways(self) -> dict[str, tuple[str, ...]]:
         """For each state the others that its transitions name, taken or not."""
-        found: dict[str, dict[str, None]] = {written(local): {} for local in self.rows if local != CANCELLED}
+        found: dict[str, dict[str, None]] = {self.tried(local): {} for local in self.rows if local != CANCELLED}
         for edges in self.rows.values():
             for edge in edges:
                 if edge.target is not None and edge.trigger != CANCEL:
-                    found[written(edge.source)][written(edge.target)] = None
+                    found[self.tried(edge.source)][self.tried(edge.target)] = None
         return {name: tuple(other for other in after if other != name) for name, after in found.items()}
 
     @cached_property
     def reachable(self) -> frozenset[str]:
         """The states that some chain of transitions leads to from the start."""
-        return frozenset(self.beyond([written(self.first)], self.ways))
+        return frozenset(self.beyond([self.tried(self.first)], self.ways))
 
     @cached_property
     def nodes_reachable(self) -> frozenset[str]:
@@ -134,6 +134,37 @@ class Graph:
         """Whether a local state is left as soon as it is entered, by an `always` that always holds."""
         return any(not e.trigger and e.open and settled(e.transition.guard) for e in self.rows[local])
 
+    def running(self, edge: Edge) -> frozenset[str]:
+        """The states whose timeout runs on when it is taken: a circle of such edges has an end."""
+        stays = {node.name for node in self.nodes(edge.target or edge.source) if node.state.timeout is not None}
+        stopped = {op.timer for op in edge.transition.exit if isinstance(op, Disarm)}
+        around = (node.name for node in self.nodes(edge.source))
+        return frozenset(name for name in around if name in stays and TIMEOUT + name not in stopped)
+
+    def leads_out(self, edge: Edge) -> bool:
+        """Whether it leads to other leaves, be it by events that the machine raises on the way."""
+        here = self.leaves(edge.source)
+        met = dict.fromkeys([] if edge.target is None else [edge.target])
+        queue = list(met)
+        for local in queue:  # grows while it is read
+            if self.leaves(local) != here:
+                return True
+            ways = (way.target for way in self.rows[local] if way.open and not way.trigger)
+            fresh = [target for target in ways if target is not None and target not in met]
+            met.update(dict.fromkeys(fresh))
+            queue += fresh
+        return False
+
+    def surely_out(self, edge: Edge) -> bool:
+        """Whether it is certain to be taken, and to lead to other leaves."""
+        met: set[str] = set()
+        while settled(edge.transition.guard) and edge.open and edge.target is not None and edge.target not in met:
+            if self.leaves(edge.target) != self.leaves(edge.source):
+                return True
+            met.add(edge.target)
+            edge = next((way for way in self.rows[edge.target] if way.open and not way.trigger), edge)
+        return False
+
     @cached_property
     def resting(self) -> tuple[str, ...]:
         """The local states in which a run may wait for something; in a livelock no `always` is taken, so it rests where it was led."""
@@ -149,6 +180,11 @@ class Graph:
     def nodes_resting(self) -> frozenset[str]:
         """The written states in which a run may wait for something."""
         return self._around(self.resting)
+
+    @cached_property
+    def nodes_waiting(self) -> frozenset[str]:
+        """Those of them that no ring holds on to."""
+        return self._around(local for local in self.resting if local not in self.circling)
 
     def _around(self, locals_: Iterable[str]) -> frozenset[str]:
         return frozenset(node.name for local in locals_ for node in self.nodes(local))
@@ -188,7 +224,12 @@ class Graph:
 
     def known(self, local: str) -> str:
         """A local state as people know it: one that was active before may be remembered, but is no part of its name."""
-        return record.known(local)
+        return naming.known(local)
+
+    def tried(self, local: str) -> str:
+        """What a wait between two attempts is for, or the local state itself."""
+        state = naming.tried(local)
+        return state if state in self.rows else local
 
     def leaves(self, local: str) -> tuple[Node, ...]:
         """Those of them without others within."""
@@ -220,12 +261,7 @@ def graph_of(machine: Machine) -> Graph:
     assert isinstance(notes.definition, StateMachine), "a workflow has no written states"
     tree, (region,) = grow(notes.definition), machine.regions
     rows = {name: row_edges(row) for name, row in region.states.items()}
-    return Graph(tree, region, rows, notes.written)
-
-
-def written(local: str) -> str:
-    """The state whose wait between two attempts this is, or itself."""
-    return local.removesuffix(BACKOFF)
+    return Graph(tree, region, rows, notes.active)
 
 
 def total(edges: Iterable[Edge]) -> int:

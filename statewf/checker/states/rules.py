@@ -3,7 +3,7 @@
 A rule is a pure function of a graph. One fault gives one finding: what follows from it alone is not told
 again (a state behind an unreachable one, a wait in a dead end, a loop out of which nothing leads).
 
-Below: `graph`, and the other families of rules, `shadows` and `timing`. Above: the checker.
+Below: `graph`, and the other families of rules, `shadows`, `raising` and `timing`. Above: the checker.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import TypeAlias
 from statewf.checker.findings import Finding
 from statewf.checker.states.edges import Edge
 from statewf.checker.states.graph import Graph, total
+from statewf.checker.states.raising import never_finished, raised_in_vain
 from statewf.checker.states.search import components, shortest, way
 from statewf.checker.states.shadows import event_never_accepted, shadowed_guard, shadowed_transition
 from statewf.checker.states.timing import dead_timeout, retry_never_fits, unused_retry
-from statewf.compiler.places import SIDE_BY_SIDE
 from statewf.compiler.tree import Path
 from statewf.machine.fsm import CANCEL, DONE, RAISE, RETRY, TIMEOUT, Disarm, Do, Transition
+from statewf.machine.naming import SIDE_BY_SIDE
 
 Rule: TypeAlias = Callable[[Graph], Iterator[Finding]]
 
@@ -107,9 +108,28 @@ def no_way_to_terminal(graph: Graph) -> Iterator[Finding]:
 def endless_always(graph: Graph) -> Iterator[Finding]:
     """A ring of `always` transitions each of which is certain to be taken."""
     for ring in graph.circles:
-        message = f"{_shown(graph, ring)} goes round for ever: each of these always transitions holds at once"
-        trace, hint = graph.trace(ring[0].source), "give one of them a guard, or an event to wait for"
-        yield graph.finding("endless-always", "error", ring[0].path, message, trace=trace, hint=hint)
+        if all(_is_always(path) for edge in ring for path in edge.paths):
+            message = f"{_shown(graph, ring)} goes round for ever: each of these always transitions holds at once"
+            trace, hint = graph.trace(ring[0].source), "give one of them a guard, or an event to wait for"
+            yield graph.finding("endless-always", "error", ring[0].path, message, trace=trace, hint=hint)
+
+
+def endless_raise(graph: Graph) -> Iterator[Finding]:
+    """A ring of transitions that raise each other's events."""
+    for ring in graph.circles:
+        path = next((path for edge in ring for path in edge.paths if not _is_always(path)), None)
+        if path is not None:
+            message = (
+                f"{_shown(graph, ring)} goes round for ever: events that the machine raises lead to themselves"
+            )
+            trace, hint = graph.trace(ring[0].source), "raise one of them where a guard may not hold, or later"
+            yield graph.finding("endless-raise", "error", path, message, trace=trace, hint=hint)
+
+
+def _is_always(path: Path) -> bool:
+    """Whether an `always` stands there."""
+    *around, last = path if isinstance(path[-1], str) else path[:-1]
+    return last == "always" and around[-1] != "on"
 
 
 # --- warnings
@@ -121,11 +141,10 @@ def waits_forever(graph: Graph) -> Iterator[Finding]:
     for local in graph.resting:
         leaf = graph.leaf(local)
         edges = [edge for edge in graph.rows[local] if edge.open and edge.trigger != CANCEL]
-        here = graph.leaves(local)
-        ways = [edge for edge in edges if edge.target is not None and graph.leaves(edge.target) != here]
+        ways = [edge for edge in edges if graph.leads_out(edge)]
         if leaf is None or local in graph.circling or not ways:
             continue
-        if any(_moves_itself(edge) for edge in edges) or _asks(graph, local):
+        if any(_moves_itself(edge, ways) for edge in edges) or _asks(graph, local):
             continue
         awaited = list(dict.fromkeys(edge.trigger for edge in ways if edge.trigger))
         if leaf.path in told:
@@ -142,9 +161,9 @@ def waits_forever(graph: Graph) -> Iterator[Finding]:
         yield graph.finding("waits-forever", "warning", leaf.path, message, trace=trace, hint=hint)
 
 
-def _moves_itself(edge: Edge) -> bool:
-    """Whether a timer or the answer of a called handler, which may be an event, can pull this edge."""
-    return edge.trigger.startswith((TIMEOUT, RETRY, DONE, RAISE))
+def _moves_itself(edge: Edge, ways: Sequence[Edge]) -> bool:
+    """Whether something pulls this edge: a timer, the answer of a handler, which may be an event, or an own event that moves."""
+    return edge.trigger.startswith((TIMEOUT, RETRY, DONE)) or (edge.trigger.startswith(RAISE) and edge in ways)
 
 
 def _asks(graph: Graph, local: str) -> bool:
@@ -162,20 +181,24 @@ def _calls(transition: Transition) -> bool:
 def unbounded_cycle(graph: Graph) -> Iterator[Finding]:
     """States that can be entered again and again, with no retry counter and no timeout around that ends it."""
     caught = graph.circling.union(*graph.traps)
+    told: set[str] = set()
     for group in components(graph.entered, lambda local: [edge.source for edge in graph.into[local]]):
         members = frozenset(group)
         inner = [edge for local in group for edge in graph.into[local] if edge.source in members]
         back = [edge for edge in inner if edge.transition.attempt == "reset"]
         if not back or not caught.isdisjoint(group) or _timed(graph, group, inner):
             continue
-        cycle = _shortest_cycle(group, inner, back)
-        start = cycle[0].source
-        leaf = graph.leaf(start)
-        assert leaf is not None, "nothing leads on from $cancelled"
+        endless = [edge for edge in back if not graph.running(edge)]
+        cycle = _shortest_cycle(group, inner, endless or back)
         message = f"{_shown(graph, cycle)} can be repeated without end"
-        trace = graph.trace(start, cycle)
+        if message in told:
+            continue  # with another past it is the same
+        told.add(message)
+        trace = graph.trace(cycle[0].source, cycle)
         hint = "bound it with retry and maxAttempts, or put its states into one with a timeout"
-        yield graph.finding("unbounded-cycle", "warning", leaf.path, message, trace=trace, hint=hint)
+        last = next(names for edge in reversed(cycle) if (names := _leaves(graph, edge)))
+        place = graph.tree.nodes[last[0]].path
+        yield graph.finding("unbounded-cycle", "warning", place, message, trace=trace, hint=hint)
 
 
 def _timed(graph: Graph, group: Sequence[str], inner: Iterable[Edge]) -> bool:
@@ -204,12 +227,16 @@ def _shortest_cycle(group: Sequence[str], inner: Sequence[Edge], back: Sequence[
 
 
 def _shown(graph: Graph, cycle: Sequence[Edge]) -> str:
-    """`a -> b -> a`, the middle of a long one left out, and what is active beside all of it."""
-    locals_ = [cycle[0].source, *(edge.target or edge.source for edge in cycle)]
-    beside = frozenset.intersection(*(frozenset(graph.known(local).split(SIDE_BY_SIDE)) for local in locals_))
-    moving = [[name for name in graph.known(local).split(SIDE_BY_SIDE) if name not in beside] for local in locals_]
-    names = [SIDE_BY_SIDE.join(names) or graph.known(local) for names, local in zip(moving, locals_, strict=True)]
+    """`a -> b -> a`, the middle of a long one left out."""
+    steps = [names for edge in cycle if (names := _leaves(graph, edge))]
+    names = [SIDE_BY_SIDE.join(step) for step in (steps[-1], *steps)] if steps else [graph.known(cycle[0].source)]
     return " -> ".join(names if len(names) <= MOST_NAMES else (*names[: MOST_NAMES - 2], "...", names[-1]))
+
+
+def _leaves(graph: Graph, edge: Edge) -> list[str]:
+    """The leaves that an edge enters."""
+    nodes = graph.tree.nodes
+    return [name for name in edge.transition.entered if name in nodes and not nodes[name].children]
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -224,11 +251,14 @@ RULES: tuple[Rule, ...] = (
     dead_end,
     no_way_to_terminal,
     endless_always,
+    endless_raise,
     waits_forever,
     unbounded_cycle,
     shadowed_transition,
     shadowed_guard,
     event_never_accepted,
+    raised_in_vain,
+    never_finished,
     dead_timeout,
     retry_never_fits,
     unused_retry,

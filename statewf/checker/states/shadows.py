@@ -3,7 +3,7 @@
 A transition of a compound state is written once and holds in every state inside: it is at fault only if it
 is dead in all of them. Why it is dead is its fate, see `edges`.
 
-Below: `graph`. Above: `rules`.
+Below: `graph`, `raising`. Above: `rules`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from statewf.checker.findings import Finding
 from statewf.checker.states.edges import Edge
 from statewf.checker.states.graph import Graph
+from statewf.checker.states.raising import unfinished
+from statewf.compiler.gather import placed
 from statewf.compiler.tree import Node, Path
-from statewf.compiler.written import placed
 from statewf.definition.model import path_text
 
 
@@ -67,9 +68,10 @@ def _left_out(graph: Graph) -> Iterator[Finding]:
     if not graph.tree.product:
         return
     listed = {path for edges in graph.rows.values() for edge in edges for path in edge.paths}
+    told = tuple(path for path, _ in unfinished(graph))
     for node in graph.tree.nodes.values():
-        for path, _ in placed(node) if node.name in graph.nodes_resting else ():
-            if path not in listed:
+        for path, _ in placed(node) if node.name in graph.nodes_waiting else ():
+            if path not in listed and path not in told and path[:-1] not in told:
                 message = "this transition is never taken: its event never comes, or others always come first"
                 hint = "give those a guard, or remove it"
                 yield graph.finding("shadowed-transition", "warning", path, message, hint=hint)

@@ -10,8 +10,8 @@ from typing import assert_never
 
 from statewf.checker.findings import Finding
 from statewf.checker.states.graph import Graph
-from statewf.compiler.tree import BACKOFF, Node
-from statewf.machine.fsm import Arm, Delay
+from statewf.compiler.tree import Node
+from statewf.machine.fsm import RETRY, Arm, Delay
 from statewf.values.duration import spoken
 
 
@@ -50,8 +50,9 @@ def retry_never_fits(graph: Graph) -> Iterator[Finding]:
 
 def _wait(graph: Graph, node: Node) -> Delay | None:
     """The delay between two attempts of a state, if there is one and it can come to that."""
-    edges = (e for e in graph.rows.get(node.name, ()) if e.open and e.target == node.name + BACKOFF)
-    return next((op.delay for edge in edges for op in edge.transition.entry if isinstance(op, Arm)), None)
+    ways = (edge.transition for edges in graph.rows.values() for edge in edges if edge.open)
+    waits = (op for way in ways for op in way.entry if isinstance(op, Arm) and op.timer == RETRY + node.name)
+    return next((op.delay for op in waits), None)
 
 
 def unused_retry(graph: Graph) -> Iterator[Finding]:

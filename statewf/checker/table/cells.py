@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from statewf.compiler.tree import BACKOFF
+from statewf.machine.naming import spelled, waits
 
 Otherwise: TypeAlias = Literal["rejected", "ignored", "deferred", "stays"]
 
@@ -32,16 +32,17 @@ class Way:
     @property
     def text(self) -> str:
         """`→ paid if event.data.ok`, `stays`, `again up to attempt 3`."""
-        move = "stays" if self.target is None else f"→ {self.target}"
+        move = "stays" if self.target is None else f"→ {spelled(self.target)}"
         if self.again:
-            move = "again later" if self.target is not None and self.target.endswith(BACKOFF) else "again"
+            move = "again later" if self.target is not None and waits(self.target) else "again"
         limit = f" up to attempt {self.below}" if self.below is not None else ""
         return f"{move}{limit}{f' if {self.guard}' if self.guard else ''}"
 
     def document(self) -> dict[str, Any]:
         """The way as JSON; `guard` and `below` only where there are any."""
         known = {"guard": self.guard, "below": self.below}
-        return {"target": self.target, **{key: value for key, value in known.items() if value is not None}}
+        target = None if self.target is None else spelled(self.target)
+        return {"target": target, **{key: value for key, value in known.items() if value is not None}}
 
 
 @attrs.frozen

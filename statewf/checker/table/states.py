@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from statewf.checker.states.edges import Edge, settled
-from statewf.checker.states.graph import Graph, written
+from statewf.checker.states.graph import Graph
 from statewf.checker.table.cells import NEVER, Cell, Otherwise, Row, Way
-from statewf.compiler.tree import BACKOFF
 from statewf.machine.fsm import ERROR, TIMEOUT, LocalState
+from statewf.machine.naming import base, spelled, waits
 from statewf.values.duration import spoken
 
 OTHERWISE: dict[str, Otherwise] = {"reject": "rejected", "ignore": "ignored", "defer": "deferred"}
@@ -50,7 +50,9 @@ def _row(graph: Graph, row: LocalState, columns: Sequence[str]) -> Row:
     found: dict[str, list[Edge]] = {column: [] for column in columns}
     for edge in graph.rows[row.name]:
         found.setdefault(_column(edge.trigger), []).append(edge)
-    return Row(row.name, _note(graph, row), tuple(_cell(graph, row, name, found[name]) for name in columns))
+    return Row(
+        spelled(row.name), _note(graph, row), tuple(_cell(graph, row, name, found[name]) for name in columns)
+    )
 
 
 def _note(graph: Graph, row: LocalState) -> str:
@@ -59,7 +61,7 @@ def _note(graph: Graph, row: LocalState) -> str:
         notes.append(f"ends in {row.terminal}")
     elif graph.passing(row.name):
         notes.append("left at once")
-    elif row.name.endswith(BACKOFF):
+    elif waits(row.name):
         notes.append("between attempts")
     return ", ".join(notes)
 
@@ -91,7 +93,7 @@ def _calling(graph: Graph, row: LocalState) -> Iterator[str]:
     leaf = graph.leaf(row.name)
     if leaf is None or row.terminal is not None or graph.passing(row.name):
         return
-    waiting = row.name.endswith(BACKOFF)
+    waiting = waits(row.name)
     yield from (
         ERROR + node.name
         for node in leaf.lineage()
@@ -102,7 +104,7 @@ def _calling(graph: Graph, row: LocalState) -> Iterator[str]:
 def _lead(graph: Graph, row: LocalState, trigger: str) -> str:
     """When that is, and whose, if it is that of a state around."""
     kind, _, owner = trigger.partition(":")
-    whose = f"{owner}: " if owner not in ("", written(row.name)) else ""
+    whose = f"{owner}: " if owner not in ("", base(row.name)) else ""
     if f"{kind}:" != TIMEOUT:
         return whose
     return f"{whose}after {spoken(graph.tree.nodes[owner].state.timeout or 0)} "

@@ -13,7 +13,6 @@ import attrs
 
 from statewf.checker.words.functions import Happening, Moved, called, of_step
 from statewf.compiler import Notes
-from statewf.compiler.places import SIDE_BY_SIDE
 from statewf.compiler.tree import grow
 from statewf.definition.model import StateMachine
 from statewf.definition.properties import Predicate
@@ -22,9 +21,9 @@ from statewf.expr import Expression
 from statewf.expr.syntax import Call, Literal, Name, Node, children
 from statewf.machine.events import AnyEvent
 from statewf.machine.fsm import CANCELLED as CANCELLED_STATE
-from statewf.machine.fsm import Machine
-from statewf.machine.record import BACKOFF, TURN, known
-from statewf.machine.snapshot import MOVE, Note, heard
+from statewf.machine.fsm import Machine, Track, fitting
+from statewf.machine.naming import base
+from statewf.machine.snapshot import Note, heard, moves
 
 EVENT = "event:"
 WORKFLOW = "workflow"
@@ -35,26 +34,24 @@ CANCELLED_HINT = "somebody who cancels sends no event; a run that was cancelled 
 
 @attrs.frozen
 class Atom:
-    """`region` enters one of `states`, or `event` is taken, or `function` says so.
+    """`region` enters `state`, or `event` is taken, or `function` says so.
 
-    Entering a single state again counts, moving within several does not; nor does a move of others that are active
-    beside it.
+    Entering it again counts; moving within it does not, nor does a move of others that are active beside it.
     """
 
     text: str
     region: str = ""
-    states: frozenset[str] = frozenset()
+    state: str = ""
     event: str = ""
     function: Predicate | None = None
 
-    def enters(self, region: str, source: str, target: str) -> bool:
-        """Whether that move enters it."""
-        if region != self.region or self.states.isdisjoint(base(target).split(SIDE_BY_SIDE)):
-            return False
-        if self.states.isdisjoint(base(source).split(SIDE_BY_SIDE)):
-            return True
-        again = source == target or source.endswith(BACKOFF)
-        return again and known(target) in self.states and len(self.states) == 1
+    def hears(self, event: str) -> bool:
+        """Whether an event is the one, or fits the pattern, that it names."""
+        return bool(self.event) and (event == self.event or any(fitting(event, (self.event,))))
+
+    def enters(self, region: str, entered: Sequence[str]) -> bool:
+        """Whether a move of that region enters it, of which this is what it enters."""
+        return region == self.region and self.state in entered
 
 
 class NoSuchAtom(Exception):
@@ -66,18 +63,13 @@ class NoSuchAtom(Exception):
         super().__init__(message)
 
 
-def base(state: str) -> str:
-    """A local state as people know it: without its turns."""
-    return state.partition(TURN)[0]
-
-
 def atom_of(machine: Machine, text: str | Predicate) -> Atom:
     """The atom that a text names, or a function is. Raises NoSuchAtom."""
     if callable(text):
         return Atom(called(text), function=text)
     if text.startswith(EVENT):
         name = text.removeprefix(EVENT)
-        if name not in machine.listeners:
+        if machine.known(name) not in machine.listeners:
             if name.lower() in CANCELLED:
                 raise NoSuchAtom(f"{machine.name} has no event {name}", CANCELLED_HINT.format(_cancelled(machine)))
             raise _none(text, f"{machine.name} has no event {name}", [EVENT + known for known in machine.listeners])
@@ -90,12 +82,10 @@ def atom_of(machine: Machine, text: str | Predicate) -> Atom:
 
 
 def _state(machine: Machine, definition: StateMachine, text: str) -> Atom:
-    nodes = grow(definition).nodes
     known = [*_active(definition), CANCELLED_STATE]
     if text not in known:
         raise _none(text, f"{machine.name} has no state {text}", known)
-    leaves = [name for name in nodes if nodes[text] in nodes[name].lineage()] if text in nodes else [text]
-    return Atom(text, machine.regions[0].name, frozenset(leaves))
+    return Atom(text, machine.regions[0].name, text)
 
 
 def _of_step(machine: Machine, text: str) -> Atom:
@@ -107,12 +97,12 @@ def _of_step(machine: Machine, text: str) -> Atom:
     if step == WORKFLOW:
         if text not in _wholes(machine):
             raise _none(text, f"a workflow is never {state or 'nothing'}", _wholes(machine))
-        return Atom(text, step, frozenset({state}))
+        return Atom(text, step, state)
     states = dict.fromkeys(base(name) for name in machine.regions[number].states)
     wanted = state or "succeeded"
     if wanted not in states:
         raise _none(text, f"{step} is never {wanted}", [f"{step}:{name}" for name in states if name != "waiting"])
-    return Atom(text, step, frozenset({wanted}))
+    return Atom(text, step, wanted)
 
 
 def _cancelled(machine: Machine) -> str:
@@ -127,11 +117,9 @@ def _wholes(machine: Machine) -> list[str]:
 def unlisted(machine: Machine, condition: Expression) -> Iterator[NoSuchAtom]:
     """What a condition of a property looks for, and cannot be there: in the list `state`, in `attempts`, in `results`."""
     many = len(machine.regions) > 1
-    leaves = list(
-        dict.fromkeys(leaf for name in machine.regions[0].states for leaf in base(name).split(SIDE_BY_SIDE))
-    )
-    names = [region.name for region in machine.regions[1:]] if many else leaves
-    around = leaves if many else [*_active(machine.notes.definition), CANCELLED_STATE]
+    leaves = dict.fromkeys(leaf for listed in machine.notes.leaves.values() for leaf in listed)
+    names = [region.name for region in machine.regions[1:]] if many else list(leaves)
+    around = [] if many else [*_active(machine.notes.definition), CANCELLED_STATE]
     for text in dict.fromkeys(_looked_for(condition.node)):
         if many:
             yield from _unlisted_step(machine, text)
@@ -195,7 +183,7 @@ class Happened(Protocol):
     def event(self) -> AnyEvent: ...
 
     @property
-    def path(self) -> tuple[str | int, ...]: ...
+    def path(self) -> Track: ...
 
     @property
     def notes(self) -> tuple[Note, ...]: ...
@@ -211,32 +199,30 @@ class Watch:
         self._atoms = tuple(atoms)
         self._by_step = any(atom.function is not None for atom in self._atoms)
         self._none = (False,) * len(self._atoms)
-        self._seen: dict[tuple[str, tuple[str | int, ...]], tuple[Letter, ...]] = {}
+        self._seen: dict[tuple[str, Track], tuple[Letter, ...]] = {}
 
     def letters(self, move: Happened) -> tuple[Letter, ...]:
         """The letters of a step in which something happens. Raises PropertyFails."""
         name = heard(move.event, move.notes)
         found = self._seen.get((name, move.path))
         if found is None:
-            every = (tuple(atom.event == name != "" for atom in self._atoms), *self._moves(move.path))
+            every = (tuple(atom.hears(name) for atom in self._atoms), *self._moves(move.path))
             if self._by_step:
                 every = (tuple(self._at_once(Happening(name, tuple(_moved(move.path))), every)),)
             found = self._seen[name, move.path] = tuple(letter for letter in every if letter != self._none)
         return found
 
-    def _moves(self, path: tuple[str | int, ...]) -> Iterator[Letter]:
-        for at in range(0, len(path), MOVE):
-            region, source, target = map(str, path[at : at + 3])
-            yield tuple(atom.enters(region, source, target) for atom in self._atoms)
+    def _moves(self, path: Track) -> Iterator[Letter]:
+        for move in moves(path):
+            yield tuple(atom.enters(move.region, move.entered) for atom in self._atoms)
 
     def _at_once(self, step: Happening, letters: Sequence[Letter]) -> Iterator[bool]:
         for atom, hits in zip(self._atoms, zip(*letters, strict=True), strict=True):
             yield any(hits) if atom.function is None else of_step(atom.function, step)
 
 
-def _moved(path: tuple[str | int, ...]) -> Iterator[Moved]:
+def _moved(path: Track) -> Iterator[Moved]:
     """The moves as people know them: taking turns within a state is none."""
-    for at in range(0, len(path), MOVE):
-        region, source, target = map(str, path[at : at + 3])
-        if base(source) != base(target) or base(target) == target:
-            yield Moved(region, base(source), base(target))
+    for move in moves(path):
+        if move.entered:
+            yield Moved(move.region, base(move.source), base(move.target))

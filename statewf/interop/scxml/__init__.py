@@ -12,7 +12,7 @@ that our conditions are, and `In()`.
 nothing takes are ignored, as there.
 
 *Refused, by name*: `script`, `foreach`, `invoke`, `cancel`, `donedata`, `src`, data of events (`param`, `namelist`,
-`content`), sending to others, object literals, other functions and data models, late binding, `error.*` events: here a
+`content`), sending to others, object literals, other functions and data models, late binding, `raise` and `send` within `if`, `error.*` events: here a
 fault in a condition counts as false, and is told.
 
 *Different, on purpose*:

@@ -24,6 +24,7 @@ Written, as something else:
 
 - Guards and assignments keep their JavaScript: `guard(text)` and `assign({name: text})` evaluate what they say.
 - Retries are counted by `attempts(n)` and `again`; the wait between two is a state of its own.
+- A machine is started as `Order(inputs, handlers={name: function})`, with a `subscriber` of what it emits if one is wanted.
 - A handler is called as `handler(machine, **params)`, an action's at once, that of an `invoke` in a thread; an Event
   that it answers is taken. What an action's handler raises is kept in `failures`.
 - Python's names bind states: one that cannot be a Python name gets another, and its own as its `value`.
@@ -37,6 +38,8 @@ Different on purpose, each for a reason:
 - python-statemachine numbers states so that some share a number, and asks them in the order in which they were
   entered. A `Chart` has them in document order, as SCXML has.
 - It runs the actions of a transition to a history twice (3.2.2). A `Chart` runs them once.
+- An internal transition of a part of a parallel state to itself makes the library enter the first states of its
+  siblings beside those that are active (3.2.2). Here nothing is left or entered.
 - `error.execution` belongs to the state that invokes. A callback that fails raises here: our actions that fail change
   no state, and theirs make an event of it.
 - An event `mouse` also stands for `mouse.moved` there. It is read as `mouse.*` if the machine knows such events.

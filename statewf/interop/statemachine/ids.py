@@ -14,9 +14,10 @@ from collections import Counter
 
 from statemachine import State
 
-from statewf.compiler.tree import BACKOFF, Node, Tree
+from statewf.compiler.tree import Node, Tree
 from statewf.interop.statemachine.chart import Chart
 from statewf.interop.statemachine.layout import WORDS
+from statewf.machine.naming import BACKOFF
 
 INSTANCE = frozenset(
     (

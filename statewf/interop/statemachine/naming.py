@@ -12,7 +12,7 @@ from typing import Any
 
 from statemachine import State, StateChart
 
-from statewf.compiler.tree import BACKOFF
+from statewf.machine.naming import BACKOFF
 
 
 def local_name(state: State) -> str:

@@ -18,7 +18,6 @@ from statemachine.contrib.timeout import _Timeout
 from statemachine.graph import iterate_states
 from statemachine.utils import humanize_id
 
-from statewf.compiler.tree import BACKOFF
 from statewf.definition.model import Action, History, Invoke, Outcome, Retry, StateMachine, Transition
 from statewf.definition.model import State as Ours
 from statewf.errors import ConversionError, Diagnostic, InputError
@@ -27,6 +26,7 @@ from statewf.interop.statemachine.calls import Unsayable, actions, called, defin
 from statewf.interop.statemachine.chart import Calling, Chart, Ending, Waiting
 from statewf.interop.statemachine.moves import FAILED, Mover, Moves
 from statewf.interop.statemachine.naming import full_name, local_name
+from statewf.machine.naming import BACKOFF
 from statewf.values.frozen import EMPTY
 
 T = TypeVar("T")
@@ -43,7 +43,8 @@ def read(subject: type | object) -> Imported:
     if not issubclass(chart, StateChart):
         message = f"{chart.__name__} is no class of python-statemachine"
         raise ConversionError([Diagnostic("wrong-type", message, hint="give a StateMachine or StateChart class")])
-    reading = _Reading(chart)
+    listened = chart._class_listeners if chart is subject else subject.active_listeners  # type: ignore[union-attr]  # noqa: SLF001  # no other list by class
+    reading = _Reading(chart, listened=bool(listened))
     try:
         definition = reading.machine()
     except ConversionError:
@@ -56,8 +57,9 @@ def read(subject: type | object) -> Imported:
 class _Reading:
     """One class in the reading; mistakes are gathered, so that all are told at once."""
 
-    def __init__(self, chart: type[StateChart[Any]]) -> None:
+    def __init__(self, chart: type[StateChart[Any]], *, listened: bool) -> None:
         self.chart = chart
+        self.listened = listened
         self.remarks: list[Remark] = []
         self.mistakes: list[Diagnostic] = []
         self.known = list(iterate_states(chart.states))
@@ -112,7 +114,7 @@ class _Reading:
             self.mistakes.append(
                 unsupported("start_configuration_values of several states", name, "mark one as initial")
             )
-        if self.chart._class_listeners:  # noqa: SLF001  # it has no other list by class
+        if self.listened:
             self.remarks.append(
                 Remark(name, "its listeners are left behind: only what the class itself has is read")
             )

@@ -17,7 +17,7 @@ from statemachine.utils import humanize_id
 
 from statewf.compiler import compile_definition
 from statewf.compiler.hearing import done_event
-from statewf.compiler.tree import BACKOFF, Node, Tree, grow
+from statewf.compiler.tree import Node, Tree, grow
 from statewf.definition.model import (
     ERROR,
     Action,
@@ -36,6 +36,7 @@ from statewf.interop.statemachine.ids import ids
 from statewf.interop.statemachine.layout import WORDS, Item, Text, block, item, laid_out, literal, seconds
 from statewf.interop.statemachine.limits import is_prefix, refused, told
 from statewf.machine.fsm import is_pattern
+from statewf.machine.naming import BACKOFF
 
 
 def write(definition: StateMachine) -> Exported:

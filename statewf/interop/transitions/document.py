@@ -99,6 +99,7 @@ class _Reader:
             before=self.actions(document, ("prepare_event", "before_state_change"), "$"),
             after=self.actions(document, ("after_state_change", "finalize_event"), "$"),
             on_final=self.actions(document, ("on_final",), "$"),
+            queued=bool(document.get("queued")),
         )
 
     def tell_rest(self) -> None:

@@ -5,9 +5,11 @@ Below: the definition, `shape`, `notes`. Above: `read`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from statewf.definition.model import Action, Function, Raise, Retry, State, StateMachine, Transition
+from statewf.definition.words import identifier
 from statewf.errors import DefinitionError
 from statewf.expr import Expression, conjunction
 from statewf.interop.conversion import Imported
@@ -42,6 +44,7 @@ class _Meaning:
         for way in shape.ways:
             self.ways.setdefault(way.source, []).append(way)
         self.triggers = frozenset(way.trigger for way in shape.ways)
+        self.before, self.after = self.done(shape.before, "machine"), self.done(shape.after, "machine")
 
     def machine(self) -> StateMachine | None:
         shape, notes = self.shape, self.notes
@@ -66,6 +69,11 @@ class _Meaning:
 
     def check_names(self) -> None:
         """Everything that is named must be there; the library would say so only when it is needed."""
+        for place in self.places.values():
+            try:
+                identifier(place.key)
+            except DefinitionError as error:
+                self.notes.wrong(error, place.where)
         named = [(name, "initial") for name in self.shape.initial]
         named += [(name, way.where) for way in self.shape.ways for name in (way.source, *way.targets)]
         for name, where in dict.fromkeys(named):
@@ -87,8 +95,8 @@ class _Meaning:
         """What there is to say of a state."""
         said: dict[str, Any] = {
             "description": place.description,
-            "on_entry": place.on_enter,
-            "on_exit": place.on_exit,
+            "on_entry": self.done(place.on_enter, place.where),
+            "on_exit": self.done(place.on_exit, place.where),
             "unexpected": None if place.ignores is None else "ignore" if place.ignores else "reject",
         }
         nested = "." in place.name and place.name != place.key
@@ -108,9 +116,8 @@ class _Meaning:
         """A final state: the library lets one be left, which here cannot be."""
         if place.name in self.ways:
             self.notes.remark(place.where, "it is final: what leads away from it is left out")
-        said["on_entry"] = (*place.on_enter, *place.on_final)
-        if place.name == place.key:
-            said["on_entry"] = (*said["on_entry"], *self.shape.on_final)
+        last = (*place.on_final, *(self.shape.on_final if place.name == place.key else ()))
+        said["on_entry"] = (*said["on_entry"], *self.done(last, place.where))
         if said.get("terminal"):
             if place.on_exit:
                 self.notes.remark(place.where, "it is final: on_exit is left out")
@@ -149,8 +156,9 @@ class _Meaning:
                 done.append(self.transition(way, place))
             else:
                 on.setdefault(way.trigger, []).append(self.transition(way, place))
-        if place.on_final:
-            done.append(Transition(actions=place.on_final))
+        last = (*place.on_final, *(self.shape.on_final if place.name == place.key and place.children else ()))
+        if last:
+            done.append(Transition(actions=self.done(last, place.where)))
         said |= {"always": always, "on_done": done}
         if place.retries:
             said |= self.retried(place, on)
@@ -165,7 +173,7 @@ class _Meaning:
         return Transition(
             tuple(self.to(target, place) for target in targets) or None,
             guard=conjunction([*([] if named is None else [named]), *held]),
-            actions=(*self.shape.before, *way.actions, *self.shape.after),
+            actions=(*self.before, *self.done(way.actions, way.where), *self.after),
             internal=stays,
         )
 
@@ -200,25 +208,51 @@ class _Meaning:
     def timed(self, place: Place, on: dict[str, list[Transition]]) -> dict[str, Any]:
         """A timeout that leads somewhere, or else an event that the state sends itself."""
         only = place.on_timeout[0] if len(place.on_timeout) == 1 else None
-        led = self.answers(only, place) if isinstance(only, str) else None
+        again = {way.trigger for way in self.again(place)} if place.retries else ()
+        led = self.answers(only, place) if isinstance(only, str) and only not in again else None
         match led:
             case [Transition(str(target), guard=None, actions=(), internal=False)]:
                 return {"timeout": place.timeout, "timeout_transition": target}
         elapsed = ELAPSED + place.name
         on[elapsed] = [Transition(actions=[self.deed(one) for one in place.on_timeout])]
-        return {"on_entry": (*place.on_enter, Raise(elapsed, place.timeout))}
+        return {"on_entry": (*self.done(place.on_enter, place.where), Raise(elapsed, place.timeout))}
 
     def deed(self, callback: Action | str) -> Action:
         """A callback that may be a trigger."""
         if not isinstance(callback, str):
             return callback
-        return Raise(callback) if callback in self.triggers else Function(callback)
+        return Raise(callback) if callback in self.triggers - self.shape.own else Function(callback)
+
+    def done(self, callbacks: Iterable[Action], where: str) -> tuple[Action, ...]:
+        """What callbacks do: one that has the name of a trigger pulls it, if the model has no method of that name."""
+        return tuple(self.pulling(callback, where) for callback in callbacks)
+
+    def pulling(self, callback: Action, where: str) -> Action:
+        match callback:
+            case Function(handler) if handler not in self.shape.own:
+                if handler in self.triggers:
+                    if not self.shape.queued:
+                        message = f"{handler} is pulled when the transition is done, as in a machine with a queue"
+                        self.notes.remark(where, message)
+                    return Raise(handler)
+                if self.led_by(handler):
+                    hint = "declare a transition that leads there, and call its trigger"
+                    self.notes.refuse(f"a callback that calls {handler}", where, hint)
+        return callback
+
+    def led_by(self, trigger: str) -> str | None:
+        """The state to which the library makes a trigger by itself, if this is such a one."""
+        if not trigger.startswith("to_") or trigger in self.triggers:
+            return None
+        name = trigger.removeprefix("to_").replace(".", "_")
+        return next((place for place in self.places if place.replace(".", "_") == name), None)
 
     def answers(self, trigger: str, place: Place) -> list[Transition] | None:
         """The transitions that a trigger has from a state or from those around; None if it is no trigger there."""
-        if trigger.startswith("to_") and trigger not in self.triggers:
-            found = [name for name in self.places if name.replace(".", "_") == trigger[3:].replace(".", "_")]
-            return [Transition(self.to(found[0], place))] if found else None
+        if trigger in self.shape.own:
+            return None
+        if target := self.led_by(trigger):
+            return [Transition(self.to(target, place))]
         name = place.name
         while name in self.places:
             ways = [way for way in self.ways.get(name, ()) if way.trigger == trigger]
@@ -227,9 +261,13 @@ class _Meaning:
             name = name.rpartition(".")[0]
         return None
 
+    def again(self, place: Place) -> list[Way]:
+        """What leads from a state to itself."""
+        return [way for way in self.ways.get(place.name, ()) if way.targets == (place.name,)]
+
     def retried(self, place: Place, on: dict[str, list[Transition]]) -> dict[str, Any]:
         """A Retry: what leads from the state to itself is tried so often, and then what `on_failure` says is taken."""
-        again = [way for way in self.ways.get(place.name, ()) if way.targets == (place.name,)]
+        again = self.again(place)
         for way in again:
             if len(on.get(way.trigger, ())) > 1 or way.conditions or way.unless or way.actions:
                 hint = "let nothing else hang on that transition, and do it in on_enter"

@@ -18,12 +18,13 @@ from transitions import MachineError
 from transitions.core import EventData, listify
 
 from statewf.compiler.hearing import FINISHED, done_event
-from statewf.compiler.tree import BACKOFF, Node, Tree
+from statewf.compiler.tree import Node, Tree
 from statewf.compiler.ways import Entrance, active, domain, finishing, in_order, left
 from statewf.interop.transitions.parts import NO_EVENT, Call, Model, State, Transition
 from statewf.interop.transitions.words import ALWAYS, SEPARATOR
 from statewf.machine.events import Event
 from statewf.machine.fsm import RAISE, RETRY, Delay, fitting
+from statewf.machine.naming import BACKOFF
 from statewf.values.frozen import EMPTY, Object, freeze_object
 
 MOST_ALWAYS = 1_000  # transitions of its own in a row: more run in a circle

@@ -15,6 +15,7 @@ from typing import Any
 
 from transitions import Machine as LibraryMachine
 from transitions.core import listify
+from transitions.extensions.states import Error
 
 from statewf.definition.model import Action
 from statewf.errors import ConversionError, Diagnostic
@@ -46,7 +47,15 @@ def shape_of(subject: object, notes: Notes) -> Shape:
         on_final=notes.actions(listify(machine.on_final), "machine.on_final"),
         description=machine.description if isinstance(machine, Machine) else None,
         context=machine.context if isinstance(machine, Machine) else {},
+        own=frozenset(name for name in reader.triggers() if ours or _is_own(machine, name)),
+        queued=bool(machine.has_queue),
     )
+
+
+def _is_own(machine: Any, name: str) -> bool:
+    """Whether the models have something of that name that is not the trigger, which the library binds as a `partial`."""
+    found = [getattr(model, name, None) for model in machine.models]
+    return any(one is not None and not isinstance(one, partial) for one in found)
 
 
 def _machine(subject: object) -> Any:
@@ -75,11 +84,24 @@ class _Reader:
     """Walks one machine."""
 
     def __init__(self, machine: Any, notes: Notes, ours: bool) -> None:
+        self.machine = machine
         self.notes = notes
         self.ours = ours
         self.ignoring = bool(machine.ignore_invalid_triggers)
         self.separator: str = getattr(machine.state_cls, "separator", "")
         self.automatic = _automatic(machine, self.separator) if machine.auto_transitions else frozenset()
+
+    def triggers(self) -> Iterator[str]:
+        """The names of all triggers, those too that the library makes by itself."""
+
+        def within(state: Any) -> Iterator[str]:
+            yield from getattr(state, "events", ())
+            for child in getattr(state, "states", {}).values():
+                yield from within(child)
+
+        yield from (*self.automatic, *self.machine.events)
+        for state in self.machine.states.values():
+            yield from within(state)
 
     def whole(self, scope: str, name: str) -> str:
         """The whole name, with dots, of what the library calls so in a scope."""
@@ -186,6 +208,8 @@ def _tell_features(state: Any, notes: Notes, where: str) -> None:
     """What extensions of the library add to a state that a definition has no words for."""
     if getattr(state, "tags", None):
         notes.remark(where, f"the tags {', '.join(map(str, state.tags))} are left out")
+    if isinstance(state, Error):
+        notes.remark(where, "Error raises nothing here: a state out of which nothing leads is told by a check")
     if hasattr(state, "volatile_cls"):
         notes.refuse("Volatile", where, "keep such data in the context, with actions")
 

@@ -14,11 +14,11 @@ from transitions.core import Condition, EventData, listify
 from transitions.extensions.nesting import NestedState, NestedTransition
 from transitions.extensions.states import Timeout
 
-from statewf.compiler.tree import BACKOFF
 from statewf.definition.model import Retry
 from statewf.expr import Expression, Fault
 from statewf.interop.transitions.words import SEPARATOR
 from statewf.machine.events import Event
+from statewf.machine.naming import BACKOFF
 from statewf.values.frozen import EMPTY, Object
 
 NO_EVENT = Object({"name": "", "data": EMPTY})

@@ -66,7 +66,11 @@ class Way:
 
 @attrs.frozen
 class Shape:
-    """A machine. `every` are the callbacks of all transitions, done before and after a transition's own."""
+    """A machine. `before` and `after` are the callbacks of all transitions, done around a transition's own.
+
+    `own` are methods of the model with the names of triggers, which the library leaves to it. Without a queue (not
+    `queued`) a trigger that is called in a callback is taken at once.
+    """
 
     name: str
     places: tuple[Place, ...]
@@ -78,6 +82,8 @@ class Shape:
     on_final: Actions = ()
     description: str | None = None
     context: Mapping[str, Any] = attrs.field(factory=dict)
+    own: frozenset[str] = frozenset()
+    queued: bool = True
 
     def all(self) -> Iterator[Place]:
         """All states in document order."""

@@ -211,9 +211,13 @@ class _Reader:
             done = ()
         known = [child.key for child in node.children.values()]
         if not isinstance(inner, str) or inner not in node.children:
-            missing = "nothing says where it begins" if value is None else f"there is no state {shown(inner)} in it"
-            where = path if value is not None else node.path
-            self.told.wrong("unknown-initial", missing, where, f"one of {', '.join(known[:10])}")
+            where, hint = path if value is not None else node.path, f"one of {', '.join(known[:10])}"
+            if value is None:
+                self.told.wrong("unknown-initial", "nothing says where it begins", where, hint)
+            elif not isinstance(inner, str):
+                self.told.wrong("wrong-type", f"expected the name of a state, found {shown(inner)}", where, hint)
+            else:
+                self.told.wrong("unknown-initial", f"there is no state {shown(inner)} in it", where, hint)
             return None
         begun = node.children[inner]
         if done:
@@ -261,17 +265,26 @@ class _Reader:
                 found[delay] = (*found.get(delay, ()), *listed)
         if not found:
             return {}
-        match list(found.items()):
+        match list(self.coming(found, path).items()):
             case [(delay, (Transition(str(target), guard=None, actions=(), internal=False),))]:
                 return {"timeout": delay, "timeout_transition": target}
-        return self.clocked(node, found, path)
+        return self.clocked(node, self.coming(found, path), path)
+
+    def coming(self, delays: Mapping[int, tuple[Transition, ...]], path: Path) -> dict[int, tuple[Transition, ...]]:
+        """The delays that may be over: behind one that is certain to leave the state, none is."""
+        found: dict[int, tuple[Transition, ...]] = {}
+        for delay in sorted(delays):
+            found[delay] = delays[delay]
+            if any(way.guard is None and way.targets and not way.internal for way in delays[delay]):
+                break
+        for delay in delays.keys() - found.keys():
+            self.told.remark((*path, str(delay)), f"it is left out: after {max(found)} ms the state is left")
+        return found
 
     def clocked(self, node: Node, delays: Mapping[int, tuple[Transition, ...]], path: Path) -> dict[str, Any]:
         if node.kind != "atomic":
-            hint = "one delay, with one target and nothing else, is held; wait in a state within, or in one without others"
-            self.told.refuse(
-                "after with several delays, guards or actions on a state with others in it", path, hint
-            )
+            hint = "one delay that only leaves the state is held; wait in a state within, or in one without others"
+            self.told.refuse("after that does more than leave a state with others in it, at one time,", path, hint)
             return {}
         histories = (other for other in self.nodes.root.everything() if other.config.get("history") == "deep")
         if any(other.parent is not None and node.within(other.parent) for other in histories):
@@ -285,7 +298,7 @@ class _Reader:
         if _DELAY.fullmatch(key):
             return self.told.tried(path, duration, int(key) if len(key) < 20 else 10**20)
         if key not in self.delays:
-            hint = "write milliseconds, or say how long it lasts: delays={" + f"{key!r}: 1000" + "}"
+            hint = "write milliseconds, or in Python read(config, delays={" + f"{key!r}: 1000" + "})"
             self.told.refuse(f"the delay {shown(key)}", path, hint)
             return None
         return self.told.tried(path, duration, self.delays[key])

@@ -93,9 +93,9 @@ def tried(machine: Machine, steps: Sequence[Step]) -> Counter[str]:
     counted = {
         name
         for name, row in machine.regions[0].states.items()
-        if machine.notes.written[name] and retries(machine, name)
+        if machine.notes.active[name] and retries(machine, name)
     }
-    return Counter(name for step in steps for name in step.path[2::4] if isinstance(name, str) and name in counted)
+    return Counter(move.target for step in steps for move in step.moves if move.target in counted)
 
 
 def retries(machine: Machine, name: str) -> bool:

@@ -15,13 +15,13 @@ from statewf.checker.runs.exploring import explored
 from statewf.checker.runs.narrow import narrowly
 from statewf.checker.runs.search import Space
 from statewf.checker.runs.verdict import verdict
-from statewf.checker.words.atoms import base
 from statewf.checker.words.question import question
 from statewf.compiler import compile_definition
 from statewf.definition.properties import Property
 from statewf.definition.workflow import Step, Workflow
 from statewf.expr import Expression
 from statewf.machine.fsm import Machine
+from statewf.machine.naming import base
 from tests.checker.census.test_sweep import free_workflows, wide
 
 FEW = 1_000  # configurations that are gone to

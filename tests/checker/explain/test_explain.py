@@ -153,6 +153,24 @@ def test_a_state_that_does_not_know_the_event_says_who_does() -> None:
     )
 
 
+def test_an_event_is_explained_by_the_pattern_that_it_fits() -> None:
+    text = (
+        "{initialState: a, states: {a: {on: {GO: b}}, b: {on: {'m.*': {target: c, guard: event.data.ok}}}, c: {}}}"
+    )
+    found = explain(*instance(text), "m.x")
+    assert (found.event, found.reason, found.known_in, labels(found)) == ("m.x", "unexpected", ("b",), ["GO"])
+    assert found.foresight.supposed == ("event.data.ok",)
+    with pytest.raises(DataError):
+        explain(*instance(text), "n.x")
+
+
+def test_of_several_parts_those_that_declare_an_event_know_it() -> None:
+    part = "{ initial: x, states: { x: { on: { N: y } }, y: { on: { 'm.*': x } } } }"
+    text = f"{{initialState: o, states: {{o: {{on: {{GO: p}}}}, p: {{parallel: true, on: {{OUT: o}}, states: {{l: {part}, r: {part}}}}}}}}}"
+    for event, states in (("m.x", ("p.l.y", "p.r.y")), ("OUT", ("p",))):
+        assert explain(*instance(text), event).known_in == states
+
+
 def test_an_event_that_the_machine_does_not_know_is_a_mistake() -> None:
     with pytest.raises(DataError) as wrong:
         explain(*instance(DOOR), "close")

@@ -82,7 +82,8 @@ def alike(machine: Machine, snapshots: Iterator[Snapshot]) -> list[Snapshot]:
     key: dict[Hashable, Snapshot] = {}
     for snapshot in snapshots:
         timers = tuple(timer for _, *timer in due(machine, snapshot))
-        here = (sight.configuration(snapshot), tuple(sorted(snapshot.context.items(), key=repr)), repr(timers))
+        data = tuple(sorted(snapshot.context.items(), key=repr)), tuple(e.data for e in snapshot.flight.deferred)
+        here = (sight.configuration(snapshot), data, repr(timers))
         key.setdefault(here, snapshot)
     return list(key.values())
 
@@ -359,3 +360,14 @@ def test_a_search_that_was_cut_never_says_that_there_is_none() -> None:
     found = explain(*instance(counted, {"n": 0}), "GO", limit=100)
     assert (labels(found), found.foresight.complete, found.limit) == (None, False, 100)
     assert len(labels(explain(*instance(counted, {"n": 0}), "GO")) or ()) == 300
+
+
+def test_what_a_step_finds_may_set_what_a_condition_reads() -> None:
+    text = """
+        steps:
+          - {id: s1, handler: s1}
+          - {id: s2, type: condition, condition: context.x === true, then: {id: s3, type: event, event: STOP}}
+        """
+    found = explain(*instance(text), "STOP").foresight
+    assert found.legs is not None
+    assert [(leg.label, leg.supposed) for leg in found.legs] == [("s1 returned", ("context.x === true",))]

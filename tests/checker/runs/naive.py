@@ -25,7 +25,7 @@ from statewf.machine.book import in_order
 from statewf.machine.effects import Call, SetTimer
 from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Fired, Returned
 from statewf.machine.fsm import Assign, Machine, Transition
-from statewf.machine.snapshot import Snapshot, Step
+from statewf.machine.snapshot import Move, Snapshot, Step
 from statewf.machine.step import start, step
 from statewf.values.frozen import Object
 
@@ -253,7 +253,7 @@ def words(machine: Machine, made: Step) -> tuple[frozenset[str], ...]:
     """What properties may speak of, one after another: the event that was received, then what was entered."""
     heard = [frozenset({f"event:{name}"}) for name in _received(made)]
     entered = _steps if len(machine.regions) > 1 else _states
-    return (*heard, *(frozenset(entered(*map(str, made.path[at : at + 3]))) for at in range(0, len(made.path), 4)))
+    return (*heard, *(frozenset(entered(move)) for move in made.moves))
 
 
 def _received(made: Step) -> Iterator[str]:
@@ -269,16 +269,15 @@ def plain(state: str) -> str:
     return state.partition(".$")[0]
 
 
-def _states(_: str, source: str, target: str) -> Iterator[str]:
-    """A state that is entered, and those around it that are not left for it."""
-    yield target
-    outer = [plain(target)[:at] for at, letter in enumerate(plain(target)) if letter == "."]
-    yield from (one for one in outer if not f"{plain(source)}.".startswith(f"{one}."))
+def _states(move: Move) -> Iterator[str]:
+    """The states that are entered, as `tests.compiler.naive` has them."""
+    yield from move.entered
 
 
-def _steps(region: str, source: str, target: str) -> Iterator[str]:
+def _steps(move: Move) -> Iterator[str]:
     """A local state of a step; its turns are none. A step by its name alone: it succeeded."""
-    if plain(source) != plain(target) or plain(target) == target:
-        yield f"{region}:{plain(target)}"
-        if plain(target) == "succeeded":
-            yield region
+    there = plain(move.target)
+    if plain(move.source) != there or move.source == move.target:
+        yield f"{move.region}:{there}"
+        if there == "succeeded":
+            yield move.region

@@ -7,10 +7,18 @@ from typing import Any
 
 import attrs
 
-from statewf import Assign, Function, Invoke, Retry, State, StateMachine, Transition
+from statewf import Assign, Function, Invoke, Raise, Retry, State, StateMachine, Transition
 
 DONE = State(terminal=True)
 LOOP = Transition(actions=Assign({"n": "context.n + 1"}))
+
+FINISHED = State(
+    states={"x": State(timeout="1s", timeout_transition="y"), "y": State(final=True)},
+    initial="x",
+    timeout="1h",
+    timeout_transition="done",
+)
+OWN = Transition(actions=Raise("R"))
 
 
 def waits(on: Mapping[str, Any] | None = None, to: str = "done", **more: Any) -> State:
@@ -159,10 +167,59 @@ ERRORS = (
             done2=DONE,
         ),
     ),
+    Case(
+        "an event that raises itself",
+        "endless-raise",
+        "$.states.a.on.R",
+        machine(a=waits({"E": OWN, "R": OWN}), done=DONE),
+        machine(a=waits({"E": OWN, "R": Transition(guard="context.n < 3", actions=Raise("R"))}), done=DONE),
+    ),
+    Case(
+        "two that raise each other by entering",
+        "endless-raise",
+        "$.states.b.on.R",
+        machine(a=waits({"E": "b"}), b=State({"R": "c"}, on_entry=Raise("R")), c=State(always="b"), done=DONE),
+        machine(a=waits({"E": "b"}), b=State({"R": "c"}, on_entry=Raise("R")), c=waits(), done=DONE),
+    ),
 )
 
 ASKS = Function("ask")
 WARNINGS = (
+    Case(
+        "an own event that comes later and changes nothing",
+        "waits-forever",
+        "$.states.a",
+        machine(a=State({"R": Transition(), "E": "done"}, on_entry=Raise("R", "1s")), done=DONE),
+        machine(a=State({"R": "done", "E": "done"}, on_entry=Raise("R", "1s")), done=DONE),
+    ),
+    Case(
+        "an event with another name",
+        "raised-in-vain",
+        "$.states.a.on.E",
+        machine(a=waits({"E": Transition(actions=Raise("r")), "R": "done"}), done=DONE),
+        machine(a=waits({"E": Transition(actions=Raise("r.x")), "r.*": "done"}), done=DONE),
+    ),
+    Case(
+        "an event for another attempt is taken",
+        "raised-in-vain",
+        "$.states.a.onEntry",
+        machine(a=waits(on_entry=Raise("R"), retry=Retry(2, "E")), done=DONE),
+        machine(a=waits({"E": Transition(actions=Raise("R"))}, retry=Retry(2, "R")), done=DONE),
+    ),
+    Case(
+        "nothing in it is final",
+        "never-finished",
+        "$.states.p.onDone",
+        machine(p=around(waits(), on_done="done"), done=DONE),
+        machine(p=attrs.evolve(FINISHED, on_done="done"), done=DONE),
+    ),
+    Case(
+        "a name that is not whole",
+        "never-finished",
+        "$.states.p.on['done.state.q']",
+        machine(p=State({"done.state.q": "done"}, states={"q": FINISHED}, initial="q"), done=DONE),
+        machine(p=State({"done.state.p.q": "done"}, states={"q": FINISHED}, initial="q"), done=DONE),
+    ),
     Case(
         "only an event ends it",
         "waits-forever",

@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 from hypothesis import HealthCheck, assume, given, note, settings
 
+import statewf as wf
 from statewf.checker import check
 from statewf.compiler import states
 from statewf.definition.model import State, StateMachine, Transition, path_text
@@ -46,8 +47,8 @@ def _places(definition: StateMachine, script: list[tuple[str, object]]) -> Itera
                 naive.advance(int(str(given)))
     except Endless:
         assume(False)
-    for path in naive.entered:
-        yield path_text(_nested(path))
+    for path in (name for names in naive.came for name in names):
+        yield path_text(_nested(tuple(path.split("."))))
     taken = {id(way) for way in naive.taken}
     for place, way in _ways(definition.states, ("states",)):
         if id(way) in taken:
@@ -68,3 +69,24 @@ def _ways(within: Mapping[str, State], path: Path) -> Iterator[tuple[Path, Trans
             for i, way in enumerate(ways):
                 yield (*here, *keys, *((i,) if len(ways) > 1 else ())), way
         yield from _ways(state.states, (*here, "states"))
+
+
+def test_a_circle_is_told_that_no_timeout_around_it_ends() -> None:
+    report = check(
+        wf.loads("""
+        name: m
+        initialState: idle
+        states:
+          idle: { on: { GO: race, END: end } }
+          race:
+            timeout: 1m
+            timeoutTransition: idle
+            initial: run
+            states: { run: { on: { TICK: run } } }
+          end: { terminal: true }
+        """)
+    )
+    (told,) = (finding for finding in report.findings if finding.rule == "unbounded-cycle")
+    assert (told.message, told.where) == ("idle -> race.run -> idle can be repeated without end", "$.states.idle")
+    assert report.bounds is not None
+    assert report.bounds.why == "a cycle: idle → race.run → idle"

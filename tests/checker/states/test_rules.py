@@ -47,7 +47,7 @@ def test_from_a_file_it_is_the_same_with_a_line(case: Case) -> None:
         *(written.trace, written.hint),
     )
     line = text.splitlines()[read.line - 1].replace('"', "").strip()
-    key = case.where.split(".")[-1]
+    key = case.where.partition("['")[2].removesuffix("']") or case.where.split(".")[-1]
     assert line.startswith("- " if key.endswith("]") else f"{key}:")
 
 
