@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     from statewf.definition.model import Transition as Transition
     from statewf.definition.model import Workflow as Workflow
     from statewf.definition.model import WorkflowErrors as WorkflowErrors
+    from statewf.definition.pricing import Billing as Billing
+    from statewf.definition.pricing import Discounts as Discounts
+    from statewf.definition.pricing import PerExecution as PerExecution
+    from statewf.definition.pricing import Rates as Rates
+    from statewf.definition.pricing import Tier as Tier
+    from statewf.definition.pricing import TimeBased as TimeBased
     from statewf.errors import Archived as Archived
     from statewf.errors import Closed as Closed
     from statewf.errors import CompileError as CompileError
@@ -87,6 +93,7 @@ _MODEL = (
     "Existence Function Invoke Precedence Quorum Raise Response Retry RetryPolicy Review Sometimes State "
     "StateMachine Step Transition Workflow WorkflowErrors"
 )
+_PRICES = "Billing Discounts PerExecution Rates Tier TimeBased"
 _ERRORS = (
     "Archived Closed CompileError ConversionError DataError DefinitionError Diagnostic EventRejected ExpressionError HandlersError "
     "InputError KeyConflict NonRetryable OwnerLost RequestConflict ScenarioError StatewfError StoreBusy "
@@ -94,6 +101,7 @@ _ERRORS = (
 )
 _HOMES: dict[str, tuple[str, str]] = {
     **{name: ("statewf.definition.model", name) for name in _MODEL.split()},
+    **{name: ("statewf.definition.pricing", name) for name in _PRICES.split()},
     **{name: ("statewf.errors", name) for name in _ERRORS.split()},
     "Driver": ("statewf.simulator", "Driver"),
     "Event": ("statewf.machine.events", "Event"),

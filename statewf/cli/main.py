@@ -33,6 +33,7 @@ VERBS = {
     "show": ("look", "Show where an instance is, and what it may do next."),
     "history": ("look", "Show everything that happened to an instance."),
     "explain": ("explain", "Explain why an event is not accepted now, and when it would be."),
+    "cost": ("cost", "Show what an instance costs, line by line."),
     "archive": ("upkeep", "Remove what ended long ago from a store."),
     "backup": ("upkeep", "Copy a store, also while a service runs on it."),
     "verify": ("upkeep", "Look for damage in a store."),

@@ -7,11 +7,12 @@ from typing import Any
 import attrs
 
 from statewf.compiler.check import check
+from statewf.compiler.check_pricing import check_pricing
 from statewf.compiler.check_steps import check_steps
 from statewf.compiler.plan import plan
 from statewf.compiler.states import region
 from statewf.compiler.steps import regions
-from statewf.compiler.tree import grow
+from statewf.compiler.tree import Tree, grow
 from statewf.compiler.workflow import workflow_region
 from statewf.definition.model import Definition, StateMachine, Workflow, path_text
 from statewf.definition.words import wrong_type
@@ -61,7 +62,7 @@ def compile_definition(definition: Definition) -> Machine:
 
 def _state_machine(definition: StateMachine) -> Machine:
     tree = grow(definition)
-    if mistakes := check(tree):
+    if mistakes := [*check(tree), *check_pricing(definition, _priced(tree))]:
         raise CompileError(mistakes, definition.places.source)
     main, around, leaves = region(tree)
     notes = Notes(definition, around, leaves, {node.name: node.path for node in tree.nodes.values()})
@@ -79,7 +80,7 @@ def _state_machine(definition: StateMachine) -> Machine:
 
 def _workflow(definition: Workflow) -> Machine:
     planned = plan(definition)
-    if mistakes := check_steps(planned):
+    if mistakes := [*check_steps(planned), *check_pricing(definition, planned.nodes)]:
         raise CompileError(mistakes, definition.places.source)
     listeners: dict[str, tuple[int, ...]] = {}
     for number, node in enumerate(planned.nodes.values(), 1):
@@ -99,6 +100,10 @@ def _workflow(definition: Workflow) -> Machine:
             {node.id: node.step.name or node.id for node in planned.nodes.values()},
         ),
     )
+
+
+def _priced(tree: Tree) -> list[str]:
+    return [name for name, node in tree.nodes.items() if node.state.history is None]
 
 
 def machine_digest(definition: Definition) -> str:

@@ -47,6 +47,17 @@ from statewf.definition.model import (
 from statewf.definition.patterns import read_property
 from statewf.definition.places import MOST_TOLD, Mistake, mistakes_of
 from statewf.definition.policy import BASE_DELAY, MAX_DELAY, delay_misfit
+from statewf.definition.pricing import (
+    MODELS,
+    Billing,
+    Discounts,
+    PerExecution,
+    Pricing,
+    Rates,
+    Tier,
+    TimeBased,
+    rate_misfits,
+)
 from statewf.definition.properties import Property
 from statewf.definition.shape import DEAF, NOWHERE, STEP_FITTING, misfits, said, step_misfits
 from statewf.definition.words import EventName, camel, duration, expression, flag, one_of, wrong, wrong_type
@@ -61,6 +72,7 @@ _TELLING = {"function": "handler", "emit": "event", "assign": "set"}  # the key 
 _PLAIN = (
     *(ErrorHandling, Function, Emit, Assign, Raise, StateMachine),
     *(Compensation, CompensationAction, EscalationPolicy, Quorum, Review, WorkflowErrors, Workflow),
+    *(Billing, Discounts, PerExecution, Rates, Tier, TimeBased),
 )
 
 # How it is written, for those who wrote something of another kind.
@@ -69,6 +81,10 @@ _WRITTEN: dict[Any, str] = {
     CompensationAction: "write {action: refund}, with the handler that undoes something",
     EscalationPolicy: "write {timeout: 12h, escalateTo: manager}",
     RetryPolicy: "write {maxAttempts: 3}",
+    Discounts: "write {volume: [{min: 100, discount: 0.1}]}",
+    Tier: "write {min: 100, max: 999, discount: 0.1}",
+    Rates: "write {automated: 0.25, humanReview: 1.0}",
+    Billing: "write {customer: inputs.customerId}",
     Review: "write {assignTo: ann, timeout: 12h}",
 }
 _NO_STEP = {
@@ -94,6 +110,7 @@ def converter() -> Converter:
     made.register_structure_hook(bool, lambda value, _: flag(value))
     made.register_structure_hook(Expression, lambda value, _: expression(value))
     made.register_structure_hook_func(lambda type: type == Strategy, partial(_strategy, made))
+    made.register_structure_hook_func(lambda type: type == Pricing | None, partial(_pricing, made))
     for cls in _PLAIN:
         made.register_structure_hook(cls, _record(cls, made))
     for policy in (RetryPolicy, Retry):
@@ -243,6 +260,31 @@ def _action(made: Converter, value: Any, _: Any) -> Any:
         raise Wrong(mistake.under(("type",)) for mistake in mistakes_of(error)) from None
     rest = {key: item for key, item in value.items() if key != "type"}
     return made.structure(rest, ACTIONS[kind])
+
+
+def _pricing(made: Converter, value: Any, _: Any) -> Any:
+    if not isinstance(value, dict):
+        raise wrong_type("a price list", value, "as in {model: per-execution, rate: 1.0}")
+    if "model" not in value:
+        hint = f"one of {', '.join(MODELS)}"
+        raise Wrong([Mistake("missing-key", "model is missing: what is paid for?", hint=hint)])
+    try:
+        model = one_of(value["model"], tuple(MODELS))
+    except InputError as error:
+        raise Wrong(mistake.under(("model",)) for mistake in mistakes_of(error)) from None
+    rest = {key: item for key, item in value.items() if key != "model"}
+    try:
+        return made.structure(rest, MODELS[model])
+    except ClassValidationError as error:
+        told = list(islice(mistakes_in(error), MOST_TOLD))
+        if model != "per-execution":
+            raise Wrong(told) from None
+        breaches = rate_misfits([key for key, item in rest.items() if said(item)])
+        wrong = [
+            Mistake(misfit.code, misfit.message, (misfit.key,), misfit.hint) for misfit in breaches if misfit.key
+        ]
+        # those with a mere tail are the price list's own words for the same breaches
+        raise Wrong([*wrong, *(mistake for mistake in told if mistake.path or not mistake.tail)]) from None
 
 
 def _state(record: Hook, value: Any, type: Any) -> State:

@@ -17,6 +17,7 @@ from cattrs import ClassValidationError, ForbiddenExtraKeysError
 
 from statewf.definition.model import Assign, Emit, Function, Raise, StateMachine, Workflow
 from statewf.definition.places import MOST_TOLD, Mistake, mistakes_of, shown
+from statewf.definition.pricing import MODELS
 from statewf.definition.words import camel, nearest
 from statewf.errors import InputError
 
@@ -78,6 +79,11 @@ MISSING = {
     "id": "a step needs an id, by which others depend on it, as in id: payment",
     "initialState": "name the state it starts in, as in initialState: pending",
     "maxAttempts": "say how often at most, as in maxAttempts: 3",
+    "min": "say from which volume on, as in min: 100",
+    "discount": "say how much is given, as in discount: 0.1 for ten per cent",
+    "rate": "say what it costs, as in rate: 0.1",
+    "automated": "say what it costs without a person, as in automated: 0.25",
+    "humanReview": "say what it costs with a person, as in humanReview: 1.0",
     "on": "name the event, as in on: PAYMENT_FAILED, or $error for a failed invoke",
     "quorum": "say how many successes are enough, as in quorum: 2",
     "set": "say what gets which value, as in set: {paid: true}",
@@ -145,4 +151,6 @@ def keys_of(cls: Any) -> tuple[str, ...]:
     keys = tuple(camel(field.name) for field in attrs.fields(cls) if field.name != "places")
     if cls in (StateMachine, Workflow):
         return ("type", "subtype", *keys)
+    if cls in MODELS.values():
+        return ("model", *keys)
     return ("type", *keys) if cls in ACTIONS.values() else keys

@@ -30,6 +30,8 @@ from statewf.definition.policy import (
     RetryPolicy,
     check_delays,
 )
+from statewf.definition.pricing import Billing, Pricing
+from statewf.definition.pricing import pricing as check_pricing
 from statewf.definition.properties import (
     Absence,
     Always,
@@ -351,7 +353,7 @@ class ErrorHandling:
 class StateMachine:
     """A lifecycle: named states, and the one it starts in. `context` is what its data are at first, under the inputs.
 
-    `pricing` and `billing` are kept as they were written, for those who will read them.
+    `pricing` says what an execution costs, `billing` whom to charge.
     """
 
     name: Name = attrs.field(converter=identifier)
@@ -361,8 +363,8 @@ class StateMachine:
     error_handling: ErrorHandling = attrs.field(factory=ErrorHandling, validator=part(ErrorHandling), kw_only=True)
     context: Params = attrs.field(default=EMPTY, converter=params, kw_only=True)
     description: Text | None = attrs.field(default=None, converter=optional(plain_text), kw_only=True)
-    pricing: Data = attrs.field(default=None, converter=freeze, kw_only=True)
-    billing: Data = attrs.field(default=None, converter=freeze, kw_only=True)
+    pricing: Pricing | None = attrs.field(default=None, converter=check_pricing, kw_only=True)
+    billing: Billing | None = attrs.field(default=None, validator=part_if_any(Billing), kw_only=True)
     properties: tuple[Property, ...] = attrs.field(default=(), converter=properties, kw_only=True)
     places: Places = attrs.field(factory=Places, kw_only=True, eq=False, repr=False)
 

@@ -14,16 +14,17 @@ from typing import Any
 import attrs
 
 from statewf.definition.converter import converter
-from statewf.definition.document import Format, document, refusal
+from statewf.definition.document import Document, Format, document, refusal
 from statewf.definition.foreign import foreign, foreign_text
 from statewf.definition.mistakes import Wrong, mistakes_in
 from statewf.definition.model import Definition, StateMachine, Workflow
-from statewf.definition.places import FULL, MOST_TOLD, Mistake, Places, mistakes_of, shown
+from statewf.definition.places import FULL, MOST_TOLD, Mistake, Path, Places, mistakes_of, shown
 from statewf.definition.words import one_of
 from statewf.errors import DefinitionError, InputError
 
 __all__ = ["UNNAMED", "Format", "read", "read_kept"]
 
+_ONCE_FREE = (("properties",), ("pricing", "billing"), ("properties", "pricing", "billing"))
 UNNAMED = "machine"  # what a machine is called if neither its text nor anybody else says a name
 
 
@@ -37,7 +38,7 @@ def read(
     """
     if other := foreign_text(text, source):
         raise refusal([other], Places(source))
-    found = document(text, source, format)
+    found = _endless(document(text, source, format))
     if other := foreign(found.value, source):
         raise refusal([other], found.places)
     try:
@@ -51,19 +52,44 @@ def read(
     return attrs.evolve(machine, places=found.places)
 
 
-def read_kept(text: str) -> Definition:
-    """The definition that a store keeps, as JSON. Raises DefinitionError, but not for its properties alone.
+def _endless(found: Document) -> Document:
+    """What a price list may leave open may be `.inf`, too, which is no number of JSON: the end of a tier, a maximum."""
+    ends = [mistake for mistake in found.mistakes if _is_end(mistake.path) and mistake.code == "not-finite"]
+    for mistake in ends:
+        *way, key = mistake.path
+        tier = found.value
+        for step in way:
+            tier = tier[step]
+        del tier[key]
+    return attrs.evolve(found, mistakes=tuple(mistake for mistake in found.mistakes if mistake not in ends))
 
-    They used to be kept as they were written, whatever that was; and a machine runs the same without them.
+
+def _is_end(path: Path) -> bool:
+    match path:
+        case ("pricing", "maximum") | ("pricing", "discounts", "volume", "max"):
+            return True
+        case ("pricing", "discounts", "volume", int(), "max"):
+            return True
+        case _:
+            return False
+
+
+def read_kept(text: str) -> Definition:
+    """The definition that a store keeps, as JSON. Raises DefinitionError, but not for what used to be kept as it was written.
+
+    That was its properties and its prices, whatever they said; and a machine runs the same without them.
     """
     try:
         return read(text, format="json")
-    except DefinitionError:
-        value = document(text, format="json").value
-        if not isinstance(value, dict) or "properties" not in value:
-            raise
-        rest = {key: item for key, item in value.items() if key != "properties"}
-        return read(json.dumps(rest), format="json")
+    except DefinitionError as error:
+        value, told = document(text, format="json").value, error
+    for free in _ONCE_FREE if isinstance(value, dict) else ():
+        rest = {key: item for key, item in value.items() if key not in free}
+        try:
+            return read(json.dumps(rest), format="json")
+        except DefinitionError as error:
+            told = error
+    raise told
 
 
 def _stem(source: str | None) -> str:

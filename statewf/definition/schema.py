@@ -36,6 +36,21 @@ from statewf.definition.model import (
     Workflow,
     WorkflowErrors,
 )
+from statewf.definition.pricing import (
+    MODELS,
+    Billing,
+    Discounts,
+    PerExecution,
+    Pricing,
+    Rates,
+    Tier,
+    TimeBased,
+    amount,
+    currency,
+    factor,
+    share,
+    volume,
+)
 from statewf.definition.properties import ATOMS, BESIDE, PATTERNS, Property, atom, condition, own_keys
 from statewf.definition.shape import IN_HISTORY, NOT_IN_FINAL, NOT_IN_TERMINAL, STEP_FITTING, STEP_NEEDS
 from statewf.definition.words import (
@@ -81,11 +96,17 @@ _BY_CHECK: dict[Any, dict[str, Any]] = {
     plain_text: {"type": "string"},
     params_of: {"type": "object"},
     freeze: {},
+    amount: {"type": ["number", "string"], "minimum": 0},
+    factor: {"type": ["number", "string"], "minimum": 0},
+    share: {"type": ["number", "string"], "minimum": 0, "maximum": 1},
+    volume: {"type": "integer", "minimum": 0},
+    currency: {"type": "string", "pattern": "^[A-Z]{3}$"},
 }
 
 _CLASSES = (
     *(StateMachine, State, Transition, Retry, RetryPolicy, ErrorHandling, Invoke, Function, Emit, Assign, Raise),
     *(Workflow, Step, Quorum, Compensation, CompensationAction, Review, EscalationPolicy, WorkflowErrors),
+    *(PerExecution, TimeBased, Discounts, Tier, Rates, Billing),
 )
 
 _KEYS = {
@@ -105,6 +126,8 @@ _KEYS = {
     "onEntry": "Actions on entering the state.",
     "onError": "The transition on a failure.",
     "onExit": "Actions on leaving the state.",
+    "billing": "Whom to charge, and how many executions they have.",
+    "pricing": "What an execution costs.",
     "parallel": "All inner states are active at once.",
     "outcome": "How a terminal state counts; success unless said otherwise.",
     "properties": "What must hold of every run.",
@@ -135,6 +158,8 @@ _STEP_KEYS = {
     "maxConcurrency": "How many steps within it may run at once.",
     "notifyOnFailure": "Whether Notification.send tells of a workflow that failed.",
     "onError": "What happens after the last attempt failed.",
+    "billing": "Whom to charge, and how many executions they have.",
+    "pricing": "What an execution costs.",
     "onReject": "Whether the step fails when somebody decides `rejected`.",
     "properties": "What must hold of every run.",
     "required": "Whether the workflow fails with it; true unless said otherwise.",
@@ -160,6 +185,27 @@ _PROPERTY_KEYS = {
     "after": "It is asked for only after this happened.",
     "until": "It is asked for only until this happens.",
 }
+_PRICING_KEYS = {
+    "automated": "What an execution costs in which nobody was asked.",
+    "baseRate": "What each execution costs.",
+    "currency": "Its code (ISO 4217); USD unless said otherwise.",
+    "customer": "Whom to charge; inputs.customerId unless said otherwise.",
+    "discount": "The share that is given: 0.1 is ten per cent.",
+    "discounts": "What is given to customers.",
+    "failureRefund": "What is given back if a step failed, and the workflow completed nevertheless.",
+    "humanReview": "What an execution costs in which a person was asked.",
+    "max": "The last volume of the tier; without it the tier has no end.",
+    "maximum": "An execution never costs more.",
+    "min": "The first volume of the tier.",
+    "minimum": "An execution never costs less.",
+    "parallelDiscount": "The share that is given if a parallel step was done.",
+    "rate": "What each execution costs, or each second.",
+    "rates": "What an execution costs, by whether a person was asked.",
+    "stepMultipliers": "By how much a second of a step is dearer, or cheaper.",
+    "stepRates": "What each step that was done costs besides.",
+    "volume": "How many executions the customer has.",
+}
+_OF_PRICING = (PerExecution, TimeBased, Discounts, Tier, Rates, Billing)
 _OF_STEPS = (Workflow, Step, Compensation, CompensationAction, Review, EscalationPolicy, WorkflowErrors)
 
 
@@ -192,6 +238,10 @@ def _definitions() -> dict[str, Any]:
         found[action.__name__]["properties"]["type"] = {"const": action.__name__.lower()}
         found[action.__name__].setdefault("required", []).insert(0, "type")
     found["Action"] = {"oneOf": [{"$ref": f"#/$defs/{action.__name__}"} for action in actions]}
+    for model, cls in MODELS.items():
+        found[cls.__name__]["properties"]["model"] = {"const": model}
+        found[cls.__name__].setdefault("required", []).insert(0, "model")
+    found["Pricing"] = {"oneOf": [{"$ref": f"#/$defs/{cls.__name__}"} for cls in MODELS.values()]}
     found |= {cls.__name__: _property(pattern, cls) for pattern, cls in PATTERNS.items()}
     found["Property"] = {"oneOf": [{"$ref": f"#/$defs/{cls.__name__}"} for cls in PATTERNS.values()]}
     found["State"]["dependentRequired"] = {
@@ -295,7 +345,7 @@ def _object(cls: type[Any]) -> dict[str, Any]:
 
 
 def _key(cls: type[Any], key: str, type: Any) -> dict[str, Any]:
-    described = _STEP_KEYS if cls in _OF_STEPS else _KEYS
+    described = _PRICING_KEYS if cls in _OF_PRICING else _STEP_KEYS if cls in _OF_STEPS else _KEYS
     found = {"$ref": "#/$defs/condition"} if type == Expression | None else _of(type)
     return {"description": described[key], **found} if key in described else found
 
@@ -304,6 +354,8 @@ def _of(type: Any) -> dict[str, Any]:
     arguments = get_args(type)
     if type == Action:
         return {"$ref": "#/$defs/Action"}
+    if type == Pricing | None:
+        return {"$ref": "#/$defs/Pricing"}
     if type == Property:
         return {"$ref": "#/$defs/Property"}
     if type == Strategy:

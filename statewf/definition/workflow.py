@@ -18,11 +18,12 @@ from attrs.converters import optional
 from statewf.definition.parts import check_depth, part, part_if_any, several
 from statewf.definition.places import Places
 from statewf.definition.policy import RetryPolicy
+from statewf.definition.pricing import Billing, Pricing
+from statewf.definition.pricing import pricing as check_pricing
 from statewf.definition.properties import Property, properties
 from statewf.definition.shape import said, step_misfits
 from statewf.definition.words import (
     Count,
-    Data,
     Milliseconds,
     Name,
     Params,
@@ -42,7 +43,7 @@ from statewf.definition.words import duration as as_duration  # `Step` has attri
 from statewf.definition.words import params as as_params
 from statewf.errors import DefinitionError, Diagnostic
 from statewf.expr import Expression
-from statewf.values.frozen import EMPTY, freeze
+from statewf.values.frozen import EMPTY
 
 StepType: TypeAlias = Literal["function", "parallel", "condition", "human-task", "wait", "event"]
 OnError: TypeAlias = Literal["retry", "human-review", "notify-manager", "rollback", "log-and-continue"]
@@ -228,7 +229,7 @@ class Workflow:
     """A DAG of steps, in listed order where nothing else is said.
 
     `timeout` bounds the whole; `cancel_grace` is how long a handler that was given up has to end (ms).
-    `pricing` and `billing` are kept as they were written, for those who will read them.
+    `pricing` says what an execution costs, `billing` whom to charge.
     """
 
     name: Name = attrs.field(converter=identifier)
@@ -239,7 +240,7 @@ class Workflow:
         factory=WorkflowErrors, validator=part(WorkflowErrors), kw_only=True
     )
     description: Text | None = attrs.field(default=None, converter=optional(plain_text), kw_only=True)
-    pricing: Data = attrs.field(default=None, converter=freeze, kw_only=True)
-    billing: Data = attrs.field(default=None, converter=freeze, kw_only=True)
+    pricing: Pricing | None = attrs.field(default=None, converter=check_pricing, kw_only=True)
+    billing: Billing | None = attrs.field(default=None, validator=part_if_any(Billing), kw_only=True)
     properties: tuple[Property, ...] = attrs.field(default=(), converter=properties, kw_only=True)
     places: Places = attrs.field(factory=Places, kw_only=True, eq=False, repr=False)

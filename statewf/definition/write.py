@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -28,13 +29,14 @@ from statewf.definition.model import (
     Transition,
     Workflow,
 )
+from statewf.definition.pricing import MODEL_OF, PerExecution, TimeBased
 from statewf.definition.properties import Property, own_keys, pattern_of
 from statewf.definition.words import camel
 from statewf.expr import Expression, literal
 from statewf.expr.syntax import Literal
 from statewf.values.frozen import thaw
 
-_DATA = frozenset({"params", "context", "details", "data", "pricing", "billing"})  # JSON, kept as it was written
+_DATA = frozenset({"params", "context", "details", "data"})  # JSON, kept as it was written
 _LISTED = frozenset({"steps", "properties"})  # a list even of one
 _FIRST = (
     *("id", "name", "type", "description", "initial_state", "context", "unexpected", "error_handling"),
@@ -70,6 +72,10 @@ def _plain(value: Any) -> Any:
             return handler
         case Assign(assignments):
             return {"type": "assign", "set": {key: _assigned(item) for key, item in assignments.items()}}
+        case Decimal():
+            return _number(value)
+        case PerExecution() | TimeBased():
+            return {"model": MODEL_OF[type(value)], **_fields(value)}
         case Function() | Emit() | Raise():
             return {"type": type(value).__name__.lower(), **_fields(value)}
         case _ if isinstance(value, Property):
@@ -81,6 +87,13 @@ def _plain(value: Any) -> Any:
             return {key: _plain(item) for key, item in value.items()}
         case _:
             return _fields(value) if attrs.has(type(value)) else value
+
+
+def _number(value: Decimal) -> int | float | str:
+    """An exact decimal as a number, if it comes back from that as it was."""
+    if value == value.to_integral_value():
+        return int(value)
+    return float(value) if Decimal(str(float(value))) == value else str(value)
 
 
 def _property(value: Property) -> dict[str, Any]:

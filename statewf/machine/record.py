@@ -212,11 +212,11 @@ def told(note: Note) -> str:
     return f"{note.kind}: {note.text}"
 
 
-def outputs(steps: Sequence[Step], rejected: Sequence[str] = ()) -> dict[str, Any]:
+def outputs(steps: Sequence[Step], rejected: Sequence[str] = (), cost: str | None = None) -> dict[str, Any]:
     """What an instance has come to, from all its steps: the output document of `run` and `simulate`.
 
     `rejected` names the events that were refused; answers of handlers that nobody accepted are added.
-    `elapsed` (ms) runs from the start to the end, or to the last step.
+    `elapsed` (ms) runs from the start to the end, or to the last step. `cost` is decimal text, if it costs anything.
     """
     after = steps[-1].after
     book = after.book
@@ -241,7 +241,7 @@ def outputs(steps: Sequence[Step], rejected: Sequence[str] = ()) -> dict[str, An
         "undelivered": [event.name for event in after.flight.deferred] if after.ended else [],
         "history": [row(step) for step in steps],
         "elapsed": ended - steps[0].after.at,
-        "cost": None,
+        "cost": cost,
     }
 
 

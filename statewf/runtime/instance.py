@@ -14,6 +14,7 @@ from statewf.machine.events import AnyEvent
 from statewf.machine.fsm import Machine
 from statewf.machine.record import Receipt, outputs, state_of, succeeded
 from statewf.machine.snapshot import Snapshot, allowed, blank
+from statewf.pricing import billed
 from statewf.runtime.live import replayed
 from statewf.values.frozen import thaw
 
@@ -67,7 +68,8 @@ class Outcome:
     def document(self) -> dict[str, Any]:
         """The whole of it, with its history."""
         steps = tuple(replayed(self._machine, self._events, blank(self._machine, self.instance)))
-        return thaw(outputs(steps, self._rejected))  # type: ignore[no-any-return]  # a mapping thaws to a dict
+        charged, cost = billed(self._machine, steps)
+        return thaw(outputs(charged, self._rejected, cost))  # type: ignore[no-any-return]  # a mapping thaws to a dict
 
 
 def outcome(

@@ -27,6 +27,7 @@ from statewf.machine.events import AnyEvent, Event, Fired, Start
 from statewf.machine.record import Receipt, receipt
 from statewf.machine.snapshot import Rejected, Step
 from statewf.machine.step import step
+from statewf.pricing import charged
 from statewf.runtime.live import Live
 from statewf.runtime.logs import Log
 from statewf.runtime.metrics import NONE, Metrics
@@ -142,6 +143,8 @@ class Ledger:
         """
         if self._closed is not None:
             raise self._closed
+        if live.usage is not None:
+            made = charged(live.usage, made)
         live.advance(made)
         if not self._commits or len(self._commits[-1].steps) >= AT_ONCE:
             self._commits.append(_Commit())

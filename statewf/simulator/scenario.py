@@ -80,7 +80,7 @@ class Scenario:
     name: str | None = None
     machine: str | None = None
     inputs: Object = attrs.field(default=EMPTY, converter=params)
-    volume: int | float | None = None
+    volume: int | None = None
     handlers: Mapping[str, tuple[Turn, ...]] = attrs.field(factory=dict)
     tasks: Mapping[str, tuple[Decision, ...]] = attrs.field(factory=dict)
     events: tuple[Event | Cancel, ...] = ()

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from statewf.definition.places import Mistake, Path, Places, mistakes_of, shown
-from statewf.definition.words import duration, flag, identifier, nearest, params, plain_text, wrong_type
+from statewf.definition.pricing import volume as volume_of
+from statewf.definition.words import duration, flag, identifier, nearest, params, plain_text
 from statewf.errors import InputError, ScenarioError
 from statewf.machine.events import Cancel, Event
 from statewf.machine.fsm import Machine
@@ -82,7 +83,7 @@ class _Reader:
             name=value("name", plain_text, None),
             machine=value("machine", plain_text, None),
             inputs=value("inputs", params, EMPTY),
-            volume=value("volume", _amount, None),
+            volume=value("volume", volume_of, None),
             handlers=self.by_name("handlers", found, self.turn),
             tasks=self.by_name("tasks", found, self.decision),
             events=self.events(found.get("events")),
@@ -235,13 +236,6 @@ class _Reader:
 def _said(found: Mapping[str, Any], null: str = "") -> dict[str, Any]:
     """The keys that say something: null says nothing, but as the value of the key `null`."""
     return {key: item for key, item in found.items() if item is not None or key == null}
-
-
-def _amount(value: object) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise wrong_type("a number that is not negative", value)
-    freeze(value)  # refuses infinity
-    return value
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str | None:

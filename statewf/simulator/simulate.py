@@ -20,6 +20,7 @@ from statewf.machine.events import Decided, Event, Failed, Returned
 from statewf.machine.fsm import Machine
 from statewf.machine.record import event_name, outputs
 from statewf.machine.snapshot import Snapshot, Step
+from statewf.pricing import cost
 from statewf.simulator.expect import failures
 from statewf.simulator.scenario import Fail, Hang, Ok, Scenario, Send, Turn
 from statewf.simulator.script import read_scenario, refuse, unfit
@@ -70,7 +71,7 @@ def simulate(
         refuse(unfit(scenario, machine), scenario.places)
     else:
         scenario = read_scenario(scenario, machine=machine)
-    world = World(machine, _Script(scenario), instance=instance)
+    world = World(machine, _Script(scenario), instance=instance, volume=scenario.volume)
     world.start(scenario.inputs)
     for event in scenario.events:
         world.schedule(event)
@@ -94,7 +95,7 @@ def _run(world: World) -> list[str]:
 
 def _output(world: World) -> Object:
     """The output document. Events that waited for a handler which never answered were not delivered either."""
-    told = outputs(world.steps)
+    told = outputs(world.steps, cost=None if world.usage is None else cost(world.usage))
     told["rejected"] = list(world.refused)
     told["undelivered"] = [*told["undelivered"], *map(event_name, world.held)]
     output = restored(told)

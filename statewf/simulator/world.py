@@ -1,6 +1,6 @@
 """One instance in virtual time: where it is, what it went through, and the agenda of what comes next.
 
-Stands on `machine` alone. Above: `driver`, which moves time by hand, and `simulate`, which runs a script
+Stands on `machine`, and on `pricing` for what an end costs. Above: `driver`, which moves time by hand, and `simulate`, which runs a script
 to its end. Who answers calls and decides tasks, and when, is the business of the `Answering` they give.
 
 The law of time: things happen in the order of their time; at one instant replies first, then events that
@@ -24,6 +24,7 @@ from statewf.machine.record import Receipt, event_name, receipt, refused_answers
 from statewf.machine.snapshot import Rejected, Snapshot, Step, blank
 from statewf.machine.step import step
 from statewf.machine.work import cancelled
+from statewf.pricing import Usage, charged, is_priced
 from statewf.values.frozen import Object
 
 REPLY, WAITED, EVENT, TIMER = range(4)  # what goes first at one instant
@@ -75,8 +76,17 @@ class _Entry(NamedTuple):
 class World:
     """An instance and its agenda. `now` is the time of the last thing that happened."""
 
-    def __init__(self, machine: Machine, answering: Answering, *, instance: str = "local", at: int = 0) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        answering: Answering,
+        *,
+        instance: str = "local",
+        at: int = 0,
+        volume: int | None = None,
+    ) -> None:
         self.machine = machine
+        self.usage = Usage(machine, volume) if is_priced(machine) else None
         self.now = at
         self.snapshot = blank(machine, instance)
         self.steps: list[Step] = []
@@ -172,15 +182,15 @@ class World:
 
     def _take(self, event: AnyEvent) -> Step | Rejected:
         made = step(self.machine, self.snapshot, event)
-        if isinstance(made, Step):
-            self._follow(made)
-        return made
+        return self._follow(made) if isinstance(made, Step) else made
 
-    def _follow(self, made: Step) -> None:
+    def _follow(self, made: Step) -> Step:
         """Keep a step and put what it asks for on the agenda.
 
         Recalled calls and cancelled timers are left there: the snapshot says that they are void.
         """
+        if self.usage is not None:
+            made = charged(self.usage, made)
         self.snapshot = made.after
         self.now = made.after.at
         self.steps.append(made)
@@ -201,6 +211,7 @@ class World:
             self._answers.pop(made.event.call, None)
         if self.held and not self.snapshot.flight.queue:
             self._release()
+        return made
 
     def _call(self, call: Call) -> None:
         answer = self._answering.answer(call, self.snapshot)

@@ -41,6 +41,7 @@ import attrs
 from statewf.history import Memory, Sqlite, Store
 from statewf.machine.fsm import Machine
 from statewf.machine.snapshot import blank
+from statewf.pricing import billed
 from statewf.runtime import Executor
 from statewf.runtime.handlers import Handlers
 from statewf.runtime.live import replayed
@@ -196,7 +197,7 @@ class _Experiment(Generic[W]):
             if machine is None:
                 machine = self.machines[card.machine] = found.get(card.machine)
             steps = replayed(machine, store.events(card.id), blank(machine, card.id))
-            kept.append(Kept(card, tuple(steps)))
+            kept.append(Kept(card, *billed(machine, steps)))
         store.close()
         return tuple(kept)
 

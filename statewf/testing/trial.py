@@ -96,11 +96,12 @@ class Kept:
 
     card: Card
     steps: tuple[Step, ...] = attrs.field(repr=False)
+    cost: str | None = None
 
     @cached_property
     def document(self) -> dict[str, Any]:
         """What it has come to, with its history: what `run --json` prints."""
-        return thaw(outputs(self.steps))  # type: ignore[no-any-return]  # a mapping thaws to a dict
+        return thaw(outputs(self.steps, cost=self.cost))  # type: ignore[no-any-return]  # a mapping thaws to a dict
 
     def calls(self) -> Iterator[Call]:
         """The calls that it asked for, in order."""

@@ -11,6 +11,7 @@ from statewf.compiler import compile_definition
 from statewf.compiler.check import check
 from statewf.compiler.tree import grow
 from statewf.definition.model import Existence, Retry, State, StateMachine, Transition
+from statewf.definition.pricing import PerExecution
 from statewf.errors import CompileError
 from statewf.files import loads
 from statewf.machine.fsm import CANCEL, CANCELLED
@@ -90,7 +91,7 @@ def test_the_digest_covers_behaviour_and_nothing_else() -> None:
     for other in (
         attrs.evolve(BASE, name="n"),
         attrs.evolve(BASE, unexpected="defer"),
-        attrs.evolve(BASE, pricing={"model": "per-execution", "rate": 1}),
+        attrs.evolve(BASE, pricing=PerExecution(1)),
         attrs.evolve(BASE, states={"a": State({"STOP": "b"}), "b": State(terminal=True)}),
     ):
         assert compile_definition(other).digest != digest

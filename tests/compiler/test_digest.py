@@ -22,6 +22,7 @@ from statewf.definition.model import (
     Workflow,
     WorkflowErrors,
 )
+from statewf.definition.pricing import Billing, PerExecution
 from statewf.definition.read import read
 from statewf.definition.write import to_json, to_yaml
 from tests.definition import strategies
@@ -137,8 +138,8 @@ WHOLE = Workflow("w", PLAIN)
         {"error_handling": WorkflowErrors(RetryPolicy(2))},
         {"error_handling": WorkflowErrors(compensation_strategy="none")},
         {"error_handling": WorkflowErrors(notify_on_failure=True)},
-        {"pricing": {"rate": 1}},
-        {"billing": {"customer": "inputs.a"}},
+        {"pricing": PerExecution(1)},
+        {"billing": Billing("inputs.a")},
     ],
     ids=str,
 )

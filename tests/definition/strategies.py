@@ -5,6 +5,7 @@ State machines are valid to read, not to compile: targets lead anywhere. Workflo
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -39,6 +40,7 @@ from statewf.definition.model import (
     Workflow,
     WorkflowErrors,
 )
+from statewf.definition.pricing import Billing, Discounts, PerExecution, Pricing, Rates, Tier, TimeBased
 from statewf.definition.words import expression
 from statewf.definition.workflow import StepType
 from statewf.expr import Expression
@@ -257,6 +259,47 @@ properties: st.SearchStrategy[list[Property]] = st.lists(
     max_size=3,
 )
 
+# --- what it costs
+
+amounts = st.decimals(0, 10**6, allow_nan=False, places=None).map(lambda amount: round(amount, 12))
+shares = st.decimals(0, 1, allow_nan=False).map(lambda share: round(share, 12))
+currencies = st.sampled_from(["USD", "EUR", "JPY", "BHD"])
+
+
+@st.composite
+def tiers(draw: st.DrawFn) -> list[Tier]:
+    """Tiers in order without a gap, the last perhaps without an end."""
+    bounds = sorted(draw(st.lists(st.integers(0, 10**6), min_size=2, max_size=4, unique=True)))
+    listed = [Tier(low, draw(shares), high - 1) for low, high in pairwise(bounds)]
+    return [*listed, Tier(bounds[-1], draw(shares))] if draw(st.booleans()) else listed
+
+
+def pricings(named: st.SearchStrategy[str]) -> st.SearchStrategy[Pricing]:
+    """Price lists, with prices of what is named so."""
+    prices = st.dictionaries(named, amounts, max_size=2)
+    bases = st.one_of(
+        st.fixed_dictionaries({"rate": amounts}),
+        st.fixed_dictionaries({"base_rate": amounts}),
+        st.fixed_dictionaries({"rates": st.builds(Rates, amounts, amounts)}),
+        st.fixed_dictionaries({"step_rates": st.dictionaries(named, amounts, min_size=1, max_size=2)}),
+    )
+    besides = some(
+        step_rates=prices,
+        discounts=st.builds(Discounts, tiers()),
+        parallel_discount=shares,
+        failure_refund=amounts,
+        currency=currencies,
+    )
+    per_execution = st.builds(lambda base, rest: PerExecution(**{**rest, **base}), bases, besides)
+    bounds = st.lists(amounts, min_size=2, max_size=2).map(sorted)
+    rest = some(step_multipliers=prices, currency=currencies)
+    time_based = st.builds(lambda rate, ends, rest: TimeBased(rate, *ends, **rest), amounts, bounds, rest)
+    return per_execution | time_based
+
+
+SEEN_AT_THE_END = st.sampled_from(["inputs.customer", "context.n + 1", "results['a']", "'me'"]).map(expression)
+billings = made(Billing, customer=conditions, volume=conditions)
+
 machines: st.SearchStrategy[StateMachine] = made(
     StateMachine,
     names,
@@ -266,8 +309,8 @@ machines: st.SearchStrategy[StateMachine] = made(
     context=objects,
     error_handling=made(ErrorHandling, default_retry_policy=policies),
     description=texts,
-    pricing=json,
-    billing=json,
+    pricing=pricings(names),
+    billing=billings,
     properties=properties,
 )
 
@@ -378,8 +421,8 @@ def workflows(draw: st.DrawFn) -> Workflow:
         cancel_grace=durations,
         error_handling=st.builds(lambda given: WorkflowErrors(**given), errors),
         description=texts,
-        pricing=json,
-        billing=json,
+        pricing=pricings(st.sampled_from(ids)),
+        billing=made(Billing, customer=SEEN_AT_THE_END, volume=SEEN_AT_THE_END),
         properties=properties,
     )
     return Workflow(draw(names), _Steps(draw, ids).listed(ids), **draw(whole))

@@ -171,9 +171,15 @@ def test_numbers_without_end(number: str) -> None:
 def test_large_numbers(number: str) -> None:
     state = machine('{"a": {"timeout": ' + number + ', "timeoutTransition": "a"}}')
     assert codes(state) <= {"bad-duration", "not-finite"}
-    data = machine('{"a": {}}, "pricing": ' + number)
+    data = machine('{"a": {}}, "context": {"n": ' + number + "}")
     if "e" not in number:
-        assert read(data).pricing == int(number)
+        found = read(data)
+        assert isinstance(found, StateMachine)
+        assert found.context["n"] == int(number)
+    assert codes(machine('{"a": {}}, "pricing": {"model": "time-based", "rate": ' + number + "}")) <= {
+        "out-of-range",
+        "not-finite",
+    }
 
 
 @pytest.mark.parametrize("format", FORMATS)

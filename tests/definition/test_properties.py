@@ -233,11 +233,12 @@ def test_the_digest_covers_no_property(definition: wf.StateMachine, properties: 
 @generated
 @given(strategies.machines | strategies.workflows(), strategies.json)
 def test_what_an_older_version_kept_is_read(definition: wf.StateMachine | wf.Workflow, raw: Any) -> None:
-    """It took any JSON for properties, and its machines still have to run."""
-    kept = json.dumps({**to_document(definition), "properties": raw})
-    again = read_kept(kept)
+    """It took any JSON for properties and for prices, and its machines still have to run."""
+    again = read_kept(json.dumps({**to_document(definition), "properties": raw}))
     assert attrs.evolve(again, properties=definition.properties) == definition
     assert machine_digest(again) == machine_digest(definition)
+    free = json.dumps({**to_document(definition), "pricing": ["free", raw], "billing": {"plan": raw}})
+    assert read_kept(free) == attrs.evolve(definition, pricing=None, billing=None)
 
 
 def test_what_is_kept_keeps_its_properties_and_tells_other_mistakes() -> None:

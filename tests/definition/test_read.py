@@ -20,6 +20,7 @@ from statewf.definition.model import (
     StateMachine,
     Transition,
 )
+from statewf.definition.pricing import Billing, PerExecution
 from statewf.definition.read import read
 from statewf.errors import DefinitionError, Diagnostic
 
@@ -110,7 +111,7 @@ initialState: a
 description: all of it
 unexpected: defer
 errorHandling: {defaultRetryPolicy: {maxAttempts: 5, backoff: linear, baseDelay: 1s, maxDelay: P1D, jitter: full}}
-pricing: {perRun: 1.5, tiers: [1, {a: ~}]}
+pricing: {model: per-execution, baseRate: 1.5, stepRates: {draft: 0.25}}
 billing: {customer: inputs.customer}
 properties: [{absence: paid}]
 states:
@@ -169,8 +170,8 @@ def test_everything_that_can_be_said() -> None:
         unexpected="defer",
         error_handling=ErrorHandling(policy),
         description="all of it",
-        pricing={"perRun": 1.5, "tiers": [1, {"a": None}]},
-        billing={"customer": "inputs.customer"},
+        pricing=PerExecution(base_rate=1.5, step_rates={"draft": "0.25"}),
+        billing=Billing("inputs.customer"),
         properties=[Absence("paid")],
     )
 
@@ -371,7 +372,7 @@ WRONG_WHOLES = [
     ("initialState: a\nstates: {a: {}}\nsubtype: worklow", "bad-choice", "$.subtype", 3, "did you mean workflow?"),
     ("initialState: a\nstates: {a: {}}\nsubtype: 5", "wrong-type", "$.subtype", 3, None),
     ("initialState: a\nstates: {a: {}}\nsteps: []", "states-and-steps", "$.steps", 3, None),
-    ("initialState: a\nstates: {a: {}}\npricing: .inf", "not-finite", "$.pricing", 3, None),
+    ("initialState: a\nstates: {a: {}}\ncontext: {n: .inf}", "not-finite", "$.context.n", 3, None),
     ("- a", "wrong-type", "$", 1, None),
     ("just text", "wrong-type", "$", 1, None),
     ("", "empty", "$", None, None),

@@ -17,6 +17,7 @@ from statewf.definition.model import (
     Workflow,
     WorkflowErrors,
 )
+from statewf.definition.pricing import Billing, PerExecution
 from statewf.definition.read import read
 
 INVOICE = """
@@ -97,7 +98,7 @@ def test_the_words_of_the_seed() -> None:
             ),
         ],
         error_handling=WorkflowErrors(RetryPolicy(2), "reverse-order", notify_on_failure=True),
-        pricing={"model": "per-execution", "rate": 2.0},
+        pricing=PerExecution(2),
     )
 
 
@@ -178,7 +179,7 @@ def test_everything_else_that_can_be_said() -> None:
         cancel_grace=5_000,
         error_handling=WorkflowErrors(compensation_strategy="parallel"),
         description="the other half",
-        billing={"customer": "inputs.customer"},
+        billing=Billing("inputs.customer"),
         properties=[Existence("workflow:completed")],
     )
 

@@ -21,6 +21,7 @@ from statewf.definition.model import (
     Workflow,
     WorkflowErrors,
 )
+from statewf.definition.pricing import Discounts, PerExecution, Tier, TimeBased
 from statewf.definition.shape import STEP_FITTING, STEP_KEYS
 from statewf.definition.words import camel
 from statewf.errors import DataError, DefinitionError, ExpressionError
@@ -128,7 +129,12 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: Workflow("w", []), "no-steps"),
     (lambda: Workflow("", Step("a")), "bad-name"),
     (lambda: Workflow("w", Step("a"), cancel_grace=-1), "bad-duration"),
-    (lambda: Workflow("w", Step("a"), pricing=float("nan")), "not-finite"),
+    (lambda: Workflow("w", Step("a"), pricing={"rate": 1}), "wrong-type"),  # type: ignore[arg-type]
+    (lambda: PerExecution(float("nan")), "out-of-range"),
+    (PerExecution, "no-rate"),
+    (lambda: PerExecution(1, 2), "rate-twice"),
+    (lambda: TimeBased(1, 3, 2), "minimum-above-maximum"),
+    (lambda: Discounts([Tier(5, 0.1), Tier(9, 0.1)]), "tiers-overlap"),
 ]
 
 

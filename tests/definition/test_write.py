@@ -59,14 +59,14 @@ def _with_true_for_on(value: Any) -> Any:
 @given(strategies.texts | st.text(st.characters(exclude_categories=["Cs"])))
 @settings(deadline=None)
 def test_any_text_can_be_key_and_value(text: str) -> None:
-    machine = StateMachine("m", "a", {"a": State()}, pricing={text: text, "list": [text, [text]]})
+    machine = StateMachine("m", "a", {"a": State()}, context={text: text, "list": [text, [text]]})
     assert read(to_yaml(machine)) == machine
 
 
 @pytest.mark.parametrize("length", [499, 500, 501, 1023, 1024, 1025, 5000])
 def test_long_keys(length: int) -> None:
     data = {"k" * length: {"a": 1}, "é\n" * length: [1, {"b": 2}]}
-    machine = StateMachine("m", "a", {"a": State()}, pricing=[data, {"x": data}])
+    machine = StateMachine("m", "a", {"a": State()}, context={"x": [data, {"x": data}]})
     assert read(to_yaml(machine)) == machine
 
 

@@ -23,6 +23,7 @@ from statewf.definition.model import (
     StateMachine,
     Transition,
 )
+from statewf.definition.pricing import PerExecution
 from statewf.errors import ConversionError, DataError, HandlersError
 from statewf.interop.statemachine import read, write
 from statewf.machine.events import Event
@@ -211,7 +212,7 @@ def test_what_is_left_behind_is_told() -> None:
     definition = attrs.evolve(
         DOOR,
         properties=[Existence("open")],
-        pricing={"a": 1},
+        pricing=PerExecution(1),
         error_handling=ErrorHandling(),
         states={**DOOR.states, "closed": attrs.evolve(DOOR.states["closed"], description="Closed")},
     )

@@ -11,6 +11,7 @@ from hypothesis import assume, given
 
 import statewf as wf
 from statewf.definition.model import Raise, RetryPolicy, State, StateMachine, Transition
+from statewf.definition.pricing import PerExecution
 from statewf.errors import CompileError, ConversionError
 from statewf.interop.transitions import read, write
 from tests.compiler.charts import charts
@@ -202,7 +203,7 @@ def test_a_dot_in_a_name_and_what_holds_for_the_whole_machine_are_refused_too() 
 
 
 def test_what_is_left_out_is_told() -> None:
-    definition = StateMachine("m", "a", {"a": State()}, properties=[wf.Absence("a")], pricing={"x": 1})
+    definition = StateMachine("m", "a", {"a": State()}, properties=[wf.Absence("a")], pricing=PerExecution(1))
     assert [remark.where for remark in write(definition).remarks] == ["properties", "pricing"]
 
 

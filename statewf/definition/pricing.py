@@ -1,0 +1,241 @@
+"""What an execution costs: the price list of a definition, and where a bill finds its customer and volume.
+
+Amounts are exact decimals in units of the currency (dollars, not cents): `0.1` in a file is a tenth. The bill that
+follows from them is made by `statewf.pricing`, whose head says what each of them applies to.
+
+Below: `words`, `parts`. Above: `model` and `workflow`, which have a pricing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, TypeAlias
+
+import attrs
+from attrs.converters import optional
+
+from statewf.definition.parts import part_if_any, several
+from statewf.definition.places import shown
+from statewf.definition.shape import Misfit
+from statewf.definition.words import Name, expression, identifier, wrong, wrong_type
+from statewf.errors import DefinitionError, Diagnostic
+from statewf.expr import Expression
+
+LARGEST = Decimal(10**12)  # of any currency: more is a slip
+DIGITS = 12  # behind the point
+VOLUMES = 10**15
+NUMBERS = "write a number, such as 0.25"
+
+
+def amount(value: Decimal | float | str) -> Decimal:
+    """An amount of money, or a rate: exact, from 0 to a trillion. A float counts as its shortest spelling."""
+    found = _decimal(value)
+    if not 0 <= found <= LARGEST:
+        raise wrong("out-of-range", f"{shown(value)} is not an amount from 0 to {LARGEST:,}")
+    return found
+
+
+def factor(value: Decimal | float | str) -> Decimal:
+    """By how much something is multiplied: from 0 to a million."""
+    found = _decimal(value)
+    if not 0 <= found <= 10**6:
+        raise wrong("out-of-range", f"{shown(value)} is not a factor from 0 to 1,000,000")
+    return found
+
+
+def share(value: Decimal | float | str) -> Decimal:
+    """A part of a whole: 0.1 is ten per cent."""
+    found = _decimal(value)
+    if not 0 <= found <= 1:
+        hint = f"ten per cent are 0.1, and {found} per cent {found / 100}" if 1 < found <= 100 else None
+        raise wrong("out-of-range", f"{shown(value)} is not a share from 0 to 1", hint)
+    return found
+
+
+def _decimal(value: Decimal | float | str) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        raise wrong_type("a number", value, None if value is None else NUMBERS)
+    try:
+        found = value if isinstance(value, Decimal) else Decimal(str(value))
+    except InvalidOperation:
+        raise wrong_type("a number", value, NUMBERS) from None
+    if not found.is_finite():
+        raise wrong("out-of-range", f"{value} is no amount", NUMBERS)
+    if found == found.to_integral_value():
+        return found.to_integral_value()
+    found = found.normalize()  # 0.50 is 0.5
+    exponent = found.as_tuple().exponent
+    if isinstance(exponent, int) and -exponent > DIGITS:
+        raise wrong("out-of-range", f"{shown(value)} has more than {DIGITS} digits behind the point")
+    return found
+
+
+def volume(value: int) -> int:
+    """How many executions a customer has: a whole number from 0 on."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise wrong_type("a whole number", value)
+    if not 0 <= value <= VOLUMES:
+        raise wrong("out-of-range", f"{shown(value)} is not a whole number from 0 to {VOLUMES:,}")
+    return value
+
+
+def currency(value: str) -> str:
+    """The code of a currency (ISO 4217): three capital letters."""
+    if not isinstance(value, str):
+        raise wrong_type("the code of a currency", value, "such as USD")
+    if not (len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()):
+        raise wrong("bad-currency", f"{shown(value)} is not the code of a currency", "such as USD, EUR or JPY")
+    return value
+
+
+def amounts(value: Mapping[str, Any]) -> Mapping[str, Decimal]:
+    """Amounts by the id of a step, or the full name of a state."""
+    return _by_name(value, amount)
+
+
+def factors(value: Mapping[str, Any]) -> Mapping[str, Decimal]:
+    """Factors, likewise."""
+    return _by_name(value, factor)
+
+
+def _by_name(value: Mapping[str, Any], check: Callable[[Any], Decimal]) -> Mapping[str, Decimal]:
+    if not isinstance(value, Mapping):
+        raise wrong_type("an object of names and numbers", value)
+    return {identifier(name): check(item) for name, item in value.items()}
+
+
+Amount: TypeAlias = Annotated[Decimal, amount]
+Factor: TypeAlias = Annotated[Decimal, factor]
+Share: TypeAlias = Annotated[Decimal, share]
+Volume: TypeAlias = Annotated[int, volume]
+Currency: TypeAlias = Annotated[str, currency]
+
+
+@attrs.frozen
+class Tier:
+    """A discount for customers of at least `min` executions, and at most `max`; without a `max`, of any number more."""
+
+    min: Volume = attrs.field(converter=volume)
+    discount: Share = attrs.field(converter=share)
+    max: Volume | None = attrs.field(default=None, converter=optional(volume))
+
+
+def tiers(value: Tier | Iterable[Tier]) -> tuple[Tier, ...]:
+    """Tiers in order, each beginning where the one before ends. Raises DefinitionError with every gap and overlap."""
+    listed = several("volume", value, Tier)
+    told = [
+        Diagnostic(code, message, f"$.volume[{i}].{key}", hint=hint)
+        for i, key, code, message, hint in _misfits(listed)
+    ]
+    if told:
+        raise DefinitionError(told)
+    return listed
+
+
+def _misfits(listed: tuple[Tier, ...]) -> Iterable[tuple[int, str, str, str, str]]:
+    for i, tier in enumerate(listed):
+        if tier.max is not None and tier.max < tier.min:
+            yield i, "max", "empty-tier", f"it ends at {tier.max}, before it begins at {tier.min}", "swap them"
+        if not i:
+            continue
+        before = listed[i - 1]
+        if before.max is None:
+            hint = "give the tier before a max, or put this one first"
+            yield i, "min", "tiers-overlap", "the tier before it has no end", hint
+        elif tier.min <= before.max:
+            message = f"it begins at {tier.min}, but the tier before it ends at {before.max}"
+            yield i, "min", "tiers-overlap", message, f"begin at {before.max + 1}"
+        elif tier.min > before.max + 1:
+            message = f"nothing is said of {before.max + 1} to {tier.min - 1}"
+            yield i, "min", "tiers-gap", message, f"begin at {before.max + 1}; a discount of 0 is none"
+
+
+@attrs.frozen
+class Discounts:
+    """What is given to customers: by `volume`, the number of their executions."""
+
+    volume: tuple[Tier, ...] = attrs.field(converter=tiers)
+
+
+@attrs.frozen
+class Rates:
+    """What an execution costs that needs nobody, and one in which a person was asked."""
+
+    automated: Amount = attrs.field(converter=amount)
+    human_review: Amount = attrs.field(converter=amount)
+
+
+RATES = ("rate", "baseRate", "rates")
+
+
+def rate_misfits(has: Collection[str]) -> Iterator[Misfit]:
+    """What is wrong with a price for each execution that has these keys: it has one base, or prices of steps alone."""
+    bases = [key for key in RATES if key in has]
+    for key in bases[1:]:
+        yield Misfit("rate-twice", key, f"{key} stands beside {bases[0]}", f"keep one of {', '.join(bases)}")
+    if not bases and "stepRates" not in has:
+        yield Misfit("no-rate", "", "nothing says what an execution costs", "add rate: 1.0")
+
+
+@attrs.frozen
+class PerExecution:
+    """A price for each execution: `rate` (or `base_rate`, the same), or `rates`; and one for each step that was done."""
+
+    rate: Amount | None = attrs.field(default=None, converter=optional(amount))
+    base_rate: Amount | None = attrs.field(default=None, converter=optional(amount))
+    rates: Rates | None = attrs.field(default=None, validator=part_if_any(Rates))
+    step_rates: Mapping[Name, Amount] = attrs.field(factory=dict, converter=amounts)
+    discounts: Discounts | None = attrs.field(default=None, validator=part_if_any(Discounts))
+    parallel_discount: Share | None = attrs.field(default=None, converter=optional(share))
+    failure_refund: Amount | None = attrs.field(default=None, converter=optional(amount))
+    currency: Currency = attrs.field(default="USD", converter=currency)
+
+    def __attrs_post_init__(self) -> None:
+        has = {
+            "rate": self.rate,
+            "baseRate": self.base_rate,
+            "rates": self.rates,
+            "stepRates": self.step_rates or None,
+        }
+        told = list(rate_misfits([key for key, value in has.items() if value is not None]))
+        if told:
+            raise DefinitionError(
+                Diagnostic(m.code, m.message, f"$.{m.key}".rstrip("."), hint=m.hint) for m in told
+            )
+
+
+@attrs.frozen
+class TimeBased:
+    """A price for each second of an execution, between `minimum` and `maximum`; of some steps it is more, or less."""
+
+    rate: Amount = attrs.field(converter=amount)
+    minimum: Amount | None = attrs.field(default=None, converter=optional(amount))
+    maximum: Amount | None = attrs.field(default=None, converter=optional(amount))
+    step_multipliers: Mapping[Name, Factor] = attrs.field(factory=dict, converter=factors)
+    currency: Currency = attrs.field(default="USD", converter=currency)
+
+    def __attrs_post_init__(self) -> None:
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            message = f"minimum is {self.minimum}, but maximum {self.maximum}"
+            raise DefinitionError([Diagnostic("minimum-above-maximum", message, "$.minimum", hint="swap them")])
+
+
+Pricing: TypeAlias = PerExecution | TimeBased
+MODELS: dict[str, type[PerExecution | TimeBased]] = {"per-execution": PerExecution, "time-based": TimeBased}
+MODEL_OF = {cls: model for model, cls in MODELS.items()}
+
+
+@attrs.frozen
+class Billing:
+    """Whom to charge, and how many executions they have: expressions over inputs, context and results."""
+
+    customer: Expression | None = attrs.field(default=None, converter=optional(expression))
+    volume: Expression | None = attrs.field(default=None, converter=optional(expression))
+
+
+def pricing(value: Pricing | None) -> Pricing | None:
+    """A price list, if there is one."""
+    if value is not None and not isinstance(value, PerExecution | TimeBased):
+        raise wrong("wrong-type", f"pricing must be a PerExecution or a TimeBased, found {shown(value)}")
+    return value

@@ -1,0 +1,232 @@
+"""The bill of an execution, line by line.
+
+Where the price lists of others are vague this is what holds; each line of a bill says so again.
+
+    what is charged        An execution that ended well. What fails or is cancelled is not charged: its customer got
+                           nothing. Before the end a bill says what it would be by now.
+    rates                  `humanReview` if a person was asked (a task was opened, and be it that nobody answered), else
+                           `automated`: what is dear is the person.
+    stepRates              Of each step that succeeded, nested ones too, once: attempts are our affair. What was undone
+                           afterwards succeeded, but then the whole has failed. Of a state each time it is entered.
+    parallelDiscount       Off all of that, if a parallel step succeeded: the discount is for what runs at once, and what
+                           it saves is time of the whole.
+    discounts.volume       Off what is left then, by the volume of the customer: one after the other, not added up.
+    failureRefund          Given back if some step failed and the workflow completed nevertheless; never more than is left.
+    time-based             duration x rate, and for each step its duration x rate x (its multiplier - 1); then at least
+                           `minimum` and at most `maximum`. A step that others wait for and one beside it both count.
+
+Only the total is rounded. Below: `usage`, `money`, the price lists of definitions. Above: the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any, assert_never
+
+import attrs
+
+from statewf.compiler import Notes
+from statewf.compiler.plan import plan
+from statewf.definition.model import Definition, Workflow
+from statewf.definition.pricing import Billing, PerExecution, Tier, TimeBased
+from statewf.expr import UNDEFINED, Expression, Fault
+from statewf.pricing.money import rounded, spelled
+from statewf.pricing.usage import Usage
+from statewf.values.frozen import Object
+
+SECOND = Decimal(1000)  # ms
+NOTHING = Decimal(0)
+
+
+@attrs.frozen
+class Line:
+    """One part of a bill: what it is, the exact amount, and how that comes about."""
+
+    what: str
+    amount: Decimal
+    how: str = ""
+
+    def document(self) -> dict[str, str]:
+        """The line as JSON; the amount is decimal text."""
+        return {"what": self.what, "amount": spelled(self.amount), **({"how": self.how} if self.how else {})}
+
+
+@attrs.frozen
+class Bill:
+    """What an execution costs: the sum of its `lines`, rounded. `final`: it has ended, and nothing changes that any more."""
+
+    currency: str
+    lines: tuple[Line, ...]
+    final: bool
+    customer: Any = None
+    volume: int | None = None
+
+    @property
+    def exact(self) -> Decimal:
+        """The sum of the lines."""
+        return sum((line.amount for line in self.lines), NOTHING)
+
+    @property
+    def total(self) -> Decimal:
+        """The same in whole minor units of the currency, half even."""
+        return rounded(self.exact, self.currency)
+
+    def document(self) -> dict[str, Any]:
+        """The bill as JSON, as `statewf cost --json` prints it."""
+        return {
+            "total": str(self.total),
+            "currency": self.currency,
+            "final": self.final,
+            "customer": self.customer,
+            "volume": self.volume,
+            "lines": [line.document() for line in self.lines],
+        }
+
+
+def bill(usage: Usage, at: int | None = None) -> Bill | None:
+    """The bill of what was used; None without a price list, or before the start.
+
+    `at` is now, in ms, for what is still running.
+    """
+    definition = _definition(usage)
+    prices, snapshot = definition.pricing, usage.snapshot
+    if prices is None or snapshot is None:
+        return None
+    billing = definition.billing or Billing()
+    volume = usage.volume if usage.volume is not None else _whole(_asked(usage, billing.volume))
+    match prices:
+        case PerExecution():
+            lines = tuple(_per_execution(usage, prices, volume))
+        case TimeBased():
+            lines = tuple(
+                _time_based(usage, prices, usage.at if snapshot.ended or at is None else max(at, usage.at))
+            )
+        case _:
+            assert_never(prices)
+    if snapshot.ended == "failure":
+        due = sum((line.amount for line in lines), NOTHING)
+        lines = (*lines, Line("not charged", -due, "it did not end well"))
+    return Bill(prices.currency, lines, bool(snapshot.ended), _customer(usage, billing), volume)
+
+
+def cost(usage: Usage) -> str | None:
+    """The total as decimal text, of an execution that has ended; None of others, and without a price list."""
+    made = bill(usage)
+    return str(made.total) if made is not None and made.final else None
+
+
+def _definition(usage: Usage) -> Definition:
+    assert isinstance(usage.machine.notes, Notes), "a machine that no compiler made"
+    return usage.machine.notes.definition
+
+
+# --- by the execution
+
+
+def _per_execution(usage: Usage, prices: PerExecution, volume: int | None) -> Iterator[Line]:
+    lines = [*_base(usage, prices), *_steps(usage, prices)]
+    yield from lines
+    left = sum((line.amount for line in lines), NOTHING)
+    if prices.parallel_discount is not None and (blocks := _parallel(usage)):
+        off = left * prices.parallel_discount
+        left -= off
+        yield Line(
+            "parallel discount", -off, f"{_percent(prices.parallel_discount)}, for {', '.join(blocks)} ran at once"
+        )
+    tier = _tier(prices, volume)
+    if tier is not None:
+        off = left * tier.discount
+        left -= off
+        yield Line("volume discount", -off, f"{_percent(tier.discount)}, for a volume of {volume:,}")
+    failed = () if usage.snapshot is None else tuple(usage.snapshot.book.failed.values())
+    if prices.failure_refund is not None and failed:
+        yield Line("failure refund", -min(left, prices.failure_refund), f"{', '.join(map(str, failed))} failed")
+
+
+def _base(usage: Usage, prices: PerExecution) -> Iterator[Line]:
+    if prices.rates is not None:
+        asked = usage.asked
+        amount = prices.rates.human_review if asked else prices.rates.automated
+        yield Line("execution", amount, "a person was asked" if asked else "nobody was asked")
+        return
+    rate = prices.rate if prices.rate is not None else prices.base_rate
+    if rate is not None:
+        yield Line("execution", rate)
+
+
+def _steps(usage: Usage, prices: PerExecution) -> Iterator[Line]:
+    for name, rate in prices.step_rates.items():
+        if times := usage.done[name]:
+            yield Line(name, rate * times, f"{times} x {spelled(rate)}" if times > 1 else "")
+
+
+def _parallel(usage: Usage) -> list[str]:
+    """The parallel steps that succeeded."""
+    definition = _definition(usage)
+    if not isinstance(definition, Workflow):
+        return []
+    nodes = plan(definition).nodes.values()
+    return [node.id for node in nodes if node.step.type == "parallel" and usage.done[node.id]]
+
+
+def _tier(prices: PerExecution, volume: int | None) -> Tier | None:
+    if prices.discounts is None or volume is None:
+        return None
+    fitting = (t for t in prices.discounts.volume if t.min <= volume and (t.max is None or volume <= t.max))
+    return next(fitting, None)
+
+
+def _percent(share: Decimal) -> str:
+    return f"{spelled(share * 100)} %"
+
+
+# --- by time
+
+
+def _time_based(usage: Usage, prices: TimeBased, at: int) -> Iterator[Line]:
+    seconds = (at - usage.began) / SECOND
+    yield (whole := Line("time", seconds * prices.rate, f"{spelled(seconds)} s x {spelled(prices.rate)}"))
+    due, busy = whole.amount, usage.busy(at)
+    for name, factor in prices.step_multipliers.items():
+        if busy[name]:
+            more = busy[name] / SECOND
+            amount = more * prices.rate * (factor - 1)
+            due += amount
+            yield Line(name, amount, f"{spelled(more)} s x {spelled(prices.rate)} x ({spelled(factor)} - 1)")
+    least = prices.minimum or NOTHING
+    if due < least:
+        yield Line("up to the minimum", least - due, spelled(least))
+    elif prices.maximum is not None and due > prices.maximum:
+        yield Line("down to the maximum", prices.maximum - due, spelled(prices.maximum))
+
+
+# --- whom, and how many
+
+
+def _asked(usage: Usage, expression: Expression | None) -> Any:
+    """What billing says; None for what it does not say, or cannot tell."""
+    snapshot = usage.snapshot
+    if expression is None or snapshot is None:
+        return None
+    scope: Mapping[str, Any] = {
+        "inputs": snapshot.inputs,
+        "context": snapshot.context,
+        "results": Object(sorted(snapshot.book.results.items())),
+    }
+    try:
+        found = expression.evaluate(scope)
+    except Fault:
+        return None
+    return None if found is UNDEFINED else found
+
+
+def _whole(found: Any) -> int | None:
+    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
+
+
+def _customer(usage: Usage, billing: Billing) -> Any:
+    """Whom to charge: as billing says, or else who is named in the inputs."""
+    if billing.customer is not None:
+        return _asked(usage, billing.customer)
+    return None if usage.snapshot is None else usage.snapshot.inputs.get("customerId")
