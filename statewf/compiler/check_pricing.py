@@ -1,6 +1,6 @@
 """The names in a price list and its billing that lead nowhere: steps or states that are not there, unknown variables.
 
-Below: the definition, `guess`. Above: `check` and `check_steps`.
+Below: the definition, `guess`. Above: `emit`.
 """
 
 from __future__ import annotations

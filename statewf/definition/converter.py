@@ -47,17 +47,7 @@ from statewf.definition.model import (
 from statewf.definition.patterns import read_property
 from statewf.definition.places import MOST_TOLD, Mistake, mistakes_of
 from statewf.definition.policy import BASE_DELAY, MAX_DELAY, delay_misfit
-from statewf.definition.pricing import (
-    MODELS,
-    Billing,
-    Discounts,
-    PerExecution,
-    Pricing,
-    Rates,
-    Tier,
-    TimeBased,
-    rate_misfits,
-)
+from statewf.definition.pricing import MODELS, PRICED, Billing, Discounts, Pricing, Rates, Tier, rate_misfits
 from statewf.definition.properties import Property
 from statewf.definition.shape import DEAF, NOWHERE, STEP_FITTING, misfits, said, step_misfits
 from statewf.definition.words import EventName, camel, duration, expression, flag, one_of, wrong, wrong_type
@@ -72,7 +62,7 @@ _TELLING = {"function": "handler", "emit": "event", "assign": "set"}  # the key 
 _PLAIN = (
     *(ErrorHandling, Function, Emit, Assign, Raise, StateMachine),
     *(Compensation, CompensationAction, EscalationPolicy, Quorum, Review, WorkflowErrors, Workflow),
-    *(Billing, Discounts, PerExecution, Rates, Tier, TimeBased),
+    *PRICED,
 )
 
 # How it is written, for those who wrote something of another kind.
@@ -250,29 +240,31 @@ def _events(structure: Hook, value: Any, type: Any) -> tuple[str, ...]:
 def _action(made: Converter, value: Any, _: Any) -> Any:
     if not isinstance(value, dict):
         raise wrong_type("an action", value, "an action is an object, as in {type: function, handler: send-mail}")
-    if "type" not in value:
-        meant = next((kind for kind, key in _TELLING.items() if key in value), None)
-        hint = f"add type: {meant}" if meant else f"one of {', '.join(ACTIONS)}"
-        raise Wrong([Mistake("missing-key", "type is missing: what kind of action is it?", hint=hint)])
-    try:
-        kind = one_of(value["type"], tuple(ACTIONS))
-    except InputError as error:
-        raise Wrong(mistake.under(("type",)) for mistake in mistakes_of(error)) from None
-    rest = {key: item for key, item in value.items() if key != "type"}
+    meant = next((kind for kind, key in _TELLING.items() if key in value), None)
+    hint = f"add type: {meant}" if meant else None
+    kind, rest = _told_apart(value, "type", tuple(ACTIONS), "what kind of action is it?", hint)
     return made.structure(rest, ACTIONS[kind])
 
 
+def _told_apart(
+    value: Mapping[str, Any], key: str, words: tuple[str, ...], question: str, hint: str | None = None
+) -> tuple[str, dict[str, Any]]:
+    """The word under a key that says what an object is, and what is beside it."""
+    if key not in value:
+        listed = f"one of {', '.join(words)}"
+        raise Wrong([Mistake("missing-key", f"{key} is missing: {question}", hint=hint or listed)])
+    try:
+        word = one_of(value[key], words)
+    except InputError as error:
+        raise Wrong(mistake.under((key,)) for mistake in mistakes_of(error)) from None
+    return word, {other: item for other, item in value.items() if other != key}
+
+
 def _pricing(made: Converter, value: Any, _: Any) -> Any:
+    """A price list also answers for its base, whatever else is wrong."""
     if not isinstance(value, dict):
         raise wrong_type("a price list", value, "as in {model: per-execution, rate: 1.0}")
-    if "model" not in value:
-        hint = f"one of {', '.join(MODELS)}"
-        raise Wrong([Mistake("missing-key", "model is missing: what is paid for?", hint=hint)])
-    try:
-        model = one_of(value["model"], tuple(MODELS))
-    except InputError as error:
-        raise Wrong(mistake.under(("model",)) for mistake in mistakes_of(error)) from None
-    rest = {key: item for key, item in value.items() if key != "model"}
+    model, rest = _told_apart(value, "model", tuple(MODELS), "what is paid for?")
     try:
         return made.structure(rest, MODELS[model])
     except ClassValidationError as error:

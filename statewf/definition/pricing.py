@@ -234,6 +234,9 @@ class Billing:
     volume: Expression | None = attrs.field(default=None, converter=optional(expression))
 
 
+PRICED = (PerExecution, TimeBased, Discounts, Tier, Rates, Billing)  # what a file may have of these
+
+
 def pricing(value: Pricing | None) -> Pricing | None:
     """A price list, if there is one."""
     if value is not None and not isinstance(value, PerExecution | TimeBased):

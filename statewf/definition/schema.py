@@ -36,21 +36,7 @@ from statewf.definition.model import (
     Workflow,
     WorkflowErrors,
 )
-from statewf.definition.pricing import (
-    MODELS,
-    Billing,
-    Discounts,
-    PerExecution,
-    Pricing,
-    Rates,
-    Tier,
-    TimeBased,
-    amount,
-    currency,
-    factor,
-    share,
-    volume,
-)
+from statewf.definition.pricing import MODELS, PRICED, Pricing, amount, currency, factor, share, volume
 from statewf.definition.properties import ATOMS, BESIDE, PATTERNS, Property, atom, condition, own_keys
 from statewf.definition.shape import IN_HISTORY, NOT_IN_FINAL, NOT_IN_TERMINAL, STEP_FITTING, STEP_NEEDS
 from statewf.definition.words import (
@@ -106,7 +92,7 @@ _BY_CHECK: dict[Any, dict[str, Any]] = {
 _CLASSES = (
     *(StateMachine, State, Transition, Retry, RetryPolicy, ErrorHandling, Invoke, Function, Emit, Assign, Raise),
     *(Workflow, Step, Quorum, Compensation, CompensationAction, Review, EscalationPolicy, WorkflowErrors),
-    *(PerExecution, TimeBased, Discounts, Tier, Rates, Billing),
+    *PRICED,
 )
 
 _KEYS = {
@@ -205,7 +191,6 @@ _PRICING_KEYS = {
     "stepRates": "What each step that was done costs besides.",
     "volume": "How many executions the customer has.",
 }
-_OF_PRICING = (PerExecution, TimeBased, Discounts, Tier, Rates, Billing)
 _OF_STEPS = (Workflow, Step, Compensation, CompensationAction, Review, EscalationPolicy, WorkflowErrors)
 
 
@@ -345,7 +330,7 @@ def _object(cls: type[Any]) -> dict[str, Any]:
 
 
 def _key(cls: type[Any], key: str, type: Any) -> dict[str, Any]:
-    described = _PRICING_KEYS if cls in _OF_PRICING else _STEP_KEYS if cls in _OF_STEPS else _KEYS
+    described = _PRICING_KEYS if cls in PRICED else _STEP_KEYS if cls in _OF_STEPS else _KEYS
     found = {"$ref": "#/$defs/condition"} if type == Expression | None else _of(type)
     return {"description": described[key], **found} if key in described else found
 

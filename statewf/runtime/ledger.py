@@ -138,7 +138,7 @@ class Ledger:
     ) -> Pending:
         """Queue a step that was just computed; `restart` takes the request id of an earlier instance.
 
-        When that fills a commit it is made at once: what is young is let go young. Raises StoreError when the
+        With it goes the charge, if it ends what is to be paid. When that fills a commit it is made at once: what is young is let go young. Raises StoreError when the
         executor was closed meanwhile, OwnerLost when it does not own the store any more.
         """
         if self._closed is not None:

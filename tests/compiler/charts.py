@@ -8,10 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import combinations, takewhile
 from typing import Any
+from unittest.mock import patch
 
+from hypothesis import reject
 from hypothesis import strategies as st
 
+from statewf.compiler import compile_definition, states
 from statewf.definition.model import Action, Assign, Emit, Raise, State, StateMachine, Transition, Unexpected
+from statewf.errors import CompileError
+from statewf.machine.fsm import Machine
 
 EVENTS = ("A", "B", "C", "m.x", "m.y")
 RAISED = ("R", "S")
@@ -125,6 +130,15 @@ def charts(draw: st.DrawFn) -> StateMachine:
     states = {name: drawing.state(shape) for name, shape in shapes.items()}
     unexpected = draw(POLICIES) if drawing.chance(3) else "reject"
     return StateMachine("chart", "s0", {**states, "end": State(terminal=True)}, unexpected=unexpected)
+
+
+def compiled(definition: StateMachine, most: int) -> Machine:
+    """The machine of a chart, if it is one; a large table takes its time and tells no more."""
+    try:
+        with patch.object(states, "MOST_PLACES", most):
+            return compile_definition(definition)
+    except CompileError:
+        reject()
 
 
 scripts = st.lists(

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from unittest.mock import patch
-
 from hypothesis import assume, given, note, settings
 
-from statewf.compiler import compile_definition, states
 from statewf.definition.model import StateMachine
 from statewf.definition.write import to_yaml
-from statewf.errors import CompileError, EventRejected
+from statewf.errors import EventRejected
 from statewf.simulator import Driver
-from tests.compiler.charts import charts, scripts
+from tests.compiler.charts import charts, compiled, scripts
 from tests.compiler.naive import Endless, Naive
 
 
 def compared(definition: StateMachine, script: list[tuple[str, object]]) -> None:
-    """Both must tell the same after everything that happens. A large table takes its time and tells no more."""
-    try:
-        with patch.object(states, "MOST_PLACES", 400):
-            machine = compile_definition(definition)
-    except CompileError:
-        assume(False)
+    """Both must tell the same after everything that happens."""
+    machine = compiled(definition, 400)
     note(to_yaml(definition))
     try:
         naive = Naive(definition)

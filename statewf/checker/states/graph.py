@@ -222,10 +222,6 @@ class Graph:
         """The written states that are active in a local state, innermost first; in the reserved `$cancelled` none."""
         return tuple(self.tree.nodes[name] for name in self.active.get(local, ()))
 
-    def known(self, local: str) -> str:
-        """A local state as people know it: one that was active before may be remembered, but is no part of its name."""
-        return naming.known(local)
-
     def tried(self, local: str) -> str:
         """What a wait between two attempts is for, or the local state itself."""
         state = naming.tried(local)

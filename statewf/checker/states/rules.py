@@ -21,7 +21,7 @@ from statewf.checker.states.shadows import event_never_accepted, shadowed_guard,
 from statewf.checker.states.timing import dead_timeout, retry_never_fits, unused_retry
 from statewf.compiler.tree import Path
 from statewf.machine.fsm import CANCEL, DONE, RAISE, RETRY, TIMEOUT, Disarm, Do, Transition
-from statewf.machine.naming import SIDE_BY_SIDE
+from statewf.machine.naming import SIDE_BY_SIDE, known
 
 Rule: TypeAlias = Callable[[Graph], Iterator[Finding]]
 
@@ -81,7 +81,7 @@ def dead_end(graph: Graph) -> Iterator[Finding]:
     """A state that is not terminal and from which nothing leads to another."""
     for name, *others in graph.traps:
         if not others and name not in graph.circling:
-            message = f"{graph.known(name)} is not terminal, and nothing in it leads to another state"
+            message = f"{known(name)} is not terminal, and nothing in it leads to another state"
             hint = "mark it terminal: true, or give it a way out"
             path = graph.nodes(name)[0].path
             yield graph.finding("dead-end", "error", path, message, trace=graph.trace(name), hint=hint)
@@ -99,8 +99,8 @@ def no_way_to_terminal(graph: Graph) -> Iterator[Finding]:
         yield graph.finding("no-way-to-terminal", "error", ("states",), message, hint=hint)
         return
     for first, *others in groups:
-        message = f"from {graph.known(first)} no terminal state can be reached: "
-        message += f"it leads only to {_listed(list(dict.fromkeys(map(graph.known, others))))} and back"
+        message = f"from {known(first)} no terminal state can be reached: "
+        message += f"it leads only to {_listed(list(dict.fromkeys(map(known, others))))} and back"
         path, trace = graph.nodes(first)[0].path, graph.trace(first)
         yield graph.finding("no-way-to-terminal", "error", path, message, trace=trace, hint=hint)
 
@@ -155,7 +155,7 @@ def waits_forever(graph: Graph) -> Iterator[Finding]:
             if awaited
             else "no guard of its always need hold"
         )
-        message = f"{graph.known(local)} may wait for ever: {reason}"
+        message = f"{known(local)} may wait for ever: {reason}"
         hint = "add timeout and timeoutTransition"
         trace = graph.trace(local)
         yield graph.finding("waits-forever", "warning", leaf.path, message, trace=trace, hint=hint)
@@ -229,7 +229,7 @@ def _shortest_cycle(group: Sequence[str], inner: Sequence[Edge], back: Sequence[
 def _shown(graph: Graph, cycle: Sequence[Edge]) -> str:
     """`a -> b -> a`, the middle of a long one left out."""
     steps = [names for edge in cycle if (names := _leaves(graph, edge))]
-    names = [SIDE_BY_SIDE.join(step) for step in (steps[-1], *steps)] if steps else [graph.known(cycle[0].source)]
+    names = [SIDE_BY_SIDE.join(step) for step in (steps[-1], *steps)] if steps else [known(cycle[0].source)]
     return " -> ".join(names if len(names) <= MOST_NAMES else (*names[: MOST_NAMES - 2], "...", names[-1]))
 
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from unittest.mock import patch
-
 import attrs
 import pytest
-from hypothesis import HealthCheck, assume, event, given, note, settings
+from hypothesis import HealthCheck, event, given, note, settings
 from hypothesis import strategies as st
 
 from statewf.checker.bounds import bounds
-from statewf.compiler import compile_definition, states
+from statewf.compiler import compile_definition
 from statewf.compiler.tree import grow
 from statewf.definition.model import Retry, State, StateMachine
 from statewf.definition.write import to_yaml
-from statewf.errors import CompileError, EventRejected
+from statewf.errors import EventRejected
 from statewf.files import loads
 from statewf.simulator import Driver
-from tests.compiler.charts import EVENTS, RAISED, charts, scripts
+from tests.compiler.charts import EVENTS, RAISED, charts, compiled, scripts
 
 
 @st.composite
@@ -41,11 +39,7 @@ def trying(draw: st.DrawFn) -> StateMachine:
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(charts() | trying(), scripts)
 def test_no_run_of_a_chart_leaves_the_bounds(definition: StateMachine, script: list[tuple[str, object]]) -> None:
-    try:
-        with patch.object(states, "MOST_PLACES", 100):
-            machine = compile_definition(definition)
-    except CompileError:
-        assume(False)
+    machine = compiled(definition, 100)
     note(to_yaml(definition))
     driver = Driver(machine)
     for name, given_ in script:

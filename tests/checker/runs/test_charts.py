@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from unittest.mock import patch
-
 import pytest
 from hypothesis import HealthCheck, assume, given, note, settings
 from hypothesis import strategies as st
@@ -11,12 +9,10 @@ from hypothesis import strategies as st
 import statewf as wf
 from statewf.checker import check
 from statewf.checker.proving import prove
-from statewf.compiler import compile_definition, states
 from statewf.compiler.tree import grow
 from statewf.definition.model import StateMachine
 from statewf.definition.write import to_yaml
-from statewf.errors import CompileError
-from tests.compiler.charts import EVENTS, charts, scripts
+from tests.compiler.charts import EVENTS, charts, compiled, scripts
 from tests.compiler.naive import Endless, Naive
 
 
@@ -30,11 +26,7 @@ def test_what_is_proved_of_states_side_by_side_holds_in_every_run(
     one, other = data.draw(st.sampled_from(names)), data.draw(st.sampled_from(names))
     both = wf.Always(f"!(includes(state, '{one}') && includes(state, '{other}'))")
     asked = both, wf.Absence(one), wf.Absence(one, after=other), wf.Absence(one, after=f"event:{sent}")
-    try:
-        with patch.object(states, "MOST_PLACES", 100):
-            machine = compile_definition(definition)
-    except CompileError:
-        assume(False)
+    machine = compiled(definition, 100)
     assume(machine.known(sent) in machine.listeners)
     proof = prove(machine, 500, asked, as_written=True)
     note(to_yaml(definition))
