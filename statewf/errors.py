@@ -75,6 +75,10 @@ class ScenarioError(InputError):
     """A scenario file that cannot be read as one."""
 
 
+class AssumptionsError(InputError):
+    """Assumptions that cannot be read as such, or speak of what a machine does not have."""
+
+
 class HandlersError(InputError):
     """Handlers that are missing or cannot be imported."""
 

@@ -18,7 +18,7 @@ from statewf.errors import Diagnostic, ExpressionError
 from statewf.expr.evaluate import Closure, compiled
 from statewf.expr.grammar import LENGTH, parsed
 from statewf.expr.operators import Fault, kind, settled, truthy
-from statewf.expr.partly import UNKNOWN, Unknown, decided, may_fault, partly, truth
+from statewf.expr.partly import UNKNOWN, Unknown, askable, decided, may_fault, partly, positive, truth
 from statewf.expr.reads import Path, reads, texts
 from statewf.expr.syntax import UNDEFINED, Literal, Logical, Node, Undefined, literal_text, show
 
@@ -84,6 +84,17 @@ class Expression:
         The parts are comparisons, members and calls; a part has one spelling, and `a !== b` asks for `a === b`.
         """
         return decided(self.node, scope, lambda node: ask(_part(node)))
+
+    @cached_property
+    def askable(self) -> tuple[Expression, ...]:
+        """The parts that `decided` may ask for."""
+        return tuple(dict.fromkeys(_part(node) for node in askable(self.node)))
+
+    @cached_property
+    def positive(self) -> tuple[Expression, bool]:
+        """The same in its one spelling, without negations around it, and whether it holds when that does (or else when not)."""
+        node, same = positive(self.node)
+        return _part(node), same
 
     @cached_property
     def may_fault(self) -> bool:

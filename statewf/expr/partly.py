@@ -8,7 +8,7 @@ Beside `evaluate`, whose operators and functions these are; slower, for the tree
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, assert_never
 
 from statewf.expr.functions import FUNCTIONS
@@ -130,6 +130,34 @@ def decided(node: Node, scope: Mapping[str, Any], ask: Callable[[Node], bool]) -
             return decided(then if decided(test, scope, ask) else other, scope, ask)
         case _:
             return ask(node)
+
+
+def positive(node: Node) -> tuple[Node, bool]:
+    """The same without negations around it, and whether it holds when that does, and not when that does not."""
+    match node:
+        case Unary("!", operand):
+            inner, same = positive(operand)
+            return inner, not same
+        case Binary("!==", left, right):
+            return Binary("===", left, right), False
+        case _:
+            return node, True
+
+
+def askable(node: Node) -> Iterator[Node]:
+    """The parts that `decided` may ask for."""
+    inner, _ = positive(node)
+    match inner:
+        case Logical("&&" | "||", operands):
+            for operand in operands:
+                yield from askable(operand)
+        case Conditional(test, then, other):
+            for part in (test, then, other):
+                yield from askable(part)
+        case Literal():
+            pass
+        case _:
+            yield inner
 
 
 def may_fault(node: Node) -> bool:

@@ -18,7 +18,7 @@ Regions pull triggers of each other: `$ready`, `$skip`, ...; `compiler.steps` te
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -555,3 +555,25 @@ class Machine:
             for transition in (region.start, *(t for s in region.states.values() for t in s.transitions())):
                 for op in (*transition.exit, *transition.actions, *transition.entry):
                     yield region, op
+
+
+def with_transitions(machine: Machine, change: Callable[[Transition], Transition]) -> Machine:
+    """The machine with other transitions; what `change` leaves as it is stays the very same."""
+    regions = tuple(_changed(region, change) for region in machine.regions)
+    same = all(new is old for new, old in zip(regions, machine.regions, strict=True))
+    return machine if same else attrs.evolve(machine, regions=regions)
+
+
+def _changed(region: Region, change: Callable[[Transition], Transition]) -> Region:
+    start = change(region.start)
+    if start is region.start and all(change(t) is t for s in region.states.values() for t in s.transitions()):
+        return region  # most are, in a large workflow
+    states = {
+        name: attrs.evolve(
+            state,
+            on={trigger: tuple(map(change, listed)) for trigger, listed in state.on.items()},
+            always=tuple(map(change, state.always)),
+        )
+        for name, state in region.states.items()
+    }
+    return attrs.evolve(region, start=start, states=states)

@@ -132,8 +132,11 @@ def _at(snapshot: Snapshot, path: Path) -> Hashable:
     return exactly(value, (Unknown,), TIMES)
 
 
-def lens(machine: Machine, watched: Sequence[Expression] = ()) -> Lens:
-    """The lens for snapshots of that machine; what the `watched` conditions read is seen, too."""
+def lens(machine: Machine, watched: Sequence[Expression] = (), *, brought: bool = False) -> Lens:
+    """The lens for snapshots of that machine; what the `watched` conditions read is seen, too.
+
+    Of the context only what the machine itself assigns is seen, unless what events bring is known as well (`brought`).
+    """
     guards = (*conditions(machine), *watched)
     asked = any(path[0] == "attempt" for guard in guards for path in guard.reads)
     all_of_them = any(path[0] == "attempts" for guard in watched for path in guard.reads)
@@ -157,7 +160,9 @@ def lens(machine: Machine, watched: Sequence[Expression] = ()) -> Lens:
         for number, region in enumerate(machine.regions)
         for counter in region.counters
     }
-    return Lens(machine, tuple(map(counted, machine.regions)), takers, heeding, _made(machine, guards))
+    return Lens(
+        machine, tuple(map(counted, machine.regions)), takers, heeding, _made(machine, guards, brought=brought)
+    )
 
 
 def conditions(machine: Machine) -> tuple[Expression, ...]:
@@ -168,8 +173,8 @@ def conditions(machine: Machine) -> tuple[Expression, ...]:
     return tuple(dict.fromkeys(guard for guard in guards if guard is not None and not guard.constant))
 
 
-def _made(machine: Machine, guards: tuple[Expression, ...]) -> tuple[Path, ...]:
-    """The data that guards read and the machine itself makes: names it assigns, or what its steps found."""
+def _made(machine: Machine, guards: tuple[Expression, ...], *, brought: bool) -> tuple[Path, ...]:
+    """The data that guards read and the machine itself makes: names it assigns, or what its steps found; or all of them."""
     assigned = assigned_names(machine)
     wanted: dict[Path, None] = {}
     queue = list(guards)
@@ -179,10 +184,12 @@ def _made(machine: Machine, guards: tuple[Expression, ...]) -> tuple[Path, ...]:
                 wanted[path] = None
             elif path[0] == "context":
                 names = [str(path[1])] if path[1:] else list(assigned)
-                fresh = [name for name in names if name in assigned and ("context", name) not in wanted]
+                fresh = [
+                    name for name in names if (brought or name in assigned) and ("context", name) not in wanted
+                ]
                 for name in fresh:
                     wanted["context", name] = None
-                    queue += assigned[name]
+                    queue += assigned.get(name, ())
     return tuple(wanted)
 
 

@@ -15,7 +15,7 @@ Below: `fsm` and the condition language. Above: `explore`.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Container, Hashable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, cast
 
 import attrs
@@ -24,7 +24,7 @@ from statewf.expr import UNKNOWN, Expression, Fault, Unknown
 from statewf.expr.syntax import Binary, Member, Name
 from statewf.expr.syntax import Literal as Written
 from statewf.machine.book import in_order
-from statewf.machine.fsm import DECIDED, Assign, Machine, Op, Region, Transition, is_pattern
+from statewf.machine.fsm import DECIDED, Assign, Machine, Op, Transition, is_pattern, with_transitions
 from statewf.machine.snapshot import Snapshot
 from statewf.values.frozen import EMPTY, Object
 
@@ -49,43 +49,67 @@ class Supposition(NamedTuple):
 Suppositions: TypeAlias = Mapping[Expression, Supposition]
 
 
+class Question(NamedTuple):
+    """Something that was asked, and the answers it may have."""
+
+    part: Expression
+    choices: tuple[Answer, ...]
+
+
 def anything() -> Object:
     """The data of an event, of which nothing is known, and which are other data each time."""
     return Object({MARK: Unknown()})
 
 
 class Supposer:
-    """Answers conditions. `sequences` goes through all that can be answered in one step, depth first.
+    """Answers conditions. `sequences` goes through all that can be answered in one step, depth first; `along` goes one way.
 
-    An event that stands for all that fit a pattern is none of those that are `named`.
+    An event that stands for all that fit a pattern is none of those that are `named`. Guards that are asked as a `whole`
+    are not taken apart.
     """
 
-    def __init__(self, named: Container[str] = ()) -> None:
+    def __init__(self, named: Container[str] = (), whole: Container[Expression] = ()) -> None:
         self._named = named
+        self._whole = whole
         self.known: dict[Expression, Supposition] = {}  # what stands by now
-        self.asked = 0  # how many questions of this step were new
+        self.questions: list[Question] = []  # of this step, those that were new
         self.exceeded = False  # some answer was left out, once
         self._times: dict[Expression, int] = {}  # how often each was asked anew in this step
         self._given: list[Answer] = []
-        self._choices: list[tuple[Answer, ...]] = []
 
     def sequences(self, before: Suppositions) -> Iterator[None]:
         """Each time this yields, what is asked until the next time is answered otherwise."""
         self._given.clear()
-        self._choices.clear()
         while True:
-            self.known = dict(before)
-            self.asked = 0
-            self._times.clear()
+            self._begin(before)
             yield
-            del self._given[self.asked :], self._choices[self.asked :]
-            while self._given and self._given[-1] == self._choices[-1][-1]:
+            del self._given[self.asked :]
+            while self._given and self._given[-1] == self.questions[len(self._given) - 1].choices[-1]:
                 self._given.pop()
-                self._choices.pop()
             if not self._given:
                 return
-            choices = self._choices[-1]
+            choices = self.questions[len(self._given) - 1].choices
             self._given[-1] = choices[choices.index(self._given[-1]) + 1]
+
+    def along(self, before: Suppositions, answers: Iterable[Answer]) -> None:
+        """Until the next time, what is asked is answered by these in turn, and then by the first choice each."""
+        self._given = list(answers)
+        self._begin(before)
+
+    @property
+    def asked(self) -> int:
+        """How many `questions` there were."""
+        return len(self.questions)
+
+    @property
+    def answers(self) -> list[Answer]:
+        """The answers to the `questions`."""
+        return self._given[: self.asked]
+
+    def _begin(self, before: Suppositions) -> None:
+        self.known = dict(before)
+        self.questions.clear()
+        self._times.clear()
 
     def holds(self, guard: Expression, scope: Mapping[str, Any], *, told: bool) -> bool:
         """Whether a guard holds. If it may be without an answer, and that is `told`, it may raise Fault."""
@@ -100,13 +124,17 @@ class Supposer:
 
         if "results" in scope:  # in a workflow the result of any step may set any name, or have done so
             scope = ChainMap({"context": EMPTY}, cast("MutableMapping[str, Any]", scope))
+        if guard in self._whole and isinstance(guard.truth(scope), Unknown):
+            return ask(guard)
         return guard.decided(scope, ask)
 
     def _answer(self, part: Expression, scope: Mapping[str, Any], choices: tuple[Answer, ...]) -> Answer:
         read = reading(part, scope)
         supposed = self.known.get(part)
         if supposed is None or supposed.read != read:
-            supposed = self.known[part] = Supposition(self._choose(self._limited(part, choices)), read)
+            supposed = self.known[part] = Supposition(
+                self._choose(Question(part, self._limited(part, choices))), read
+            )
         return supposed.answer
 
     def _limited(self, part: Expression, choices: tuple[Answer, ...]) -> tuple[Answer, ...]:
@@ -119,11 +147,10 @@ class Supposer:
         self.exceeded = True
         return ("no",)
 
-    def _choose(self, choices: tuple[Answer, ...]) -> Answer:
+    def _choose(self, question: Question) -> Answer:
         if self.asked == len(self._given):
-            self._given.append(choices[0])
-            self._choices.append(choices)
-        self.asked += 1
+            self._given.append(question.choices[0])
+        self.questions.append(question)
         return self._given[self.asked - 1]
 
 
@@ -266,11 +293,8 @@ def asking(machine: Machine, holds: Holds, value: Callable[[Expression, Scope], 
                 changes[name] = tuple(map(assigning, getattr(transition, name)))
         return attrs.evolve(transition, **changes)
 
-    regions = tuple(_region(region, asked) for region in machine.regions)
-    same = all(new is old for new, old in zip(regions, machine.regions, strict=True))
-    return (
-        machine if same and not machine.context else attrs.evolve(machine, regions=regions, context=_own(machine))
-    )
+    changed = with_transitions(machine, asked)
+    return attrs.evolve(changed, context=_own(machine)) if machine.context else changed
 
 
 def _own(machine: Machine) -> Object:
@@ -281,18 +305,3 @@ def _own(machine: Machine) -> Object:
 
 def _ops(transition: Transition) -> tuple[Op, ...]:
     return (*transition.exit, *transition.actions, *transition.entry)
-
-
-def _region(region: Region, asked: Any) -> Region:
-    start = asked(region.start)
-    if start is region.start and all(asked(t) is t for s in region.states.values() for t in s.transitions()):
-        return region  # most are, in a large workflow
-    states = {
-        name: attrs.evolve(
-            state,
-            on={trigger: tuple(map(asked, listed)) for trigger, listed in state.on.items()},
-            always=tuple(map(asked, state.always)),
-        )
-        for name, state in region.states.items()
-    }
-    return attrs.evolve(region, start=start, states=states)

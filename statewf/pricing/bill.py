@@ -20,7 +20,7 @@ Only the total is rounded. Below: `usage`, `money`, the price lists of definitio
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, assert_never
 
@@ -31,6 +31,7 @@ from statewf.compiler.plan import plan
 from statewf.definition.model import Definition, Workflow
 from statewf.definition.pricing import Billing, PerExecution, Tier, TimeBased
 from statewf.expr import UNDEFINED, Expression, Fault
+from statewf.machine.fsm import Machine
 from statewf.pricing.money import rounded, spelled
 from statewf.pricing.usage import Usage
 from statewf.values.frozen import Object
@@ -114,6 +115,22 @@ def cost(usage: Usage) -> str | None:
     """The total as decimal text, of an execution that has ended; None of others, and without a price list."""
     made = bill(usage)
     return str(made.total) if made is not None and made.final else None
+
+
+def counted(usage: Usage) -> Hashable:
+    """What of a usage, besides times and the volume, decides the price: usages that are equal in this cost the same."""
+    prices, snapshot = _definition(usage).pricing, usage.snapshot
+    if not isinstance(prices, PerExecution) or snapshot is None:
+        return None
+    done = tuple(usage.done[name] for name in prices.step_rates)
+    blocks = tuple(_parallel(usage)) if prices.parallel_discount is not None else ()
+    refunded = prices.failure_refund is not None and bool(snapshot.book.failed)
+    return done, blocks, refunded, usage.asked and prices.rates is not None
+
+
+def is_timed(machine: Machine) -> bool:
+    """Whether the price of an execution depends on how long it takes."""
+    return isinstance(machine.notes, Notes) and isinstance(machine.notes.definition.pricing, TimeBased)
 
 
 def _definition(usage: Usage) -> Definition:

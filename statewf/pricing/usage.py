@@ -43,18 +43,26 @@ class Usage:
 
     def read(self, step: Step) -> None:
         """Count what a step did."""
+        self.count(step.moves, step.after, step.after.at, asks=any(isinstance(e, OpenTask) for e in step.effects))
+
+    def count(self, moves: Iterable[Move], after: Snapshot, at: int, *, asks: bool) -> None:
+        """Count these moves, made at that time, to where it is then; `asks`: a task was opened."""
         if self.snapshot is None:
-            self.began = step.after.at
+            self.began = at
         if not (self.snapshot is not None and self.snapshot.ended):
-            self.at = step.after.at  # what its last actions do afterwards takes no time of it
-        self.snapshot = step.after
-        self.asked = self.asked or any(isinstance(effect, OpenTask) for effect in step.effects)
+            self.at = at  # what its last actions do afterwards takes no time of it
+        self.snapshot = after
+        self.asked = self.asked or asks
         of_states = isinstance(_notes(self.machine).definition, StateMachine)
-        for move in step.moves:
+        for move in moves:
             if of_states:
-                self._entered(move, step.after.at)
+                self._entered(move, at)
             elif move.region != WHOLE:
-                self._came(move, step.after.at)
+                self._came(move, at)
+
+    def fork(self) -> Usage:
+        """The same, to be counted on by itself."""
+        return attrs.evolve(self, done=self.done.copy(), spent=self.spent.copy(), since=self._since.copy())
 
     def busy(self, at: int) -> Counter[str]:
         """How long each has been at work by then, ms, what is not over included."""

@@ -7,13 +7,13 @@ makes these of documents, and `simulate`, which runs them. A scenario may also b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 import attrs
 
 from statewf.definition.places import Places
 from statewf.definition.words import params
-from statewf.machine.events import Cancel, Event
+from statewf.machine.events import CallId, Cancel, Decided, Event, Failed, Returned
 from statewf.values.frozen import EMPTY, Json, Object, freeze
 
 
@@ -86,3 +86,23 @@ class Scenario:
     events: tuple[Event | Cancel, ...] = ()
     expect: Mapping[str, Json] = attrs.field(default=EMPTY, converter=params)
     places: Places = attrs.field(factory=Places, eq=False, repr=False)
+
+
+def reply(behaviour: Behaviour, call: CallId) -> Returned | Failed | None:
+    """What a handler that does so answers a call; None: nothing, ever."""
+    match behaviour:
+        case Ok(result):
+            return Returned(call, result)
+        case Fail(message, error, retryable):
+            return Failed(call, error, message, retryable=retryable)
+        case Send(event, data):
+            return Returned(call, None, answer=Event(event, data))
+        case Hang():
+            return None
+        case _:
+            assert_never(behaviour)
+
+
+def decided(decision: Decision, task: str) -> Decided:
+    """The event that somebody decides a task so."""
+    return Decided(task, decision.decision, decision.by, decision.comments, decision.result)

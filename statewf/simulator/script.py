@@ -6,8 +6,10 @@ A document is plain dicts, lists and scalars, with the `Places` of its text if i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
+
+import attrs
 
 from statewf.definition.places import Mistake, Path, Places, mistakes_of, shown
 from statewf.definition.pricing import volume as volume_of
@@ -37,7 +39,7 @@ def read_scenario(document: object, places: Places | None = None, machine: Machi
     With `machine`, names that this machine does not have are mistakes, too.
     """
     places = places or Places()
-    reader = _Reader()
+    reader = Reader()
     scenario = reader.scenario(document, places)
     mistakes = [*reader.mistakes, *(unfit(scenario, machine) if machine else ())]
     refuse(mistakes, places)
@@ -46,29 +48,34 @@ def read_scenario(document: object, places: Places | None = None, machine: Machi
 
 def unfit(scenario: Scenario, machine: Machine) -> Iterable[Mistake]:
     """What a scenario says of handlers and tasks that the machine does not have."""
+    return unknown_names(scenario.handlers, scenario.tasks, machine)
+
+
+def unknown_names(handlers: Iterable[str], tasks: Iterable[str], machine: Machine) -> Iterator[Mistake]:
+    """The handlers and the steps with tasks that the machine does not have."""
     called = machine.handlers()
-    for name in scenario.handlers:
+    for name in handlers:
         if name not in called:
-            hint = _did_you_mean(name, called) or _one_of(called, "it calls no handlers")
+            hint = meant(name, called, "it calls no handlers")
             yield Mistake("unknown-handler", f"{machine.name} never calls {name}", ("handlers", name), hint)
     asking = machine.asking()
-    for step in scenario.tasks:
+    for step in tasks:
         if step not in asking:
-            hint = _did_you_mean(step, asking) or _one_of(asking, "it asks nobody")
+            hint = meant(step, asking, "it asks nobody")
             yield Mistake(
                 "unknown-task", f"{machine.name} has no step {step} that opens a task", ("tasks", step), hint
             )
 
 
-def refuse(mistakes: Iterable[Mistake], places: Places) -> None:
-    """Raise ScenarioError if there are mistakes, in the order of their lines."""
+def refuse(mistakes: Iterable[Mistake], places: Places, error: type[InputError] = ScenarioError) -> None:
+    """Raise that error if there are mistakes, in the order of their lines."""
     told = [mistake.diagnostic(places) for mistake in mistakes]
     if told:
-        raise ScenarioError(sorted(told, key=lambda diagnostic: diagnostic.line or 0), places.source)
+        raise error(sorted(told, key=lambda diagnostic: diagnostic.line or 0), places.source)
 
 
-class _Reader:
-    """Collects mistakes; where one was made, what is read goes on with a default."""
+class Reader:
+    """Reads parts of a document and collects mistakes; where one was made, what is read goes on with a default."""
 
     def __init__(self) -> None:
         self.mistakes: list[Mistake] = []
@@ -109,7 +116,7 @@ class _Reader:
 
     def turn(self, path: Path, entry: object) -> Turn:
         hint = "such as {ok: {total: 3}, after: 2s}, {fail: down}, {hang: true}"
-        found = _said(self.keys(path, entry, TURN_KEYS, hint), "ok")
+        found = said(self.keys(path, entry, TURN_KEYS, hint), "ok")
         return Turn(
             self.behaviour(path, found),
             self.part(path, found, "after", duration, 0),
@@ -146,15 +153,18 @@ class _Reader:
 
     def decision(self, path: Path, entry: object) -> Decision:
         hint = "such as {after: 1h, decision: approved, by: ann}"
-        found = _said(self.keys(path, entry, DECISION_KEYS, hint))
+        found = said(self.keys(path, entry, DECISION_KEYS, hint))
         if "decision" not in found and isinstance(entry, Mapping):
             self.tell("missing-key", "what is decided is not said", path, "add decision: approved, or leave it out")
+        return attrs.evolve(self.decided(path, found), after=self.part(path, found, "after", duration, 0))
+
+    def decided(self, path: Path, found: Mapping[str, Any]) -> Decision:
+        """The decision itself, whenever it is made."""
         return Decision(
             self.part(path, found, "decision", identifier, "?"),
-            self.part(path, found, "after", duration, 0),
-            self.part(path, found, "by", plain_text, None),
-            self.part(path, found, "comments", plain_text, None),
-            self.part(path, found, "result", freeze, None),
+            by=self.part(path, found, "by", plain_text, None),
+            comments=self.part(path, found, "comments", plain_text, None),
+            result=self.part(path, found, "result", freeze, None),
         )
 
     def events(self, listed: object) -> tuple[Event | Cancel, ...]:
@@ -171,7 +181,7 @@ class _Reader:
 
     def event(self, path: Path, entry: object, before: int) -> Event | Cancel:
         hint = "such as {at: 5s, send: PAY, data: {}} or {at: 6s, cancel: true}"
-        found = _said(self.keys(path, entry, EVENT_KEYS, hint))
+        found = said(self.keys(path, entry, EVENT_KEYS, hint))
         at = self.part(path, found, "at", duration, before)
         if self.part(path, found, "cancel", flag, False):
             self.stray(path, found, ("send", "data", "key"), "an entry sends an event or cancels, not both")
@@ -228,20 +238,18 @@ class _Reader:
         found = self.members(path, value, hint)
         for key in found:
             if key not in known:
-                meant = _did_you_mean(key, known) or _one_of(known, "")
-                self.tell("unknown-key", f"{shown(key)} is no key of this", (*path, key), meant)
+                self.tell("unknown-key", f"{shown(key)} is no key of this", (*path, key), meant(key, known, ""))
         return {key: item for key, item in found.items() if key in known}
 
 
-def _said(found: Mapping[str, Any], null: str = "") -> dict[str, Any]:
+def said(found: Mapping[str, Any], null: str = "") -> dict[str, Any]:
     """The keys that say something: null says nothing, but as the value of the key `null`."""
     return {key: item for key, item in found.items() if item is not None or key == null}
 
 
-def _did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    meant = nearest(name, known)
-    return f"did you mean {meant}?" if meant else None
-
-
-def _one_of(known: Iterable[str], none: str) -> str:
+def meant(name: str, known: Iterable[str], none: str) -> str:
+    """What may have been meant by a name that is not known: the one that is nearest, or else one of all; `none`: there are none."""
+    near = nearest(name, known)
+    if near:
+        return f"did you mean {near}?"
     return f"one of {', '.join(known)}" if known else none

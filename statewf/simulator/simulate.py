@@ -9,20 +9,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, assert_never
+from typing import Any
 
 import attrs
 
 from statewf.compiler import compile_definition
 from statewf.definition.model import Definition
 from statewf.machine.effects import Call, Task
-from statewf.machine.events import Decided, Event, Failed, Returned
 from statewf.machine.fsm import Machine
 from statewf.machine.record import event_name, outputs
 from statewf.machine.snapshot import Snapshot, Step
 from statewf.pricing import cost
 from statewf.simulator.expect import failures
-from statewf.simulator.scenario import Fail, Hang, Ok, Scenario, Send, Turn
+from statewf.simulator.scenario import Scenario, Turn, decided, reply
 from statewf.simulator.script import read_scenario, refuse, unfit
 from statewf.simulator.world import Answer, Endless, Verdict, World
 from statewf.values.frozen import Object, restored, thaw
@@ -116,7 +115,7 @@ class _Script:
         turns = self.handlers.get(call.handler) or _UNSCRIPTED
         turn = turns[min(self.calls[call.handler], len(turns) - 1)]
         self.calls[call.handler] += 1
-        return Answer(_reply(turn, call), turn.after, turn.stubborn)
+        return Answer(reply(turn.behaviour, call.id), turn.after, turn.stubborn)
 
     def decide(self, task: Task) -> Verdict | None:
         decisions = self.tasks.get(task.step)
@@ -124,18 +123,4 @@ class _Script:
             return None
         said = decisions[min(self.opened[task.step], len(decisions) - 1)]
         self.opened[task.step] += 1
-        return Verdict(Decided(task.id, said.decision, said.by, said.comments, said.result), said.after)
-
-
-def _reply(turn: Turn, call: Call) -> Returned | Failed | None:
-    match turn.behaviour:
-        case Ok(result):
-            return Returned(call.id, result)
-        case Fail(message, error, retryable):
-            return Failed(call.id, error, message, retryable=retryable)
-        case Send(event, data):
-            return Returned(call.id, None, answer=Event(event, data))
-        case Hang():
-            return None
-        case _:
-            assert_never(turn.behaviour)
+        return Verdict(decided(said, task.id), said.after)

@@ -1,0 +1,146 @@
+"""Many lives of a machine in virtual time, drawn by chance: the same for a seed, wherever it is drawn.
+
+Below: `chain`, `outlook`. Beside `exact`. Chance is `random.Random(seed).random()` alone, whose numbers are the same on every
+Python; nothing else of that module promises this.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from math import inf
+from random import Random
+from typing import NamedTuple, TypeAlias
+
+from statewf.forecast.assumptions import Assumptions
+from statewf.forecast.chain import Branch, Chain, Fork, Node, Way
+from statewf.forecast.outlook import Outlook, Tally, culprit, label, outlook
+from statewf.forecast.slots import NEVER, RECALLED
+from statewf.machine.fsm import Machine
+from statewf.pricing import Usage, bill, is_timed
+from statewf.simulator.world import REPLY
+
+RUNS = 10_000
+MOST_WAYS = 20_000  # of one life: two years of hourly timers; who is still busy then runs in a circle
+OFTEN = 500  # after so many lives whoever waits is told how many there were
+
+Due: TypeAlias = "tuple[float, int, int, int, int]"  # when, rank, tie, number of the draw, outcome
+NOTHING: Due = (inf, 0, 0, 0, NEVER)
+
+
+class Life(NamedTuple):
+    """How a life ended: in which node, and where it was before; how long it took (ms), and what it costs."""
+
+    node: Node
+    before: Node
+    duration: int
+    price: Decimal | None
+    endless: bool = False
+
+
+class Crowd:
+    """Draws lives of one chain, and counts what becomes of them."""
+
+    def __init__(self, chain: Chain, seed: int) -> None:
+        self.chain = chain
+        self.tally = Tally()
+        self._chance = Random(seed).random  # noqa: S311  # nothing is secret here, and all is to be the same each time
+        self._drawn = 0
+        self._timed = is_timed(chain.machine) and chain.priced
+        self._prices: dict[Node, Decimal | None] = {}
+
+    def live(self) -> Life:
+        """Live from the start to the end."""
+        return self._live(self.chain.start, (), self.chain.before)
+
+    def live_on(self, node: Node, dues: Sequence[Due]) -> Life:
+        """Live from there on, where these are due in its slots, counted in ms from now."""
+        return self._live(None, dues, node)
+
+    def _live(self, branch: Branch | None, dues: Sequence[Due], node: Node) -> Life:
+        chain, time, usage = self.chain, self.tally.time, self._usage()
+        now, before, ways = 0, node, 0
+        while True:
+            if branch is not None:
+                way = self._way(branch)
+                before, node = node, way.target
+                dues = self._dues(way, dues, now)
+                if usage is not None:
+                    usage.count(way.moves, node.snapshot, now, asks=way.asks)
+            due = min(dues, default=NOTHING)
+            if due is NOTHING or ways == MOST_WAYS:  # it has ended, or waits for ever, or goes on for ever
+                return self._counted(Life(node, before, now, self._price(node, usage), ways == MOST_WAYS))
+            ways += 1
+            at = int(due[0])
+            if at > now:
+                for name in node.busy:
+                    time[name] += at - now
+                now = at
+            place = dues.index(due)
+            branch = node.branches.get((place, due[4])) or chain.branch(node, place, due[4])
+
+    def _way(self, branch: Branch) -> Way:
+        """The way that is taken: the answers to conditions are drawn."""
+        while isinstance(branch, Fork):
+            number = 0
+            if branch.chances[0] < 1:
+                number = bisect_right(branch.sums, self._chance())
+            branch = branch.ways.get(number) or self.chain.answered(branch, number)
+        return branch
+
+    def _dues(self, way: Way, before: Sequence[Due], now: int) -> list[Due]:
+        """When the slots are due, where a way leads: what was there before at its time, what is fresh at one that is drawn."""
+        dues = [before[place] if place >= 0 else NOTHING for place in way.kept]
+        for place, rank, tie, lottery in way.fresh:
+            outcome, delay = lottery.draw(self._chance)
+            self._drawn += 1
+            dues[place] = (now + delay, rank, tie, self._drawn, outcome) if outcome != NEVER else NOTHING
+        for place in way.recalled:
+            outcome = dues[place][4]
+            if outcome == NEVER or not way.target.slots[place].stubborn[outcome]:
+                self._drawn += 1
+                dues[place] = (now, REPLY, -1, self._drawn, RECALLED)
+        return dues
+
+    # --- what it comes to
+
+    def _counted(self, life: Life) -> Life:
+        ending = label(life.node, endless=life.endless)
+        self.tally.end(ending, life.duration, life.price, culprit(self.chain, life.before, life.node))
+        return life
+
+    def _usage(self) -> Usage | None:
+        return Usage(self.chain.machine, self.chain.assumptions.volume) if self._timed else None
+
+    def _price(self, node: Node, usage: Usage | None) -> Decimal | None:
+        """What it costs to have ended there; the same for all, but where time is what is charged."""
+        if not node.ended:
+            return None
+        if usage is not None:
+            return _total(usage)
+        if node not in self._prices:
+            self._prices[node] = _total(node.usage) if node.usage is not None else None
+        return self._prices[node]
+
+
+def _total(usage: Usage) -> Decimal | None:
+    made = bill(usage)
+    return made.total if made is not None else None
+
+
+def crowd(
+    machine: Machine,
+    assumptions: Assumptions | None = None,
+    *,
+    runs: int = RUNS,
+    seed: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> Outlook:
+    """What becomes of so many instances. `progress` is told now and then how many there were by then."""
+    drawing = Crowd(Chain(machine, assumptions or Assumptions()), seed)
+    for run in range(runs):
+        if progress is not None and run % OFTEN == 0:
+            progress(run)
+        drawing.live()
+    return outlook(drawing.chain, drawing.tally, "simulated", runs, seed)
