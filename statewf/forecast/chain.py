@@ -40,26 +40,25 @@ MOST_NODES = 100_000  # that are kept; what is beyond is found anew each time
 
 
 class Fresh(NamedTuple):
-    """A slot of the next node, by its place, that is new there and has to be drawn."""
+    """A slot of the next node, by its place, that is new there: of its lottery is drawn. Without one it is a call that is recalled."""
 
     place: int
     rank: int
     tie: int
-    lottery: Lottery
+    lottery: Lottery | None
 
 
 @attrs.frozen(eq=False)
 class Way:
-    """What happens leads to a node. `kept` says for each of its slots which one of before that is; -1: it is fresh, or never happens.
+    """What happens leads to a node. `kept` says for each of its slots which one of before that is; -1: none.
 
-    `fresh` are in the order in which they were asked for. The calls in the slots `recalled` are to end at once. `moves` are
-    what the step did, `asks`: it opened a task. `refused`: nothing changed.
+    `fresh` are in the order in which they were asked for. `moves` are what the step did, `asks`: it opened a task. `refused`:
+    nothing changed.
     """
 
     target: Node
     kept: tuple[int, ...]
     fresh: tuple[Fresh, ...]
-    recalled: tuple[int, ...] = ()
     moves: tuple[Move, ...] = ()
     asks: bool = False
     refused: bool = False
@@ -213,7 +212,8 @@ class Chain:
         old = {slot.ident: number for number, slot in enumerate(node.slots) if number != place}
         kept: list[int] = []
         fresh: list[tuple[int, Fresh]] = []
-        asked_for = _asked_for(made)
+        turns = _turns(made)
+        last = len(turns)
         for at, slot in enumerate(slots):
             before = old.get(slot.ident, -1)
             redrawn = slot.ident in moved or (slot.rank == EVENT and slot.lottery is not node.slots[before].lottery)
@@ -221,17 +221,14 @@ class Chain:
                 lottery = (
                     slot.lottery if slot.ident not in delays else self._slots.due(slot.ident, delays[slot.ident])
                 )
-                fresh.append((asked_for.get(slot.ident, len(asked_for)), Fresh(at, slot.rank, slot.tie, lottery)))
+                fresh.append((turns.get(slot.ident, last), Fresh(at, slot.rank, slot.tie, lottery)))
                 before = -1
             kept.append(before)
-        return Way(
-            target,
-            tuple(kept),
-            tuple(one for _, one in sorted(fresh, key=itemgetter(0))),
-            tuple(at for at, slot in enumerate(slots) if ("recall", slot.ident) in asked_for),
-            made.moves,
-            any(isinstance(effect, OpenTask) for effect in made.effects),
-        )
+            if ("recall", slot.ident) in turns:
+                fresh.append((turns["recall", slot.ident], Fresh(at, slot.rank, slot.tie, None)))
+        fresh.sort(key=itemgetter(0))
+        asks = any(isinstance(effect, OpenTask) for effect in made.effects)
+        return Way(target, tuple(kept), tuple(one for _, one in fresh), made.moves, asks)
 
     def _refused(self, node: Node, place: int, event: AnyEvent) -> Way:
         """The way of what is refused. An event that is refused for sure is not sent there any more; another may come again."""
@@ -295,7 +292,7 @@ def _as_in(guard: Expression, said: Mapping[Expression, float]) -> float:
     return said[plain] if same else 1 - said[plain]
 
 
-def _asked_for(made: Step) -> dict[Hashable, int]:
+def _turns(made: Step) -> dict[Hashable, int]:
     """Whose turn it is, of the calls, tasks and recalls of a step: they were asked for in that order."""
     idents: dict[Hashable, None] = {}
     for effect in made.effects:

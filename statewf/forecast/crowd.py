@@ -15,11 +15,10 @@ from typing import NamedTuple, TypeAlias
 
 from statewf.forecast.assumptions import Assumptions
 from statewf.forecast.chain import Branch, Chain, Fork, Node, Way
-from statewf.forecast.outlook import Outlook, Tally, culprit, label, outlook
+from statewf.forecast.outlook import Outlook, Tally, culprit, label, outlook, total
 from statewf.forecast.slots import NEVER, RECALLED
 from statewf.machine.fsm import Machine
-from statewf.pricing import Usage, bill, is_timed
-from statewf.simulator.world import REPLY
+from statewf.pricing import Usage, is_timed
 
 RUNS = 10_000
 MOST_WAYS = 20_000  # of one life: two years of hourly timers; who is still busy then runs in a circle
@@ -93,14 +92,12 @@ class Crowd:
         """When the slots are due, where a way leads: what was there before at its time, what is fresh at one that is drawn."""
         dues = [before[place] if place >= 0 else NOTHING for place in way.kept]
         for place, rank, tie, lottery in way.fresh:
-            outcome, delay = lottery.draw(self._chance)
             self._drawn += 1
-            dues[place] = (now + delay, rank, tie, self._drawn, outcome) if outcome != NEVER else NOTHING
-        for place in way.recalled:
-            outcome = dues[place][4]
-            if outcome == NEVER or not way.target.slots[place].stubborn[outcome]:
-                self._drawn += 1
-                dues[place] = (now, REPLY, -1, self._drawn, RECALLED)
+            if lottery is not None:
+                outcome, delay = lottery.draw(self._chance)
+                dues[place] = (now + delay, rank, tie, self._drawn, outcome) if outcome != NEVER else NOTHING
+            elif way.target.slots[place].heeds(dues[place][4]):
+                dues[place] = (now, rank, tie, self._drawn, RECALLED)
         return dues
 
     # --- what it comes to
@@ -118,15 +115,10 @@ class Crowd:
         if not node.ended:
             return None
         if usage is not None:
-            return _total(usage)
+            return total(usage)
         if node not in self._prices:
-            self._prices[node] = _total(node.usage) if node.usage is not None else None
+            self._prices[node] = total(node.usage) if node.usage is not None else None
         return self._prices[node]
-
-
-def _total(usage: Usage) -> Decimal | None:
-    made = bill(usage)
-    return made.total if made is not None else None
 
 
 def crowd(

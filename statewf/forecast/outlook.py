@@ -19,6 +19,7 @@ from statewf.forecast.chain import Chain, Node
 from statewf.machine.naming import base
 from statewf.machine.record import state_of
 from statewf.machine.snapshot import active
+from statewf.pricing import Usage, bill
 
 V = TypeVar("V", int, Decimal)
 
@@ -108,6 +109,12 @@ def culprit(chain: Chain, before: Node, node: Node) -> str:
         return failed[0]
     states = zip(chain.machine.regions[1:], active(node.snapshot)[1:], strict=True)
     return next((region.name for region, state in states if base(state) == "cancelled"), "")
+
+
+def total(usage: Usage) -> Decimal | None:
+    """What an execution costs that has ended so; None without a price list."""
+    made = bill(usage)
+    return made.total if made is not None else None
 
 
 @attrs.frozen

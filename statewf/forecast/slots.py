@@ -94,6 +94,10 @@ class Slot:
     recall: AnyEvent | None = None
     stubborn: tuple[bool, ...] = ()
 
+    def heeds(self, outcome: int) -> bool:
+        """Whether the handler of a call ends when it is told to, where this is what it was about to do."""
+        return outcome in (NEVER, RECALLED) or not self.stubborn[outcome]
+
     def event(self, outcome: int) -> AnyEvent:
         """What happens in that outcome."""
         if outcome == RECALLED:
