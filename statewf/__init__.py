@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from statewf.definition.pricing import Tier as Tier
     from statewf.definition.pricing import TimeBased as TimeBased
     from statewf.errors import Archived as Archived
+    from statewf.errors import AssumptionsError as AssumptionsError
     from statewf.errors import Closed as Closed
     from statewf.errors import CompileError as CompileError
     from statewf.errors import ConversionError as ConversionError
@@ -95,7 +96,7 @@ _MODEL = (
 )
 _PRICES = "Billing Discounts PerExecution Rates Tier TimeBased"
 _ERRORS = (
-    "Archived Closed CompileError ConversionError DataError DefinitionError Diagnostic EventRejected ExpressionError HandlersError "
+    "Archived AssumptionsError Closed CompileError ConversionError DataError DefinitionError Diagnostic EventRejected ExpressionError HandlersError "
     "InputError KeyConflict NonRetryable OwnerLost RequestConflict ScenarioError StatewfError StoreBusy "
     "StoreConflict StoreError Unknown UnknownInstance UnknownMachine UnknownTask"
 )

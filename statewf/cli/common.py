@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 DATABASE = "statewf.db"
+MOST_RUNS = 10_000_000  # lives that are drawn
 
 
 def _named(_: click.Context, __: click.Parameter, path: str) -> str:
@@ -41,6 +42,12 @@ def db_option(verb: Verb) -> Verb:
 def json_option(verb: Verb) -> Verb:
     """`--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")(verb)
+
+
+def assume_option(verb: Verb) -> Verb:
+    """`--assume FILE`."""
+    text = "What handlers, people and events are assumed to do, how likely, and when (YAML or JSON)."
+    return click.option("--assume", metavar="FILE", help=text)(verb)
 
 
 def handlers_option(verb: Verb) -> Verb:

@@ -1,4 +1,4 @@
-"""Verbs that play scenarios in virtual time: `simulate`, `test`."""
+"""Verbs that play in virtual time: `simulate`, one scenario or many lives, and `test`, scenario files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from statewf.cli.common import compiled, json_option, print_json
+from statewf.cli.common import MOST_RUNS, assume_option, compiled, json_option, print_json
 from statewf.errors import Diagnostic, InputError, ScenarioError
 from statewf.testing.files import document as read_document
 from statewf.testing.files import play
@@ -21,13 +21,34 @@ if TYPE_CHECKING:
 
 @click.command("simulate")
 @click.argument("file")
-@click.option("--scenario", required=True, metavar="FILE", help="The scenario to play.")
+@click.option("--scenario", metavar="FILE", help="The scenario to play.")
+@click.option("--runs", type=click.IntRange(1, MOST_RUNS), metavar="N", help="Draw so many lives instead.")
+@click.option(
+    "--seed", type=int, metavar="K", help="What chance begins with (--runs); the same gives the same. [1]"
+)
+@assume_option
 @json_option
-def simulate_verb(file: str, scenario: str, as_json: bool) -> None:
-    """Play one scenario on the machine in FILE, in virtual time.
+def simulate_verb(
+    file: str, scenario: str | None, runs: int | None, seed: int | None, assume: str | None, as_json: bool
+) -> None:
+    """Play one scenario on the machine in FILE, in virtual time; or with --runs draw many lives by chance.
 
-    Exit code 0: the instance ended well and no expectation failed; else 1.
+    What chance there is, --assume says. Exit code of a scenario: 0, the instance ended well and no expectation failed; else 1.
     """
+    if (scenario is None) == (runs is None):
+        raise click.UsageError("Say --scenario FILE for one run, or --runs N for many.")
+    if scenario is not None:
+        for option, value in (("--seed", seed), ("--assume", assume)):
+            if value is not None:
+                raise click.UsageError(f"{option} goes with --runs: a scenario leaves nothing to chance.")
+        _play(file, scenario, as_json=as_json)
+    else:
+        from statewf.cli.foretell import draw
+
+        draw(file, runs or 0, 1 if seed is None else seed, assume, as_json=as_json)
+
+
+def _play(file: str, scenario: str, *, as_json: bool) -> None:
     from statewf.simulator import read_scenario, simulate
 
     machine = compiled(file)

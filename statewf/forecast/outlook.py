@@ -62,6 +62,41 @@ def figures(weights: Mapping[V, float]) -> Figures[V] | None:
     return Figures(mean, p50, p90, p99, ordered[0], ordered[-1])
 
 
+@attrs.frozen
+class Bin:
+    """A part of a histogram: from where to where (ms; None: without end), and which share lies there."""
+
+    begin: int
+    end: int | None
+    share: float
+
+
+_SECOND, _MINUTE, _HOUR, _DAY = 1_000, 60_000, 3_600_000, 86_400_000
+_WIDTHS = (
+    *(base * ten for ten in (1, 10, 100) for base in (1, 2, 5)),
+    *(base * unit for unit in (_SECOND, _MINUTE) for base in (1, 2, 5, 10, 15, 30)),
+    *(base * _HOUR for base in (1, 2, 3, 6, 12)),
+    *(base * ten * _DAY for ten in (1, 10, 100, 1000, 10_000) for base in (1, 2, 5)),
+)  # ms
+
+
+def histogram(weights: Mapping[int, float], most: int = 12) -> list[Bin]:
+    """Durations in about so many bins of one width, which people find round; what is beyond 99 % is in the last."""
+    known = figures(weights)
+    if known is None:
+        return []
+    begin = known.least
+    width = next((w for w in _WIDTHS if (known.p99 - begin // w * w) // w < most), _WIDTHS[-1])
+    begin = begin // width * width
+    last = (known.p99 - begin) // width
+    whole = fsum(weights.values())
+    shares: dict[int, float] = defaultdict(float)
+    for value, weight in weights.items():
+        shares[min((value - begin) // width, last + 1)] += weight / whole
+    bins = [Bin(begin + n * width, begin + (n + 1) * width, shares[n]) for n in range(last + 1)]
+    return bins if not shares[last + 1] else [*bins, Bin(begin + (last + 1) * width, None, shares[last + 1])]
+
+
 @attrs.define(eq=False)
 class Tally:
     """What was counted, in lives or in probability: of each end the durations (ms) and prices, where failures came from.
@@ -133,7 +168,8 @@ class Outlook:
     """What will become of an instance.
 
     `duration` (ms) and `price` are of all that end. `time` is how long each state lasts in all, or each step is at work, on
-    average (ms), the longest first; `blame` how likely which failure comes from where, as (end, state or step).
+    average (ms), the longest first; `blame` how likely which failure comes from where, as (end, state or step). `durations` are
+    all there are of those that end (ms), each with its weight.
     `method` is `exact`, or `simulated` by so many `runs` with that `seed`; `size` how many nodes the chain had. `unsaid` are
     those of whom it depends and nothing was assumed.
     """
@@ -146,6 +182,7 @@ class Outlook:
     currency: str | None
     time: Mapping[str, float]
     blame: Mapping[tuple[str, str], float]
+    durations: Mapping[int, float] = attrs.field(repr=False)
     size: int
     unsaid: tuple[str, ...]
     runs: int | None = None
@@ -183,6 +220,7 @@ class Outlook:
             "duration": _document(self.duration),
             "price": _document(self.price),
             "currency": self.currency,
+            "histogram": [attrs.asdict(each) for each in histogram(self.durations)],
             "time": dict(self.time),
             "failures": [{"end": end, "at": at, "probability": share} for (end, at), share in self.blame.items()],
             "unsaid": list(self.unsaid),
@@ -216,6 +254,7 @@ def outlook(
         for label in found
     )
     definition = chain.notes.definition
+    durations = _joined(tally.durations[label] for label in found if label.outcome in ("success", "failure"))
     return Outlook(
         machine=chain.machine.name,
         method=method,
@@ -227,6 +266,7 @@ def outlook(
         currency=definition.pricing.currency if definition.pricing is not None else None,
         time={name: tally.time[name] / whole for name in sorted(tally.time, key=lambda n: (-tally.time[n], n))},
         blame={at: tally.blame[at] / whole for at in sorted(tally.blame, key=lambda a: (-tally.blame[a], a))},
+        durations=durations,
         size=len(chain),
         unsaid=chain.unsaid,
         runs=runs,

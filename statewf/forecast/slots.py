@@ -43,6 +43,7 @@ from statewf.simulator.world import EVENT, REPLY, TIMER
 
 RECALLED = -1  # the outcome of a call whose handler was told to end
 NEVER = -2  # nothing happens there
+FREE = -3  # any outcome, at any time: none was drawn
 
 
 @attrs.frozen(eq=False)
@@ -96,7 +97,7 @@ class Slot:
 
     def heeds(self, outcome: int) -> bool:
         """Whether the handler of a call ends when it is told to, where this is what it was about to do."""
-        return outcome in (NEVER, RECALLED) or not self.stubborn[outcome]
+        return outcome < 0 or not self.stubborn[outcome]
 
     def event(self, outcome: int) -> AnyEvent:
         """What happens in that outcome."""

@@ -1,0 +1,218 @@
+"""The verb `forecast`, and the many lives of `simulate`: what becomes of a machine, in figures.
+
+Below: `forecast`. The figures are printed here, for both.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from statewf.cli.common import MOST_RUNS, assume_option, compiled, json_option, print_json
+
+if TYPE_CHECKING:
+    from statewf.forecast import Assumptions, Forecast, Outlook
+    from statewf.forecast.extremes import Extreme
+    from statewf.machine.fsm import Machine
+
+BAR = 40  # columns of the longest bar of a histogram
+PATIENCE = 0.5  # seconds until there is a bar
+FEW = 6  # states or steps whose time is told
+
+
+@click.command("forecast")
+@click.argument("file")
+@assume_option
+@click.option(
+    "--runs",
+    type=click.IntRange(1, MOST_RUNS),
+    default=10_000,
+    show_default=True,
+    metavar="N",
+    help=("How many lives are drawn where it cannot be reckoned exactly."),
+)
+@click.option("--seed", type=int, default=1, show_default=True, metavar="K", help="What their chance begins with.")
+@json_option
+def forecast_verb(file: str, assume: str | None, runs: int, seed: int, as_json: bool) -> None:
+    """Tell what will become of an instance of FILE: how likely each end is, when it comes, and what it costs.
+
+    What is not said by --assume is taken to go well at once, of several events or answers each as likely; the forecast tells of
+    whom it depended.
+    """
+    from statewf.cli.waiting import bar
+    from statewf.forecast import forecast
+
+    machine = compiled(file)
+    assumptions = _assumptions(assume, machine)
+    with bar(f"forecasting {machine.name}", quiet=as_json, patience=PATIENCE) as moved:
+        found = forecast(machine, assumptions, runs=runs, seed=seed, progress=lambda done: moved(done, runs))
+    if as_json:
+        print_json(found.document())
+    else:
+        _tell(found)
+
+
+def draw(file: str, runs: int, seed: int, assume: str | None, *, as_json: bool) -> None:
+    """Draw so many lives, and tell what became of them."""
+    from statewf.cli.waiting import bar
+    from statewf.forecast import crowd
+
+    machine = compiled(file)
+    assumptions = _assumptions(assume, machine)
+    with bar(f"simulating {machine.name}", quiet=as_json, patience=PATIENCE) as moved:
+        found = crowd(machine, assumptions, runs=runs, seed=seed, progress=lambda done: moved(done, runs))
+    if as_json:
+        print_json(found.document())
+    else:
+        _heading(found)
+        _ends(found)
+        _bars(found)
+        _times(found)
+        _failures(found)
+        _unsaid(found)
+
+
+def _assumptions(file: str | None, machine: Machine) -> Assumptions:
+    from statewf.forecast import Assumptions, read_assumptions
+    from statewf.testing.files import document
+
+    if file is None:
+        return Assumptions()
+    read = document(file)
+    return read_assumptions(read.value, read.places, machine)
+
+
+def _tell(found: Forecast) -> None:
+    _heading(found.outlook)
+    _ends(found.outlook)
+    _cases(found.cases)
+    _times(found.outlook)
+    _failures(found.outlook)
+    _unsaid(found.outlook)
+
+
+# --- the parts
+
+
+def _heading(found: Outlook) -> None:
+    how = "exact" if found.method == "exact" else f"{found.runs:,} lives, seed {found.seed}"
+    click.echo(f"{click.style(found.machine, bold=True)}: {_percent(found.success)} end well ({how})")
+
+
+def _ends(found: Outlook) -> None:
+    """How likely each end is, when it comes, and what it costs."""
+    from statewf.cli.tables import table
+
+    priced = found.price is not None
+    heads = ["end", "", "likely", "half within", "90 %", "99 %", *([f"{found.currency}, mean"] if priced else [])]
+    rows = []
+    for end in found.ends:
+        times = (
+            ["", "", ""]
+            if end.duration is None
+            else map(_duration, (end.duration.p50, end.duration.p90, end.duration.p99))
+        )
+        margin = found.margin(end.probability)
+        likely = _percent(end.probability) + (f" ±{100 * margin:.2g}" if margin else "")
+        price = [] if not priced else ["" if end.price is None else f"{end.price.mean:.4g}"]
+        rows.append([end.state, end.outcome, likely, *times, *price])
+    if found.duration is not None and len(found.ends) > 1:
+        whole = found.duration
+        price = [] if found.price is None else [f"{found.price.mean:.4g}"]
+        rows.append(["all that end", "", "", *map(_duration, (whole.p50, whole.p90, whole.p99)), *price])
+    table(heads, rows, empty="nothing was drawn")
+
+
+def _cases(cases: tuple[Extreme, ...] | None) -> None:
+    """The best and worst case of each end."""
+    from statewf.cli.tables import table
+
+    click.echo()
+    if cases is None:
+        click.echo("best and worst case: too much can happen to tell")
+        return
+    priced = any(case.price is not None for case in cases)
+    rows = []
+    for case in cases:
+        longest = "no limit" if case.duration.greatest is None else _duration(case.duration.greatest)
+        price = []
+        if priced and case.price is not None:
+            price = [str(case.price.least), "no limit" if case.price.greatest is None else str(case.price.greatest)]
+        rows.append([case.state, _duration(case.duration.least), longest, *(price or [""] * 2 * priced)])
+    table(
+        ["whatever happens", "at least", "at most", *(["costs at least", "at most"] if priced else [])],
+        rows,
+        empty="no end",
+    )
+
+
+def _bars(found: Outlook) -> None:
+    """The histogram of the durations."""
+    from statewf.forecast.outlook import histogram
+
+    bins = histogram(found.durations)
+    if len(bins) < 2:
+        return
+    click.echo()
+    names = [
+        f"{_duration(each.begin)} or more"
+        if each.end is None
+        else f"{_duration(each.begin)} - {_duration(each.end)}"
+        for each in bins
+    ]
+    wide = max(map(len, names))
+    most = max(each.share for each in bins)
+    for name, each in zip(names, bins, strict=True):
+        drawn = _bar(each.share / most)
+        click.echo(f"{name:>{wide}}  {click.style(drawn, fg='cyan')} {_percent(each.share)}")
+
+
+def _bar(share: float) -> str:
+    """A bar whose end is drawn to an eighth of a column."""
+    eighths = round(share * BAR * 8)
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+
+
+def _times(found: Outlook) -> None:
+    """Which states or steps take the time."""
+    longest = [(name, time) for name, time in found.time.items() if time >= 1][:FEW]
+    if longest:
+        told = ", ".join(f"{name} {_duration(round(time))}" for name, time in longest)
+        _paragraph(f"takes the time, on average: {told}")
+
+
+def _failures(found: Outlook) -> None:
+    """Where failures come from."""
+    told = [f"{end} from {at} {_percent(share)}" for (end, at), share in list(found.blame.items())[:FEW]]
+    if told:
+        _paragraph(f"fails: {', '.join(told)}")
+
+
+def _unsaid(found: Outlook) -> None:
+    """Of whom it depends though nothing is assumed."""
+    if found.unsaid:
+        _paragraph(f"not said, so taken to go well at once, or as likely as others: {', '.join(found.unsaid)}")
+
+
+def _paragraph(text: str) -> None:
+    from statewf.cli.tables import paragraph, width
+
+    click.echo()
+    paragraph(text, width())
+
+
+def _percent(share: float) -> str:
+    """A probability for people: never 0 or 100 % of what is not."""
+    hundredths = 100 * share
+    if 0 < hundredths < 0.01:
+        return "< 0.01 %"
+    if 99.99 < hundredths < 100 - 1e-7:
+        return "> 99.99 %"
+    return f"{hundredths:.4g} %"
+
+
+def _duration(ms: int) -> str:
+    from statewf.values.duration import spoken
+
+    return spoken(ms) if ms else "0"

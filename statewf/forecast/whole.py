@@ -1,0 +1,53 @@
+"""`forecast`: what will become of an instance, exactly where that can be followed, and else by many lives drawn of it.
+
+Below: `exact`, `crowd`, `extremes`. Above: `statewf forecast`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from statewf.compiler import compile_definition
+from statewf.definition.model import Definition
+from statewf.forecast.assumptions import Assumptions
+from statewf.forecast.crowd import RUNS, crowd
+from statewf.forecast.exact import exact
+from statewf.forecast.extremes import Extreme, extremes
+from statewf.forecast.outlook import Outlook
+from statewf.machine.fsm import Machine
+
+
+@attrs.frozen
+class Forecast:
+    """The outlook of a machine under some assumptions, and the best and worst `cases` of each end, if these can be told."""
+
+    outlook: Outlook
+    cases: tuple[Extreme, ...] | None
+    assumptions: Assumptions
+
+    def document(self) -> dict[str, Any]:
+        """The forecast as JSON, as `statewf forecast --json` prints it."""
+        cases = None if self.cases is None else [case.document() for case in self.cases]
+        return {**self.outlook.document(), "cases": cases, "seen": dict(self.assumptions.seen)}
+
+
+def forecast(
+    machine: Machine | Definition,
+    assumptions: Assumptions | None = None,
+    *,
+    runs: int = RUNS,
+    seed: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> Forecast:
+    """What will become of an instance. Raises CompileError for a definition that is wrong.
+
+    `runs` lives are drawn with that `seed` only where the exact way is too long; `progress` is told how many there were by then.
+    """
+    if not isinstance(machine, Machine):
+        machine = compile_definition(machine)
+    assumptions = assumptions or Assumptions()
+    found = exact(machine, assumptions) or crowd(machine, assumptions, runs=runs, seed=seed, progress=progress)
+    return Forecast(found, extremes(machine, assumptions), assumptions)
