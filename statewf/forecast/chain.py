@@ -216,8 +216,10 @@ class Chain:
         last = len(turns)
         for at, slot in enumerate(slots):
             before = old.get(slot.ident, -1)
-            redrawn = slot.ident in moved or (slot.rank == EVENT and slot.lottery is not node.slots[before].lottery)
-            if before < 0 or slot.ident in delays or redrawn:
+            changed = (
+                before >= 0 and slot.rank == EVENT and slot.lottery is not node.slots[before].lottery
+            )  # others are accepted now
+            if before < 0 or slot.ident in delays or slot.ident in moved or changed:
                 lottery = (
                     slot.lottery if slot.ident not in delays else self._slots.due(slot.ident, delays[slot.ident])
                 )
