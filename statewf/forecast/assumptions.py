@@ -64,7 +64,7 @@ Arrivals: TypeAlias = "Mapping[str, Arrival]"
 class Assumptions:
     """All that is assumed, by the names of handlers, steps with tasks, events and conditions.
 
-    `states` says for single states which events come there, in place of `events`. `conditions` are the chances that conditions
+    `states` says for single states which events come there, in place of `events`, and no others do. `conditions` are the chances that conditions
     hold which the data do not decide. `inputs` and `volume` are what an instance is started with, as in a scenario. `seen` is
     how often each was observed, of what was learnt: by kind and name, such as `handlers.charge`.
     """
@@ -105,7 +105,7 @@ def arriving(
     """Which of the accepted events may come next, and those among them of which nothing is said.
 
     What the chances leave over is shared by those without one. Is there none, then by those of which nothing is said, which
-    come at once, and only where it is `idle`: where no handler is at work that may move on by itself.
+    come at once, and only where it is `idle`: where nothing is known to move it on, and no handler is at work that may.
     """
     known = {event: said[event] for event in accepted if event in said}
     left = max(0.0, 1 - sum(arrival.chance or 0.0 for arrival in known.values()))

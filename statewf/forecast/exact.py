@@ -26,6 +26,7 @@ from statewf.forecast.slots import NEVER, Lottery
 from statewf.machine.fsm import Machine
 from statewf.pricing import Usage, is_timed
 
+MOST_WORK = 400_000  # ways to states, and arrivals of probability there
 LEAST = 1e-12  # probability that is not followed any more
 
 
@@ -39,7 +40,7 @@ def exact(machine: Machine, assumptions: Assumptions | None = None) -> Outlook |
         return None
     chain = Chain(machine, assumptions or Assumptions())
     try:
-        tally = _Following(Flow(chain, _possible)).follow()
+        tally = _Following(Flow(chain, _possible, MOST_WORK)).follow()
     except TooLarge:
         return None
     return outlook(chain, tally, "exact")

@@ -26,18 +26,19 @@ import attrs
 from statewf.checker.states.search import components
 from statewf.definition.model import StateMachine
 from statewf.definition.pricing import PerExecution, TimeBased
-from statewf.forecast.assumptions import Arrival, Assumptions, Likely, Returns
+from statewf.forecast.assumptions import Answer, Arrival, Assumptions, Likely, Returns
 from statewf.forecast.chain import Chain, Way
 from statewf.forecast.flow import MOST_STATES, Flow, Possible, State, TooLarge
 from statewf.forecast.outlook import Label, label, total
 from statewf.forecast.slots import FREE, NEVER, Lottery
 from statewf.forecast.spread import Exponential
-from statewf.machine.fsm import Machine, is_pattern
+from statewf.machine.fsm import ERROR, Machine, Open, is_pattern
 from statewf.machine.lens import conditions
 from statewf.machine.tries import USUAL, decisions
 from statewf.pricing import Usage
 from statewf.simulator.scenario import Decision, Fail
 
+MOST_WORK = 100_000  # ways to states
 LONG = 10**15  # ms: 30,000 years
 ANY_TIME = Exponential(1)  # it has no greatest duration, and that is all that counts here
 
@@ -79,15 +80,30 @@ def _told(price: Range[Decimal]) -> dict[str, str | None]:
 def whatever(machine: Machine, said: Assumptions) -> Assumptions:
     """What is said, and of all others that they may do anything at any time."""
     words = dict.fromkeys((*USUAL, *decisions(conditions(machine))))
-    both = (Likely[Any](Returns(), 0.5, ANY_TIME), Likely[Any](Fail(), 0.5, ANY_TIME))
+    does = (Returns(), Fail())
+    retried = _retried(machine)
+    handlers = {name: (*does, Fail(retryable=False)) if name in retried else does for name in machine.handlers()}
     decided = tuple(Likely(Decision(word), 1 / len(words), ANY_TIME) for word in words)
     names = (_sample(event) if is_pattern(event) else event for event in machine.listeners)
     unsaid = Assumptions(
-        handlers=dict.fromkeys(machine.handlers(), both),
+        handlers={
+            name: tuple(Likely[Answer](each, 1 / len(can), ANY_TIME, stubborn=True) for each in can)
+            for name, can in handlers.items()
+        },
         tasks=dict.fromkeys(machine.asking(), decided),
         events=dict.fromkeys(names, Arrival(None, ANY_TIME)),
     )
     return unsaid.under(said)
+
+
+def _retried(machine: Machine) -> set[str]:
+    """The handlers that are called once more when they fail, so that it makes a difference how they do."""
+    found: set[str] = set()
+    for region in machine.regions:
+        transitions = [t for state in region.states.values() for t in state.transitions()]
+        if any(t.below is not None and t.trigger.startswith(ERROR) for t in transitions):
+            found.update(op.handler for t in transitions for op in t.entry if isinstance(op, Open))
+    return found
 
 
 def _sample(pattern: str) -> str:
@@ -243,12 +259,14 @@ def _arrive(best: dict[int, Sum], ring: int | None, there: Sum) -> None:
 # --- what is weighed
 
 
-def extremes(machine: Machine, said: Assumptions | None = None) -> tuple[Extreme, ...] | None:
-    """The best and the worst case of each end that can be reached; None if there is too much that can happen."""
+def extremes(
+    machine: Machine, said: Assumptions | None = None, *, work: int = MOST_WORK
+) -> tuple[Extreme, ...] | None:
+    """The best and the worst case of each end that can be reached; None if more can happen than is looked at (`work`)."""
     said = said or Assumptions()
     of_states = isinstance(machine.notes.definition, StateMachine)
     chain = Chain(machine, whatever(machine, said), priced=not of_states)
-    graph = _Graph(Flow(chain, _possible))
+    graph = _Graph(Flow(chain, _possible, work))
     try:
         graph.find()
     except TooLarge:

@@ -10,10 +10,9 @@ from math import inf
 from typing import NamedTuple, TypeAlias
 
 from statewf.forecast.chain import Branch, Chain, Node, Way
-from statewf.forecast.slots import NEVER, RECALLED, Lottery
+from statewf.forecast.slots import FREE, NEVER, RECALLED, Lottery, Slot
 
 MOST_STATES = 20_000
-MOST_WORK = 400_000  # ways, outcomes and arrivals that are looked at
 
 Due: TypeAlias = "tuple[float, int, int, int, int] | None"  # in how many ms, rank, tie, turn, outcome; None: never
 
@@ -38,12 +37,12 @@ class TooLarge(Exception):
 
 
 class Flow:
-    """Goes from state to state. `possible` says what may come of a lottery; it may raise TooLarge."""
+    """Goes from state to state. `possible` says what may come of a lottery; it may raise TooLarge. `work` is how much is too much."""
 
-    def __init__(self, chain: Chain, possible: Callable[[Lottery], list[Possible]]) -> None:
+    def __init__(self, chain: Chain, possible: Callable[[Lottery], list[Possible]], work: int) -> None:
         self.chain = chain
         self._possible = possible
-        self._work = MOST_WORK
+        self._work = work
 
     def begin(self) -> Iterator[tuple[float, Way, State]]:
         """Where lives begin, how likely, and the way there."""
@@ -55,6 +54,7 @@ class Flow:
         for chance, way in self._ways(branch):
             kept = [passed[place] if place >= 0 else None for place in way.kept]
             for drawn, dues in self._drawn(way, kept, len(passed)):
+                self.toil()
                 yield chance * drawn, way, State(way.target, _in_turn(dues))
 
     def toil(self, much: int = 1) -> None:
@@ -78,9 +78,11 @@ class Flow:
         drawn = [(1.0, kept)]
         for turn, (place, rank, tie, lottery) in enumerate(way.fresh, first):
             if lottery is None:
-                for _, dues in drawn:
-                    if way.target.slots[place].heeds(NEVER if (due := dues[place]) is None else due[4]):
-                        dues[place] = (0, rank, tie, turn, RECALLED)
+                drawn = [
+                    (before, [*dues[:place], due, *dues[place + 1 :]])
+                    for before, dues in drawn
+                    for due in _told_to_end(way.target.slots[place], dues[place], (0, rank, tie, turn, RECALLED))
+                ]
                 continue
             possible: list[tuple[float, Due]] = [
                 (chance, None if outcome == NEVER else (after, rank, tie, turn, outcome))
@@ -93,6 +95,14 @@ class Flow:
                 for chance, due in possible
             ]
         return drawn
+
+
+def _told_to_end(slot: Slot, due: Due, recalled: Due) -> tuple[Due, ...]:
+    """What a call is about to do that is recalled; one that may do anything may do that, too, if it is stubborn."""
+    outcome = NEVER if due is None else due[4]
+    if outcome == FREE and any(slot.stubborn):
+        return recalled, due
+    return (recalled,) if slot.heeds(outcome) else (due,)
 
 
 def _in_turn(dues: list[Due]) -> tuple[Due, ...]:

@@ -30,7 +30,7 @@ Outcome: TypeAlias = Literal["success", "failure", "waiting", "endless"]
 
 
 class Label(NamedTuple):
-    """An end. `waiting`: it has none, for it waits in that state for ever; `endless`: nor here, for it runs in a circle."""
+    """An end. `waiting`: it has none, for it waits in that state for ever; `endless`: nor has it one, for it runs in a circle."""
 
     state: str
     outcome: Outcome
@@ -120,9 +120,9 @@ class Tally:
 
 def label(node: Node, *, endless: bool = False) -> Label:
     """The end of who goes no further than to that node."""
-    state = state_of(node.snapshot)
     if endless:
-        return Label(state, "endless")
+        return Label("(for ever)", "endless")
+    state = state_of(node.snapshot)
     match node.snapshot.ended:
         case "":
             steps = [name for name in node.busy if name != state]

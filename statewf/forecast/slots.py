@@ -186,19 +186,25 @@ class Slots:
         for number in sorted(snapshot.book.awaiting) if many else (0,):
             region = self._machine.regions[number]
             local, attempt, _ = region_state(snapshot.regions, number)
-            said = self._assumptions.events if many else self._said(local)
+            said, alone = (self._assumptions.events, False) if many else self._said(local)
             accepted = self._accepted(region.states[local].allowed(attempt), said, dead)
-            likely, unsaid = arriving(said, accepted, idle=not snapshot.flight.calls or many)
+            likely, unsaid = arriving(said, accepted, idle=many or not (alone or snapshot.flight.calls))
             self.unsaid.update((f"events.{event}", None) for event in unsaid)
             if likely:
                 events = tuple(_sent(event, each.what) for event, each in likely)
                 lottery = self._lottery([each for _, each in likely], tuple(event for event, _ in likely))
                 yield Slot(("event", region.name), ("event", region.name), EVENT, events, lottery)
 
-    def _said(self, local: str) -> Arrivals:
-        """The events that are said to come in a local state: what is said for the innermost written state goes first."""
-        states = (state for state in self._notes.active[local] if state in self._assumptions.states)
-        return next((self._assumptions.states[state] for state in states), self._assumptions.events)
+    def _said(self, local: str) -> tuple[Arrivals, bool]:
+        """The events that are said to come in a local state, and whether no others do: so it is where something is said of that state.
+
+        What is said of the innermost written state goes first.
+        """
+        states = self._assumptions.states
+        for state in self._notes.active[local]:
+            if state in states:
+                return states[state], True
+        return self._assumptions.events, False
 
     def _accepted(self, allowed: Sequence[str], said: Arrivals, dead: frozenset[str]) -> tuple[str, ...]:
         """The events that can come: of those that fit a pattern the ones of which something is said."""

@@ -127,13 +127,12 @@ class Naive:
             return None
         state = region_state(snapshot.regions, 0)[0]
         active = self.machine.notes.active[state]
-        said = next(
-            (self.assumptions.states[s] for s in active if s in self.assumptions.states), self.assumptions.events
-        )
+        own = [self.assumptions.states[state] for state in active if state in self.assumptions.states]
+        said = own[0] if own else self.assumptions.events
         accepted = [event for event in allowed(self.machine, snapshot) if event not in self.dead]
         known = {event: said[event] for event in accepted if event in said}
         left = 1 - sum(arrival.chance or 0 for arrival in known.values())
-        if left > 1e-9 and None not in [a.chance for a in known.values()] and not snapshot.flight.calls:
+        if left > 1e-9 and None not in [a.chance for a in known.values()] and not (own or snapshot.flight.calls):
             known.update({event: Arrival() for event in accepted if event not in said})
         sharing = [event for event, arrival in known.items() if arrival.chance is None]
         chances = {e: left / len(sharing) if a.chance is None else a.chance for e, a in known.items()}
