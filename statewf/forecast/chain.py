@@ -59,9 +59,16 @@ class Way:
     target: Node
     kept: tuple[int, ...]
     fresh: tuple[Fresh, ...]
+    carried: tuple[tuple[int, int], ...] = attrs.field(
+        init=False, repr=False
+    )  # the kept ones: where they are, and were
     moves: tuple[Move, ...] = ()
     asks: bool = False
     refused: bool = False
+
+    @carried.default
+    def _carried(self) -> tuple[tuple[int, int], ...]:
+        return tuple((place, before) for place, before in enumerate(self.kept) if before >= 0)
 
 
 @attrs.frozen(eq=False)

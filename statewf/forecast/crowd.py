@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 from statewf.forecast.assumptions import Assumptions
 from statewf.forecast.chain import Branch, Chain, Fork, Node, Way
-from statewf.forecast.outlook import Outlook, Tally, culprit, label, outlook, total
+from statewf.forecast.outlook import Label, Outlook, Tally, culprit, label, outlook, total
 from statewf.forecast.slots import NEVER, RECALLED
 from statewf.machine.fsm import Machine
 from statewf.pricing import Usage, is_timed
@@ -45,66 +45,63 @@ class Crowd:
         self.chain = chain
         self.tally = Tally()
         self._chance = Random(seed).random  # noqa: S311  # nothing is secret here, and all is to be the same each time
-        self._drawn = 0
         self._timed = is_timed(chain.machine) and chain.priced
         self._prices: dict[Node, Decimal | None] = {}
+        self._endings: dict[tuple[Node, Node, bool], tuple[Label, str]] = {}
 
     def live(self) -> Life:
         """Live from the start to the end."""
-        return self._live(self.chain.start, (), self.chain.before)
+        return self._live(self._way(self.chain.start), (), self.chain.before)
 
-    def live_on(self, node: Node, dues: Sequence[Due]) -> Life:
-        """Live from there on, where these are due in its slots, counted in ms from now."""
-        return self._live(None, dues, node)
-
-    def _live(self, branch: Branch | None, dues: Sequence[Due], node: Node) -> Life:
-        chain, time, usage = self.chain, self.tally.time, self._usage()
-        now, before, ways = 0, node, 0
+    def _live(self, way: Way, dues: Sequence[Due], before: Node) -> Life:
+        """Live from a way on, on which these are due before. One long loop, for nearly all of the time is spent here."""
+        chain, chance, time, usage = self.chain, self._chance, self.tally.time, self._usage()
+        now = drawn = ways = 0
         while True:
-            if branch is not None:
-                way = self._way(branch)
-                before, node = node, way.target
-                dues = self._dues(way, dues, now)
-                if usage is not None:
-                    usage.count(way.moves, node.snapshot, now, asks=way.asks)
-            due = min(dues, default=NOTHING)
-            if due is NOTHING or ways == MOST_WAYS:  # it has ended, or waits for ever, or goes on for ever
+            node = way.target
+            if usage is not None:
+                usage.count(way.moves, node.snapshot, now, asks=way.asks)
+            there = [NOTHING] * len(way.kept)  # when what is in its slots is due
+            for place, was in way.carried:
+                there[place] = dues[was]
+            for place, rank, tie, lottery in way.fresh:
+                drawn += 1
+                if lottery is not None:
+                    outcome, after = lottery.draw(chance) if lottery.sure is None else (0, lottery.sure)
+                    if outcome != NEVER:
+                        there[place] = (now + after, rank, tie, drawn, outcome)
+                elif node.slots[place].heeds(there[place][4]):
+                    there[place] = (now, rank, tie, drawn, RECALLED)
+            first = min(there) if there else NOTHING
+            if first is NOTHING or ways == MOST_WAYS:  # it has ended, or waits for ever, or runs in a circle
                 return self._counted(Life(node, before, now, self._price(node, usage), ways == MOST_WAYS))
             ways += 1
-            at = int(due[0])
+            at = int(first[0])
             if at > now:
                 for name in node.busy:
                     time[name] += at - now
                 now = at
-            place = dues.index(due)
-            branch = node.branches.get((place, due[4])) or chain.branch(node, place, due[4])
+            dues, before = there, node
+            place = there.index(first)
+            branch = node.branches.get((place, first[4])) or chain.branch(node, place, first[4])
+            way = branch if isinstance(branch, Way) else self._way(branch)
 
     def _way(self, branch: Branch) -> Way:
         """The way that is taken: the answers to conditions are drawn."""
         while isinstance(branch, Fork):
-            number = 0
-            if branch.chances[0] < 1:
-                number = bisect_right(branch.sums, self._chance())
+            number = bisect_right(branch.sums, self._chance()) if branch.sums else 0
             branch = branch.ways.get(number) or self.chain.answered(branch, number)
         return branch
-
-    def _dues(self, way: Way, before: Sequence[Due], now: int) -> list[Due]:
-        """When the slots are due, where a way leads: what was there before at its time, what is fresh at one that is drawn."""
-        dues = [before[place] if place >= 0 else NOTHING for place in way.kept]
-        for place, rank, tie, lottery in way.fresh:
-            self._drawn += 1
-            if lottery is not None:
-                outcome, delay = lottery.draw(self._chance)
-                dues[place] = (now + delay, rank, tie, self._drawn, outcome) if outcome != NEVER else NOTHING
-            elif way.target.slots[place].heeds(dues[place][4]):
-                dues[place] = (now, rank, tie, self._drawn, RECALLED)
-        return dues
 
     # --- what it comes to
 
     def _counted(self, life: Life) -> Life:
-        ending = label(life.node, endless=life.endless)
-        self.tally.end(ending, life.duration, life.price, culprit(self.chain, life.before, life.node))
+        where = (life.before, life.node, life.endless)
+        if where not in self._endings:
+            ending = label(life.node, endless=life.endless)
+            self._endings[where] = ending, culprit(self.chain, life.before, life.node)
+        ending, blamed = self._endings[where]
+        self.tally.end(ending, life.duration, life.price, blamed)
         return life
 
     def _usage(self) -> Usage | None:
