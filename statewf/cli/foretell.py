@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from statewf.cli.common import MOST_RUNS, assume_option, compiled, json_option, print_json
+from statewf.cli.common import MOST_RUNS, assume_option, compiled, db_option, json_option, print_json
 
 if TYPE_CHECKING:
     from statewf.forecast import Assumptions, Forecast, Outlook
@@ -24,27 +24,33 @@ FEW = 6  # states or steps whose time is told
 @click.command("forecast")
 @click.argument("file")
 @assume_option
+@click.option("--from-history", is_flag=True, help="Assume what the newest instances in the store went through.")
 @click.option(
     "--runs",
     type=click.IntRange(1, MOST_RUNS),
     default=10_000,
     show_default=True,
     metavar="N",
-    help=("How many lives are drawn where it cannot be reckoned exactly."),
+    help="How many lives are drawn where it cannot be reckoned exactly.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, metavar="K", help="What their chance begins with.")
+@db_option
 @json_option
-def forecast_verb(file: str, assume: str | None, runs: int, seed: int, as_json: bool) -> None:
+def forecast_verb(
+    file: str, assume: str | None, from_history: bool, runs: int, seed: int, db: str, as_json: bool
+) -> None:
     """Tell what will become of an instance of FILE: how likely each end is, when it comes, and what it costs.
 
-    What is not said by --assume is taken to go well at once, of several events or answers each as likely; the forecast tells of
-    whom it depended.
+    What neither --assume says nor --from-history shows is taken to go well at once, of several events or answers each as likely;
+    the forecast tells of whom it depended.
     """
     from statewf.cli.waiting import bar
     from statewf.forecast import forecast
 
     machine = compiled(file)
     assumptions = _assumptions(assume, machine)
+    if from_history:
+        assumptions = _learned(db, machine, quiet=as_json).under(assumptions)
     with bar(f"forecasting {machine.name}", quiet=as_json, patience=PATIENCE) as moved:
         found = forecast(machine, assumptions, runs=runs, seed=seed, progress=lambda done: moved(done, runs))
     if as_json:
@@ -83,6 +89,21 @@ def _assumptions(file: str | None, machine: Machine) -> Assumptions:
     return read_assumptions(read.value, read.places, machine)
 
 
+def _learned(db: str, machine: Machine, *, quiet: bool) -> Assumptions:
+    """What the instances of that name in a store went through. Raises StoreError."""
+    from statewf.cli.look import opened
+    from statewf.cli.waiting import bar
+    from statewf.errors import StoreError
+    from statewf.forecast.learn import learned
+    from statewf.forecast.observe import observed
+
+    with opened(db) as store, bar(f"reading {db}", quiet=quiet, patience=PATIENCE) as moved:
+        survey = observed(store, machine.name, progress=moved)
+    if not survey.instances:
+        raise StoreError(f"{db} has no instances of {machine.name} to learn from; `statewf list` shows what it has")
+    return learned(machine, survey)
+
+
 def _tell(found: Forecast) -> None:
     _heading(found.outlook)
     _ends(found.outlook)
@@ -90,6 +111,7 @@ def _tell(found: Forecast) -> None:
     _times(found.outlook)
     _failures(found.outlook)
     _unsaid(found.outlook)
+    _seen(found.assumptions)
 
 
 # --- the parts
@@ -193,6 +215,12 @@ def _unsaid(found: Outlook) -> None:
     """Of whom it depends though nothing is assumed."""
     if found.unsaid:
         _paragraph(f"not said, so taken to go well at once, or as likely as others: {', '.join(found.unsaid)}")
+
+
+def _seen(known: Assumptions) -> None:
+    """How often each was observed, of what was learnt."""
+    if known.seen:
+        _paragraph(f"learnt from: {', '.join(f'{name} {number:,}' for name, number in known.seen.items())}")
 
 
 def _paragraph(text: str) -> None:

@@ -58,22 +58,13 @@ def gone(store: Sqlite, instance: str) -> StatewfError:
 
 def travelled(store: Sqlite, instance: str) -> tuple[Machine, tuple[Step, ...]]:
     """The machine of an instance, and all its steps. Raises UnknownInstance, StoreError."""
-    from statewf.compiler import compile_definition
-    from statewf.definition.read import read_kept
-    from statewf.errors import InputError, StoreError
-    from statewf.machine.replay import replay
-    from statewf.machine.snapshot import blank
+    from statewf.errors import StoreError
+    from statewf.history.travel import Traveller
 
-    record = store.machine(card_of(store, instance).machine)
-    if record is None:
-        raise StoreError(f"{store.path} is damaged: the machine of {instance} is not in it")
-    try:
-        machine = compile_definition(read_kept(record.definition))
-        steps = tuple(replay(machine, store.events(instance), blank(machine, instance)))
-    except (InputError, ValueError) as error:
-        raise StoreError(f"{store.path} is damaged: the history of {instance} cannot be read: {error}") from error
+    card, traveller = card_of(store, instance), Traveller(store)
+    machine, steps = traveller.machine(card), tuple(traveller.steps(card))
     if not steps:
-        raise StoreError(f"{store.path} is damaged: {instance} has no history")
+        raise StoreError(f"the store is damaged: {instance} has no history")
     return machine, steps
 
 

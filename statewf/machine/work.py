@@ -12,6 +12,7 @@ from statewf.machine.effects import NOTHING, Call
 from statewf.machine.events import CallId, Event, Failed, Returned
 from statewf.values.frozen import Json, Map, Object, freeze
 
+CANCELLED = "Cancelled"  # the error of a handler that was stopped
 LONGEST_MESSAGE = 2_000  # characters of an error that are kept; what a handler raises may quote a whole page
 
 
@@ -80,7 +81,7 @@ def failed(call: Call, error: BaseException, at: int) -> Failed:
 
 def cancelled(call: CallId, at: int) -> Failed:
     """The reply of a handler that was stopped before it was done."""
-    return Failed(call, "Cancelled", "it was stopped", at)
+    return Failed(call, CANCELLED, "it was stopped", at)
 
 
 def _shown(error: BaseException) -> str:

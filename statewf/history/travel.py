@@ -1,0 +1,48 @@
+"""Going through an instance once more: its machine, and all its steps, made again of the events that a store kept.
+
+Below: `port`; the compiler, for a store keeps definitions, not tables. Above: whoever looks at a history as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from statewf.compiler import compile_definition
+from statewf.definition.read import read_kept
+from statewf.errors import InputError, StoreError
+from statewf.history.port import Card, Store
+from statewf.machine.fsm import Machine
+from statewf.machine.replay import replay
+from statewf.machine.snapshot import Step, blank
+
+
+class Traveller:
+    """Goes through instances of one store, and compiles each machine once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._machines: dict[str, Machine] = {}
+
+    def machine(self, card: Card) -> Machine:
+        """The machine of an instance. Raises StoreError."""
+        found = self._machines.get(card.machine)
+        if found is None:
+            record = self._store.machine(card.machine)
+            if record is None:
+                raise StoreError(f"the store is damaged: the machine of {card.id} is not in it")
+            try:
+                found = compile_definition(read_kept(record.definition))
+            except InputError as error:
+                raise StoreError(
+                    f"the store is damaged: the machine of {card.id} cannot be read: {error}"
+                ) from error
+            self._machines[card.machine] = found
+        return found
+
+    def steps(self, card: Card) -> Iterator[Step]:
+        """All steps of an instance, from its start. Raises StoreError, also in the middle."""
+        machine = self.machine(card)
+        try:
+            yield from replay(machine, self._store.events(card.id), blank(machine, card.id))
+        except (InputError, ValueError) as error:
+            raise StoreError(f"the store is damaged: the history of {card.id} cannot be read: {error}") from error
