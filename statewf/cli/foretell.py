@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from statewf.cli.common import MOST_RUNS, assume_option, compiled, db_option, json_option, print_json
+from statewf.cli.tables import lasting, paragraph, table, width
 
 if TYPE_CHECKING:
     from statewf.forecast import Assumptions, Forecast, Outlook
@@ -124,8 +125,6 @@ def _heading(found: Outlook) -> None:
 
 def _ends(found: Outlook) -> None:
     """How likely each end is, when it comes, and what it costs."""
-    from statewf.cli.tables import table
-
     priced = found.price is not None
     heads = ["end", "", "likely", "half within", "90 %", "99 %", *([f"{found.currency}, mean"] if priced else [])]
     rows = []
@@ -133,7 +132,7 @@ def _ends(found: Outlook) -> None:
         times = (
             ["", "", ""]
             if end.duration is None
-            else map(_duration, (end.duration.p50, end.duration.p90, end.duration.p99))
+            else map(lasting, (end.duration.p50, end.duration.p90, end.duration.p99))
         )
         margin = found.margin(end.probability)
         likely = _percent(end.probability) + (f" ±{100 * margin:.2g}" if margin else "")
@@ -142,14 +141,12 @@ def _ends(found: Outlook) -> None:
     if found.duration is not None and len(found.ends) > 1:
         whole = found.duration
         price = [] if found.price is None else [f"{found.price.mean:.4g}"]
-        rows.append(["all that end", "", "", *map(_duration, (whole.p50, whole.p90, whole.p99)), *price])
+        rows.append(["all that end", "", "", *map(lasting, (whole.p50, whole.p90, whole.p99)), *price])
     table(heads, rows, empty="nothing was drawn")
 
 
 def _cases(cases: tuple[Extreme, ...] | None) -> None:
     """The best and worst case of each end."""
-    from statewf.cli.tables import table
-
     click.echo()
     if cases is None:
         click.echo("best and worst case: too much can happen to tell")
@@ -157,11 +154,11 @@ def _cases(cases: tuple[Extreme, ...] | None) -> None:
     priced = any(case.price is not None for case in cases)
     rows = []
     for case in cases:
-        longest = "no limit" if case.duration.greatest is None else _duration(case.duration.greatest)
+        longest = "no limit" if case.duration.greatest is None else lasting(case.duration.greatest)
         price = []
         if priced and case.price is not None:
             price = [str(case.price.least), "no limit" if case.price.greatest is None else str(case.price.greatest)]
-        rows.append([case.state, _duration(case.duration.least), longest, *(price or [""] * 2 * priced)])
+        rows.append([case.state, lasting(case.duration.least), longest, *(price or [""] * 2 * priced)])
     table(
         ["whatever happens", "at least", "at most", *(["costs at least", "at most"] if priced else [])],
         rows,
@@ -178,9 +175,7 @@ def _bars(found: Outlook) -> None:
         return
     click.echo()
     names = [
-        f"{_duration(each.begin)} or more"
-        if each.end is None
-        else f"{_duration(each.begin)} - {_duration(each.end)}"
+        f"{lasting(each.begin)} or more" if each.end is None else f"{lasting(each.begin)} - {lasting(each.end)}"
         for each in bins
     ]
     wide = max(map(len, names))
@@ -200,7 +195,7 @@ def _times(found: Outlook) -> None:
     """Which states or steps take the time."""
     longest = [(name, time) for name, time in found.time.items() if time >= 1][:FEW]
     if longest:
-        told = ", ".join(f"{name} {_duration(round(time))}" for name, time in longest)
+        told = ", ".join(f"{name} {lasting(round(time))}" for name, time in longest)
         _paragraph(f"takes the time, on average: {told}")
 
 
@@ -224,8 +219,6 @@ def _seen(known: Assumptions) -> None:
 
 
 def _paragraph(text: str) -> None:
-    from statewf.cli.tables import paragraph, width
-
     click.echo()
     paragraph(text, width())
 
@@ -238,9 +231,3 @@ def _percent(share: float) -> str:
     if 99.99 < hundredths < 100 - 1e-7:
         return "> 99.99 %"
     return f"{hundredths:.4g} %"
-
-
-def _duration(ms: int) -> str:
-    from statewf.values.duration import spoken
-
-    return spoken(ms) if ms else "0"

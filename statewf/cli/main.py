@@ -34,6 +34,7 @@ VERBS = {
     "history": ("look", "Show everything that happened to an instance."),
     "explain": ("explain", "Explain why an event is not accepted now, and when it would be."),
     "forecast": ("foretell", "Tell how likely each end is, when it comes, and what it costs."),
+    "stats": ("stats", "Show how often, how long, and where to, of all instances of a store."),
     "cost": ("cost", "Show what an instance costs, line by line."),
     "archive": ("upkeep", "Remove what ended long ago from a store."),
     "backup": ("upkeep", "Copy a store, also while a service runs on it."),

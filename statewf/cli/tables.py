@@ -42,6 +42,11 @@ def clock(at: int) -> str:
     return moment.strftime("%H:%M:%S" if moment.date() == today else "%Y-%m-%d %H:%M:%S")
 
 
+def lasting(ms: int) -> str:
+    """A duration for people: no time at all is 0."""
+    return spoken(ms) if ms else "0"
+
+
 # --- steps
 
 
@@ -118,7 +123,7 @@ def history(rows: Iterable[Mapping[str, Any]]) -> None:
 
 def played(rows: Iterable[Mapping[str, Any]]) -> None:
     """The same in virtual time: when counts from the start."""
-    _steps(rows, "after", lambda row: spoken(row["at"]) if row["at"] else "0")
+    _steps(rows, "after", lambda row: lasting(row["at"]))
 
 
 def _steps(rows: Iterable[Mapping[str, Any]], head: str, when: Callable[[Mapping[str, Any]], str]) -> None:

@@ -75,7 +75,7 @@ class Way:
 class Fork:
     """On the way from a node a condition is asked that no data decide. `ways` are by the number of its answer, where one was tried.
 
-    `place` and `event` are what happened, `answers` those to what was asked before.
+    `place` and `event` are what happened, `answers` those to what was asked before. `vague`: nothing is said of it.
     """
 
     node: Node
@@ -84,6 +84,7 @@ class Fork:
     answers: tuple[Supposed, ...]
     choices: tuple[Supposed, ...]
     chances: tuple[float, ...]
+    vague: bool = False
     sums: tuple[float, ...] = attrs.field(init=False, repr=False)
     ways: dict[int, Branch] = attrs.field(factory=dict, repr=False)
 
@@ -111,6 +112,11 @@ class Node:
     slots: tuple[Slot, ...]
     busy: tuple[str, ...]
     branches: dict[tuple[int, int], Branch] = attrs.field(factory=dict, repr=False)
+    vague: bool = attrs.field(init=False, repr=False)  # whether nothing is said of something that happens there
+
+    @vague.default
+    def _vague(self) -> bool:
+        return any(slot.vague for slot in self.slots)
 
     @property
     def ended(self) -> bool:
@@ -170,9 +176,10 @@ class Chain:
             found = fork.ways[number] = self._tried(fork.node, fork.place, fork.event, answers)
         return found
 
-    def at(self, snapshot: Snapshot) -> Node:
-        """The node of an instance that is there, and of whose conditions nothing is supposed by now."""
-        return self._node(snapshot, {}, None, frozenset(), self._slots.of(snapshot, frozenset()))
+    def at(self, snapshot: Snapshot) -> tuple[Node, tuple[Slot, ...]]:
+        """The node of an instance that is there, of whose conditions nothing is supposed by now, and its own slots, in the same order."""
+        slots = self._slots.of(snapshot, frozenset())
+        return self._node(snapshot, {}, None, frozenset(), slots), slots
 
     # --- finding out
 
@@ -186,19 +193,24 @@ class Chain:
         )
         for number in reversed(range(len(answers), len(questions))):
             choices = questions[number].choices
-            fork = Fork(node, place, event, given[:number], choices, self._odds(questions[number]))
+            vague = self._is_vague(questions[number])
+            fork = Fork(node, place, event, given[:number], choices, self._odds(questions[number]), vague)
             fork.ways[choices.index(given[number])] = branch
             branch = fork
         return branch
 
+    def _is_vague(self, question: Question) -> bool:
+        """Whether nothing is said of what is asked."""
+        if len(question.choices) == 1 or question.part in self._chances:
+            return False
+        self._slots.unsaid[f"conditions.{question.part.text}"] = None
+        return True
+
     def _odds(self, question: Question) -> tuple[float, ...]:
-        """The chances of each answer: a condition without one counts as such only if nothing else is left."""
+        """The chances of each answer; that there is none has no chance."""
         if len(question.choices) == 1:
             return (1.0,)
-        chance = self._chances.get(question.part)
-        if chance is None:
-            self._slots.unsaid[f"conditions.{question.part.text}"] = None
-            chance = UNSAID_CONDITION
+        chance = self._chances.get(question.part, UNSAID_CONDITION)
         return (chance, 1 - chance, 0.0)[: len(question.choices)]
 
     def _way(self, node: Node, place: int, made: Step) -> Way:

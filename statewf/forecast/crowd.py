@@ -29,13 +29,17 @@ NOTHING: Due = (inf, 0, 0, 0, NEVER)
 
 
 class Life(NamedTuple):
-    """How a life ended: in which node, and where it was before; how long it took (ms), and what it costs."""
+    """How a life ended: in which node, and where it was before; how long it took (ms), and what it costs.
+
+    `vague`: it depended on somebody of whom nothing is said.
+    """
 
     node: Node
     before: Node
     duration: int
     price: Decimal | None
     endless: bool = False
+    vague: bool = False
 
 
 class Crowd:
@@ -44,21 +48,30 @@ class Crowd:
     def __init__(self, chain: Chain, seed: int) -> None:
         self.chain = chain
         self.tally = Tally()
-        self._chance = Random(seed).random  # noqa: S311  # nothing is secret here, and all is to be the same each time
+        self.chance = Random(seed).random  # noqa: S311  # nothing is secret here, and all is to be the same each time
         self._timed = is_timed(chain.machine) and chain.priced
+        self._vague = False
         self._prices: dict[Node, Decimal | None] = {}
         self._endings: dict[tuple[Node, Node, bool], tuple[Label, str]] = {}
 
     def live(self) -> Life:
         """Live from the start to the end."""
+        self._vague = False
         return self._live(self._way(self.chain.start), (), self.chain.before)
+
+    def live_on(self, node: Node, dues: Sequence[Due]) -> Life:
+        """Live from there on, where these are due in its slots, in ms from now."""
+        self._vague = False
+        return self._live(Way(node, tuple(range(len(dues))), ()), dues, node)
 
     def _live(self, way: Way, dues: Sequence[Due], before: Node) -> Life:
         """Live from a way on, on which these are due before. One long loop, for nearly all of the time is spent here."""
-        chain, chance, time, usage = self.chain, self._chance, self.tally.time, self._usage()
+        chain, chance, time, usage = self.chain, self.chance, self.tally.time, self._usage()
         now = drawn = ways = 0
         while True:
             node = way.target
+            if node.vague:
+                self._vague = True
             if usage is not None:
                 usage.count(way.moves, node.snapshot, now, asks=way.asks)
             there = [NOTHING] * len(way.kept)  # when what is in its slots is due
@@ -74,7 +87,8 @@ class Crowd:
                     there[place] = (now, rank, tie, drawn, RECALLED)
             first = min(there) if there else NOTHING
             if first is NOTHING or ways == MOST_WAYS:  # it has ended, or waits for ever, or runs in a circle
-                return self._counted(Life(node, before, now, self._price(node, usage), ways == MOST_WAYS))
+                price = self._price(node, usage)
+                return self._counted(Life(node, before, now, price, ways == MOST_WAYS, self._vague))
             ways += 1
             at = int(first[0])
             if at > now:
@@ -89,7 +103,8 @@ class Crowd:
     def _way(self, branch: Branch) -> Way:
         """The way that is taken: the answers to conditions are drawn."""
         while isinstance(branch, Fork):
-            number = bisect_right(branch.sums, self._chance()) if branch.sums else 0
+            self._vague = self._vague or branch.vague
+            number = bisect_right(branch.sums, self.chance()) if branch.sums else 0
             branch = branch.ways.get(number) or self.chain.answered(branch, number)
         return branch
 

@@ -14,18 +14,20 @@ import heapq
 from collections import defaultdict
 from decimal import Decimal
 from math import fsum
+from typing import NamedTuple
 
 import attrs
 
 from statewf.definition.pricing import TimeBased
 from statewf.forecast.assumptions import CERTAIN, Assumptions
-from statewf.forecast.chain import Chain, Node
-from statewf.forecast.flow import MOST_STATES, Flow, Possible, State, TooLarge
+from statewf.forecast.chain import Branch, Chain, Node
+from statewf.forecast.flow import Dues, Flow, Possible, TooLarge
 from statewf.forecast.outlook import Outlook, Tally, culprit, label, outlook, total
 from statewf.forecast.slots import NEVER, Lottery
 from statewf.machine.fsm import Machine
 from statewf.pricing import Usage, is_timed
 
+MOST_STATES = 20_000
 MOST_WORK = 400_000  # ways to states, and arrivals of probability there
 LEAST = 1e-12  # probability that is not followed any more
 
@@ -40,7 +42,7 @@ def exact(machine: Machine, assumptions: Assumptions | None = None) -> Outlook |
         return None
     chain = Chain(machine, assumptions or Assumptions())
     try:
-        tally = _Following(Flow(chain, _possible, MOST_WORK)).follow()
+        tally = _Following(Flow(chain, _possible, 0, MOST_WORK)).follow()
     except TooLarge:
         return None
     return outlook(chain, tally, "exact")
@@ -57,6 +59,13 @@ def _possible(lottery: Lottery) -> list[Possible]:
     return found if left <= 1 - CERTAIN else [*found, Possible(left, NEVER, 0)]
 
 
+class State(NamedTuple):
+    """A node, and what is pending there, in how many ms."""
+
+    node: Node
+    dues: Dues
+
+
 @attrs.define(eq=False)
 class _Following:
     """The states that were found, with how long each lasts (ms), and where it leads with which probability."""
@@ -68,8 +77,7 @@ class _Following:
 
     def find(self) -> None:
         """Find all states. Raises TooLarge."""
-        for chance, _, state in self.flow.begin():
-            self.begin[state] = self.begin.get(state, 0.0) + chance
+        self.begin = self.after(self.flow.chain.start, (), 0)
         queue = list(self.begin)
         for state in queue:  # grows while it is read
             due = min((due for due in state.dues if due is not None), default=None)
@@ -77,13 +85,19 @@ class _Following:
                 continue  # it was here before, or nothing happens there any more
             if len(self.lasts) == MOST_STATES:
                 raise TooLarge
-            self.lasts[state] = int(due[0])
-            leads: dict[State, float] = defaultdict(float)
-            branch = self.flow.chain.branch(state.node, state.dues.index(due), due[4])
-            for chance, _, target in self.flow.after(state, due[0], branch):
-                leads[target] += chance
-            self.leads[state] = dict(leads)
-            queue += leads
+            self.lasts[state] = due.when
+            branch = self.flow.chain.branch(state.node, state.dues.index(due), due.outcome)
+            self.leads[state] = self.after(branch, state.dues, due.when)
+            queue += self.leads[state]
+
+    def after(self, branch: Branch, dues: Dues, lasted: int) -> dict[State, float]:
+        """Where that leads, how likely, after so long."""
+        found: dict[State, float] = defaultdict(float)
+        passed = [None if due is None else due._replace(when=due.when - lasted) for due in dues]
+        for chance, way in self.flow.ways(branch):
+            for drawn, there in self.flow.drawn(way, passed):
+                found[State(way.target, there)] += chance * drawn
+        return dict(found)
 
     def endless(self) -> set[State]:
         """The states from which no end can be reached any more: who is there runs in a circle."""

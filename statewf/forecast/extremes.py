@@ -1,13 +1,14 @@
 """Best and worst case: how long it takes at least and at most to come to each end, and what it costs, whatever the chances.
 
 Everything happens that can: of whom nothing is said answers, fails, decides and comes at any time, or never; of whom something
-is said keeps to the least and the greatest of the durations that are said. So the graph has a state for each node and what is
-due when, and a way for each thing that can happen next, at once or at the last moment, which is when the next timer comes due.
-These corners are enough: on a given way the times at which things happen are bounded by timers alone, so the whole is
-shortest or longest where each happens at once or exactly then (the vertices of a system of difference constraints). Nobody
-cancels.
+is said keeps to the least and the greatest of the durations that are said. Nobody cancels.
 
-Below: `flow`. Beside `exact`.
+A timed automaton, then, whose reachable states are found symbolically: a node with what is pending there, and a zone of all the times
+at which that can have begun. So no time has to be chosen before it is known what it is to be compared with. If it comes round to
+where it was, and that takes longer each time, there is no end to it (checked once more than there are points in the zone: after so many
+rounds nothing grows in them that does not grow for ever).
+
+Below: `flow`, `zones`. Beside `exact`.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ from statewf.checker.states.search import components
 from statewf.definition.model import StateMachine
 from statewf.definition.pricing import PerExecution, TimeBased
 from statewf.forecast.assumptions import Answer, Arrival, Assumptions, Likely, Returns
-from statewf.forecast.chain import Chain, Way
-from statewf.forecast.flow import MOST_STATES, Flow, Possible, State, TooLarge
+from statewf.forecast.chain import Chain, Node, Way
+from statewf.forecast.flow import Dues, Flow, Possible, TooLarge
 from statewf.forecast.outlook import Label, label, total
-from statewf.forecast.slots import FREE, NEVER, Lottery
+from statewf.forecast.slots import FREE, NEVER, RECALLED, Lottery
 from statewf.forecast.spread import Exponential
+from statewf.forecast.zones import BEGIN, NOW, Zone, apart, arranged, lasted, later, unbounded, within
 from statewf.machine.fsm import ERROR, Machine, Open, is_pattern
 from statewf.machine.lens import conditions
 from statewf.machine.tries import USUAL, decisions
@@ -77,6 +79,11 @@ def _told(price: Range[Decimal]) -> dict[str, str | None]:
     return {"least": str(price.least), "greatest": None if price.greatest is None else str(price.greatest)}
 
 
+def _free(lottery: Lottery) -> list[int]:
+    """The outcomes that have no greatest duration."""
+    return [outcome for outcome, spread in enumerate(lottery.spreads) if spread.bounds[1] is None]
+
+
 def whatever(machine: Machine, said: Assumptions) -> Assumptions:
     """What is said, and of all others that they may do anything at any time."""
     words = dict.fromkeys((*USUAL, *decisions(conditions(machine))))
@@ -112,16 +119,13 @@ def _sample(pattern: str) -> str:
 
 
 def _possible(lottery: Lottery) -> list[Possible]:
-    """What may come of a lottery: each outcome after its least and its greatest duration; those without one at any time."""
+    """What may come of a lottery: each outcome between its least and its greatest duration; those without one at any time."""
     found: dict[Possible, None] = {}
     for outcome, spread in enumerate(lottery.spreads):
         least, greatest = spread.bounds
-        if greatest is None:
-            found[Possible(1, FREE, inf)] = None
-        else:
-            found |= dict.fromkeys((Possible(1, outcome, least), Possible(1, outcome, greatest)))
+        found[Possible(1, FREE, None) if greatest is None else Possible(1, outcome, (least, greatest))] = None
     if not lottery.sums or lottery.sums[-1] < 1:
-        found[Possible(1, NEVER, 0)] = None
+        found[Possible(1, NEVER, None)] = None
     return list(found)
 
 
@@ -136,12 +140,21 @@ class Sum:
         return Sum(self.much + other.much, self.entered + other.entered)
 
 
-class Edge(NamedTuple):
-    """One thing that happens next: after how long (ms; inf: as long as one likes), on which way, to which state."""
+@attrs.frozen(eq=False)
+class Place:
+    """Where it may be: a node, what is pending there, and when that may have begun, as points of a zone in their order. `source`: from where."""
 
-    lasts: float
+    node: Node
+    dues: Dues
+    zone: Zone
+    source: Place | None
+
+
+class Edge(NamedTuple):
+    """One thing that happens next: on which way, and to which place."""
+
     way: Way
-    target: State
+    target: Place
 
 
 Weigh: TypeAlias = Callable[[Edge], Sum]
@@ -149,57 +162,88 @@ Weigh: TypeAlias = Callable[[Edge], Sum]
 
 @attrs.define(eq=False)
 class _Graph:
-    """All that can happen under some assumptions. `ends` are the states in which it has ended."""
+    """All that can happen under some assumptions. `ends` are the places in which it has ended."""
 
     flow: Flow
     begin: list[Edge] = attrs.field(factory=list)
-    edges: dict[State, list[Edge]] = attrs.field(factory=dict)
-    ends: dict[Label, list[State]] = attrs.field(factory=lambda: defaultdict(list))
+    edges: dict[Place, list[Edge]] = attrs.field(factory=dict)
+    ends: dict[Label, list[Place]] = attrs.field(factory=lambda: defaultdict(list))
+    _known: dict[tuple[Node, Dues], list[Place]] = attrs.field(factory=lambda: defaultdict(list))
 
     def find(self) -> None:
-        """Find all states. Raises TooLarge."""
-        self.begin = [Edge(0, way, state) for _, way, state in self.flow.begin()]
+        """Find all places. Raises TooLarge."""
+        for _, way in self.flow.ways(self.flow.chain.start):
+            self.begin += self.arrivals(way, None, (), BEGIN)
         queue = [edge.target for edge in self.begin]
-        for state in queue:  # grows while it is read
-            if state in self.edges:
-                continue
-            if len(self.edges) == MOST_STATES:
-                raise TooLarge
-            self.edges[state] = list(self._edges(state))
-            queue += [edge.target for edge in self.edges[state]]
-            if state.node.ended:
-                self.ends[label(state.node)].append(state)
-
-    def _edges(self, state: State) -> Iterator[Edge]:
-        """What may happen next: what is due first, or before it what may happen at any time, at once or at the last moment."""
-        first = min((due for due in state.dues if due is not None), default=None)
-        last = first[0] if first is not None and first[4] != FREE else inf
-        for place, due in enumerate(state.dues):
-            if due is None:
-                continue
-            if due[4] == FREE:
-                outcomes = [
-                    o
-                    for o, spread in enumerate(state.node.slots[place].lottery.spreads)
-                    if spread.bounds[1] is None
+        for place in queue:  # grows while it is read
+            if place not in self.edges:
+                self.edges[place] = [
+                    edge for number in range(len(place.dues)) for edge in self.happening(place, number)
                 ]
-                times = dict.fromkeys((0.0, last))
-            elif due is first:
-                outcomes, times = [due[4]], {last: None}
-            else:
-                continue
-            for outcome in outcomes:
-                branch = self.flow.chain.branch(state.node, place, outcome)
-                for lasts in times:
-                    for _, way, target in self.flow.after(state, lasts, branch):
-                        if not way.refused:
-                            yield Edge(lasts, way, target)
+                queue += [edge.target for edge in self.edges[place]]
+                if place.node.ended:
+                    self.ends[label(place.node)].append(place)
 
-    def least(self, weigh: Weigh) -> dict[State, Sum]:
+    def happening(self, place: Place, number: int) -> Iterator[Edge]:
+        """What happens if that of what is pending is next."""
+        due = place.dues[number]
+        if due is None:
+            return
+        self.flow.toil()
+        timed = [other for other in place.dues if other is not None and other.when is not None]
+        least = [0, -inf, *(due.when[0] if other is due else -inf for other in timed)]
+        most = [
+            inf,
+            inf,
+            *(other.when[1] - (other.order < due.order) for other in timed),
+        ]  # the others are not over yet
+        zone = later(place.zone, least, most)
+        if zone is None:
+            return
+        outcomes = [due.outcome] if due.outcome != FREE else _free(place.node.slots[number].lottery)
+        for outcome in outcomes:
+            for _, way in self.flow.ways(self.flow.chain.branch(place.node, number, outcome)):
+                if not way.refused:
+                    yield from self.arrivals(way, place, place.dues, zone)
+
+    def arrivals(self, way: Way, source: Place | None, before: Dues, zone: Zone) -> Iterator[Edge]:
+        """Where a way leads that is taken now."""
+        points = dict(
+            zip((at for at, due in enumerate(before) if due is not None and due.when is not None), count(2))
+        )
+        fresh = {one.place for one in way.fresh if one.lottery is not None}
+        recalled = {one.place for one in way.fresh if one.lottery is None}
+        for _, dues in self.flow.drawn(way, before):
+            began = [
+                NOW if at in fresh or (at in recalled and due.outcome == RECALLED) else points[way.kept[at]]
+                for at, due in enumerate(dues)
+                if due is not None and due.when is not None
+            ]
+            yield Edge(way, self.place(way.target, dues, arranged(zone, began), source))
+
+    def place(self, node: Node, dues: Dues, zone: Zone, source: Place | None) -> Place:
+        """The place that holds all of that: one that is known, or a new one."""
+        known = self._known[node, dues]
+        for place in known:
+            if within(zone, place.zone):
+                return place
+        rounds = 0
+        outer = source
+        while outer is not None:
+            if outer.node is node and outer.dues == dues and apart(outer.zone) == apart(zone):
+                rounds += lasted(outer.zone) != lasted(zone)
+            outer = outer.source
+        if rounds > len(zone):
+            zone = unbounded(zone)
+        self.flow.toil(1 + rounds)
+        known.append(place := Place(node, dues, zone, source))
+        return place
+
+    def least(self, weigh: Weigh) -> dict[Place, Sum]:
         """For each state the least that the weights of a way there add to (Dijkstra)."""
-        found: dict[State, Sum] = {}
+        found: dict[Place, Sum] = {}
         serial = count()
-        heap: list[tuple[Any, int, Sum, State]] = []
+        heap: list[tuple[Any, int, Sum, Place]] = []
 
         def arrive(edge: Edge, there: Sum) -> None:
             if edge.target not in found:
@@ -215,7 +259,7 @@ class _Graph:
                     arrive(edge, there + weigh(edge))
         return found
 
-    def greatest(self, weigh: Weigh, goals: list[State]) -> Sum | None:
+    def greatest(self, weigh: Weigh, goals: list[Place]) -> Sum | None:
         """The greatest that the weights of a way to one of the goals add to; None: there is no end to them."""
         leading = self._leading(goals)
         inner = {state: [edge for edge in self.edges[state] if edge.target in leading] for state in leading}
@@ -236,9 +280,9 @@ class _Graph:
                 _arrive(best, ring[edge.target], best[number] + weigh(edge))
         return max((best[ring[goal]] for goal in goals), key=lambda one: one.much)
 
-    def _leading(self, goals: list[State]) -> dict[State, None]:
+    def _leading(self, goals: list[Place]) -> dict[Place, None]:
         """The states from which one of the goals can be reached."""
-        sources: dict[State, list[State]] = defaultdict(list)
+        sources: dict[Place, list[Place]] = defaultdict(list)
         for state, edges in self.edges.items():
             for edge in edges:
                 sources[edge.target].append(state)
@@ -266,27 +310,21 @@ def extremes(
     said = said or Assumptions()
     of_states = isinstance(machine.notes.definition, StateMachine)
     chain = Chain(machine, whatever(machine, said), priced=not of_states)
-    graph = _Graph(Flow(chain, _possible, work))
+    graph = _Graph(Flow(chain, _possible, (0, 0), work))
     try:
         graph.find()
     except TooLarge:
         return None
-    lasting = graph.least(_lasting)
     found = []
     for ending, goals in sorted(graph.ends.items()):
-        least = min(lasting[goal].much for goal in goals)
-        greatest = graph.greatest(_lasting, goals)
-        longest = None if greatest is None or greatest.much == inf else int(greatest.much)
-        duration = Range(int(least), longest)
+        times = [lasted(goal.zone) for goal in goals]
+        longest = max(most for _, most in times)
+        duration = Range(int(min(least for least, _ in times)), None if longest == inf else int(longest))
         found.append(Extreme(*ending, duration, _prices(graph, goals, duration, said.volume)))
     return tuple(found)
 
 
-def _lasting(edge: Edge) -> Sum:
-    return Sum(edge.lasts)
-
-
-def _prices(graph: _Graph, goals: list[State], duration: Range[int], volume: int | None) -> Range[Decimal] | None:
+def _prices(graph: _Graph, goals: list[Place], duration: Range[int], volume: int | None) -> Range[Decimal] | None:
     """What those pay who end there; None where there are no prices, or single steps are charged by their time."""
     machine = graph.flow.chain.machine
     prices = machine.notes.definition.pricing
@@ -306,7 +344,7 @@ def _prices(graph: _Graph, goals: list[State], duration: Range[int], volume: int
             return None
 
 
-def _prices_of_entries(graph: _Graph, goals: list[State], prices: PerExecution, usage: Usage) -> Range[Decimal]:
+def _prices_of_entries(graph: _Graph, goals: list[Place], prices: PerExecution, usage: Usage) -> Range[Decimal]:
     """Of a state machine each entry of a state costs, and so a way costs what is entered on it."""
 
     def weigh(edge: Edge) -> Sum:

@@ -1,35 +1,41 @@
-"""The states of a chain in time: a node, and when its slots are due. What is drawn is followed in all its outcomes.
+"""From node to node of a chain, with what is pending in their slots. What is drawn is followed in all its outcomes.
 
-Below: `chain`. Above: `exact`, which goes by the chances of all outcomes, and `extremes`, which goes by the shortest and longest.
+Below: `chain`. Above: `exact`, which goes by the chances of all outcomes, and `extremes`, which goes by what is possible.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from math import inf
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
-from statewf.forecast.chain import Branch, Chain, Node, Way
+from statewf.forecast.chain import Branch, Chain, Way
 from statewf.forecast.slots import FREE, NEVER, RECALLED, Lottery, Slot
 
-MOST_STATES = 20_000
 
-Due: TypeAlias = "tuple[float, int, int, int, int] | None"  # in how many ms, rank, tie, turn, outcome; None: never
+class Pending(NamedTuple):
+    """What will happen in a slot: when, in the words of who goes along; which outcome; and what goes first at one instant."""
+
+    when: Any
+    rank: int
+    tie: int
+    turn: int
+    outcome: int
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """Of two at one instant that with the lower one goes first."""
+        return self[1:4]
+
+
+Dues: TypeAlias = "tuple[Pending | None, ...]"  # of each slot what is pending; None: nothing
 
 
 class Possible(NamedTuple):
-    """An outcome of a lottery: how likely it is, and how long it takes (ms)."""
+    """An outcome of a lottery: how likely it is, and when it happens."""
 
     chance: float
     outcome: int
-    after: float
-
-
-class State(NamedTuple):
-    """A node, and when its slots are due, counted from now."""
-
-    node: Node
-    dues: tuple[Due, ...]
+    when: Any
 
 
 class TooLarge(Exception):
@@ -37,25 +43,18 @@ class TooLarge(Exception):
 
 
 class Flow:
-    """Goes from state to state. `possible` says what may come of a lottery; it may raise TooLarge. `work` is how much is too much."""
+    """Goes from node to node. `possible` says what may come of a lottery, `at_once` when what happens at once does.
 
-    def __init__(self, chain: Chain, possible: Callable[[Lottery], list[Possible]], work: int) -> None:
+    `work` is how much is too much: then TooLarge is raised.
+    """
+
+    def __init__(
+        self, chain: Chain, possible: Callable[[Lottery], list[Possible]], at_once: Any, work: int
+    ) -> None:
         self.chain = chain
         self._possible = possible
+        self._at_once = at_once
         self._work = work
-
-    def begin(self) -> Iterator[tuple[float, Way, State]]:
-        """Where lives begin, how likely, and the way there."""
-        return self.after(State(self.chain.before, ()), 0, self.chain.start)
-
-    def after(self, state: State, lasted: float, branch: Branch) -> Iterator[tuple[float, Way, State]]:
-        """Where it is after what happened when the state had lasted so long, how likely, and the way there. Raises TooLarge."""
-        passed = [due if due is None or due[0] == inf else (due[0] - lasted, *due[1:]) for due in state.dues]
-        for chance, way in self._ways(branch):
-            kept = [passed[place] if place >= 0 else None for place in way.kept]
-            for drawn, dues in self._drawn(way, kept, len(passed)):
-                self.toil()
-                yield chance * drawn, way, State(way.target, _in_turn(dues))
 
     def toil(self, much: int = 1) -> None:
         """Count so much work. Raises TooLarge when it is too much in all."""
@@ -63,49 +62,49 @@ class Flow:
         if self._work < 0:
             raise TooLarge
 
-    def _ways(self, branch: Branch) -> Iterator[tuple[float, Way]]:
-        """The ways that conditions leave open."""
+    def ways(self, branch: Branch) -> Iterator[tuple[float, Way]]:
+        """The ways that conditions leave open, and how likely."""
         if isinstance(branch, Way):
             yield 1.0, branch
             return
         for number, chance in enumerate(branch.chances):
             if chance:
-                for inner, way in self._ways(self.chain.answered(branch, number)):
+                for inner, way in self.ways(self.chain.answered(branch, number)):
                     yield chance * inner, way
 
-    def _drawn(self, way: Way, kept: list[Due], first: int) -> list[tuple[float, list[Due]]]:
-        """All that can be drawn for what is fresh; its turns begin with `first`. Raises TooLarge."""
-        drawn = [(1.0, kept)]
-        for turn, (place, rank, tie, lottery) in enumerate(way.fresh, first):
-            if lottery is None:
-                drawn = [
-                    (before, [*dues[:place], due, *dues[place + 1 :]])
-                    for before, dues in drawn
-                    for due in _told_to_end(way.target.slots[place], dues[place], (0, rank, tie, turn, RECALLED))
-                ]
-                continue
-            possible: list[tuple[float, Due]] = [
-                (chance, None if outcome == NEVER else (after, rank, tie, turn, outcome))
-                for chance, outcome, after in self._possible(lottery)
+    def drawn(self, way: Way, before: Sequence[Pending | None]) -> list[tuple[float, Dues]]:
+        """What may be pending where a way leads, and how likely, if that was pending before, as seen from then."""
+        kept = tuple(before[place] if place >= 0 else None for place in way.kept)
+        found: list[tuple[float, Dues]] = [(1.0, kept)]
+        for turn, (place, rank, tie, lottery) in enumerate(way.fresh, len(before)):
+            slot = way.target.slots[place]
+            told_to_end = Pending(self._at_once, rank, tie, turn, RECALLED)
+            drawn = () if lottery is None else _drawn(self._possible(lottery), rank, tie, turn)
+            found = [
+                (before * chance, (*dues[:place], due, *dues[place + 1 :]))
+                for before, dues in found
+                for chance, due in drawn or _recalled(slot, dues[place], told_to_end)
             ]
-            self.toil(len(drawn) * len(possible))
-            drawn = [
-                (before * chance, [*dues[:place], due, *dues[place + 1 :]])
-                for before, dues in drawn
-                for chance, due in possible
-            ]
-        return drawn
+            self.toil(len(found))
+        return [(chance, _in_turn(dues)) for chance, dues in found]
 
 
-def _told_to_end(slot: Slot, due: Due, recalled: Due) -> tuple[Due, ...]:
-    """What a call is about to do that is recalled; one that may do anything may do that, too, if it is stubborn."""
-    outcome = NEVER if due is None else due[4]
+def _drawn(possible: list[Possible], rank: int, tie: int, turn: int) -> list[tuple[float, Pending | None]]:
+    return [
+        (chance, None if outcome == NEVER else Pending(when, rank, tie, turn, outcome))
+        for chance, outcome, when in possible
+    ]
+
+
+def _recalled(slot: Slot, due: Pending | None, told_to_end: Pending) -> list[tuple[float, Pending | None]]:
+    """What becomes of a call that is recalled; one that may do anything may do that still, if it is stubborn."""
+    outcome = NEVER if due is None else due.outcome
     if outcome == FREE and any(slot.stubborn):
-        return recalled, due
-    return (recalled,) if slot.heeds(outcome) else (due,)
+        return [(1.0, told_to_end), (1.0, due)]
+    return [(1.0, told_to_end if slot.heeds(outcome) else due)]
 
 
-def _in_turn(dues: list[Due]) -> tuple[Due, ...]:
+def _in_turn(dues: Dues) -> Dues:
     """The same, with turns that tell the order and nothing else."""
-    turns = sorted(due[3] for due in dues if due is not None)
-    return tuple(None if due is None else (*due[:3], turns.index(due[3]), due[4]) for due in dues)
+    turns = sorted(due.turn for due in dues if due is not None)
+    return tuple(None if due is None else due._replace(turn=turns.index(due.turn)) for due in dues)

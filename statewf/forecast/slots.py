@@ -83,7 +83,7 @@ class Slot:
 
     `ident` tells it from others of its snapshot, `sort` says what it is in any snapshot of its node. `rank` and `tie` say what
     goes first at one instant, as in the simulator. `recall` is how the handler of a call answers that is told to end, `stubborn`
-    in which outcomes it is told in vain.
+    in which outcomes it is told in vain. `vague`: nothing is said of it.
     """
 
     ident: tuple[Any, ...]
@@ -94,6 +94,7 @@ class Slot:
     tie: int = -1
     recall: AnyEvent | None = None
     stubborn: tuple[bool, ...] = ()
+    vague: bool = False
 
     def heeds(self, outcome: int) -> bool:
         """Whether the handler of a call ends when it is told to, where this is what it was about to do."""
@@ -133,6 +134,7 @@ class Slots:
 
     def _call(self, call: Call) -> Slot:
         likely = self._assumptions.handlers.get(call.handler)
+        vague = likely is None
         if likely is None:
             likely = UNSAID_HANDLER
             self.unsaid[f"handlers.{call.handler}"] = None
@@ -145,6 +147,7 @@ class Slots:
             self._lottery(answers),
             recall=cancelled(call.id, 0),
             stubborn=tuple(each.stubborn for each in answers),
+            vague=vague,
         )
 
     def _reply(self, answer: Answer, call: Call) -> AnyEvent:
@@ -172,11 +175,12 @@ class Slots:
 
     def _task(self, task: Task) -> Slot:
         likely = self._assumptions.tasks.get(task.step)
+        vague = likely is None
         if likely is None:
             likely = UNSAID_TASK
             self.unsaid[f"tasks.{task.step}"] = None
         decisions = tuple(decided(each.what, task.id) for each in likely)
-        return Slot(("task", task.id), ("task", task.step), EVENT, decisions, self._lottery(likely))
+        return Slot(("task", task.id), ("task", task.step), EVENT, decisions, self._lottery(likely), vague=vague)
 
     def _events(self, snapshot: Snapshot, dead: frozenset[str]) -> Iterator[Slot]:
         """Of each region that waits for events the next one; none while an action runs, for then they wait."""
@@ -193,7 +197,8 @@ class Slots:
             if likely:
                 events = tuple(_sent(event, each.what) for event, each in likely)
                 lottery = self._lottery([each for _, each in likely], tuple(event for event, _ in likely))
-                yield Slot(("event", region.name), ("event", region.name), EVENT, events, lottery)
+                ident = ("event", region.name)
+                yield Slot(ident, ident, EVENT, events, lottery, vague=bool(unsaid))
 
     def _said(self, local: str) -> tuple[Arrivals, bool]:
         """The events that are said to come in a local state, and whether no others do: so it is where something is said of that state.

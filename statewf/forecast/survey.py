@@ -10,7 +10,7 @@ Below: `machine`. Above: `learn`, which makes assumptions of it, and `statewf st
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
 import attrs
@@ -18,7 +18,9 @@ import attrs
 from statewf.compiler import Notes
 from statewf.machine.effects import Call, CloseTask, OpenTask, Recall
 from statewf.machine.events import CallId, Decided, Event, Failed, Fired, Returned
+from statewf.machine.fsm import CANCELLED as AT_CANCEL
 from statewf.machine.fsm import TIMEOUT, Machine
+from statewf.machine.naming import waits
 from statewf.machine.record import AT_REST, event_name, state_of
 from statewf.machine.snapshot import Move, Step
 from statewf.machine.work import CANCELLED
@@ -74,11 +76,24 @@ class Survey:
     inputs: list[Object] = attrs.field(factory=list)
 
     def read(self, machine: Machine, steps: Iterable[Step]) -> None:
-        """Read one instance, from its start."""
+        """Read one instance, from its start. The first one's machine says in which order places are told."""
+        if not self.instances:
+            for place in _places(machine):
+                self.places[place] = Place()
         self.instances += 1
         following = _Following(self, machine)
         for step in steps:
             following.read(step)
+
+
+def _places(machine: Machine) -> Iterator[str]:
+    """The states or steps of a machine, in document order."""
+    if len(machine.regions) > 1:
+        yield from (region.name for region in machine.regions[1:])
+        return
+    for local in machine.regions[0].states:
+        if local != AT_CANCEL and not waits(local):
+            yield from machine.notes.shown(local)
 
 
 class _Following:

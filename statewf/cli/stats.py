@@ -1,0 +1,127 @@
+"""The verb `stats`: what the instances of a store went through, in figures.
+
+Below: `forecast`, which observes. Changes nothing and needs no handlers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from statewf.cli.common import db_option, json_option, print_json
+from statewf.cli.tables import lasting, table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from statewf.forecast.outlook import Figures
+    from statewf.forecast.stats import CallStats, Stats
+    from statewf.history import Sqlite
+
+MOST = 1_000_000  # instances that are read
+PATIENCE = 0.5  # seconds until there is a bar
+
+
+@click.command("stats")
+@click.option("--machine", metavar="NAME", help="Only the instances of this machine.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, MOST),
+    default=1_000,
+    show_default=True,
+    help="At most so many instances of each machine, the newest ones.",
+)
+@db_option
+@json_option
+def stats_verb(machine: str | None, limit: int, db: str, as_json: bool) -> None:
+    """Show how often the states and steps of a store's instances were entered, how long they took, and where they went on to."""
+    from statewf.cli.look import opened
+    from statewf.cli.waiting import bar
+    from statewf.errors import UnknownMachine
+    from statewf.forecast.observe import observed
+    from statewf.forecast.stats import stats
+
+    with opened(db) as store:
+        names = [machine] if machine is not None else _names(store)
+        found = []
+        for name in names:
+            with bar(f"reading {name}", quiet=as_json, patience=PATIENCE) as moved:
+                found.append(stats(name, observed(store, name, limit, moved)))
+    if machine is not None and not found[0].instances:
+        raise UnknownMachine(f"{db} has no instances of {machine}; `statewf list` shows what it has")
+    if as_json:
+        print_json([each.document() for each in found])
+        return
+    for number, each in enumerate(found):
+        if number:
+            click.echo()
+        _tell(each)
+    if not found:
+        click.echo("no instances")
+
+
+def _names(store: Sqlite) -> list[str]:
+    """The machines that instances of the store run, those of the newest ones first."""
+    return list(dict.fromkeys(card.name for card in store.cards(limit=MOST)))
+
+
+def _tell(found: Stats) -> None:
+    ends = [f"{n:,} {state} ({outcome})" for (state, outcome), n in found.ends.items()]
+    running = [f"{found.running:,} running"] if found.running else []
+    plural = "" if found.instances == 1 else "s"
+    click.echo(
+        f"{click.style(found.machine, bold=True)}: {found.instances:,} instance{plural}: {', '.join([*running, *ends])}"
+    )
+    if found.lasted is not None:
+        click.echo(f"from start to end: {', '.join(_quantiles(found.lasted))}")
+    click.echo()
+    rows = [
+        [
+            place.name,
+            f"{place.visits:,}",
+            *_cells(place.lasted),
+            _few(place.retries),
+            _few(place.timeouts),
+            _counted(place.ends),
+        ]
+        for place in found.places
+    ]
+    settled = any(place.ends for place in found.places)
+    heads = ["state" if not settled else "step", "entered", "half within", "90 %", "99 %", "again", "timed out"]
+    table(
+        [*heads, *(["settled"] if settled else [])],
+        [row if settled else row[:-1] for row in rows],
+        empty="no visits",
+    )
+    if found.ways:
+        click.echo()
+        ways = [
+            [way.source, way.target, way.by, f"{way.times:,}", f"{100 * way.share:.3g} %"] for way in found.ways
+        ]
+        table(["from", "to", "by", "times", "of those who left"], ways, empty="")
+    for title, listed in (("handler", found.handlers), ("task", found.tasks)):
+        if listed:
+            click.echo()
+            table([title, "times", "half within", "90 %", "99 %", "outcomes"], map(_called, listed), empty="")
+
+
+def _called(of: CallStats) -> list[str]:
+    return [of.name, f"{sum(of.outcomes.values()):,}", *_cells(of.lasted), _counted(of.outcomes)]
+
+
+def _cells(known: Figures[int] | None) -> list[str]:
+    return ["", "", ""] if known is None else [lasting(known.p50), lasting(known.p90), lasting(known.p99)]
+
+
+def _quantiles(known: Figures[int]) -> list[str]:
+    half, most, all_but_one = _cells(known)
+    return [f"half within {half}", f"90 % within {most}", f"99 % within {all_but_one}"]
+
+
+def _few(number: int) -> str:
+    return f"{number:,}" if number else ""
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {name}" for name, number in counts.items())

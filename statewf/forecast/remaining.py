@@ -1,0 +1,104 @@
+"""How much longer an instance takes that is under way: the same chain, from where it is now.
+
+What is under way has been so for some time, and so takes longer than that: of a call or a task only such durations are drawn as are
+not over yet. Where too much depends on somebody of whom nothing was learnt, nobody can tell.
+
+Below: `crowd`. Above: the runtime, for progress, and the command line.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from statewf.forecast.assumptions import Assumptions
+from statewf.forecast.chain import Chain, Node
+from statewf.forecast.crowd import NOTHING, Crowd, Due
+from statewf.forecast.outlook import figures
+from statewf.forecast.slots import NEVER, RECALLED, Slot
+from statewf.machine.effects import Call, OpenTask
+from statewf.machine.fsm import Machine
+from statewf.machine.snapshot import Snapshot, Step
+
+LIVES = 200  # that are drawn for one estimate
+VAGUE = 0.1  # the share of them that may depend on who knows what
+TRIES = 30  # to draw a duration that is not over yet; after so many it is over any moment
+
+Begun = Mapping[tuple[Any, ...], int]  # when calls and tasks began, ms
+
+
+@attrs.frozen
+class Estimate:
+    """How long it still takes, ms: on average, and what a half and nine of ten stay within."""
+
+    mean: int
+    p50: int
+    p90: int
+
+
+class Remaining:
+    """Estimates for the instances of one machine, under what is assumed."""
+
+    def __init__(self, machine: Machine, assumptions: Assumptions) -> None:
+        self._chain = Chain(machine, assumptions, priced=False)
+        self._fresh: dict[Node, Estimate | None] = {}
+
+    def just(self, snapshot: Snapshot) -> Estimate | None:
+        """For one that has just come to where it is: the same for all that do, but for timers that were set before."""
+        node, _ = self._chain.at(snapshot)
+        if node not in self._fresh:
+            self._fresh[node] = self.now(snapshot, snapshot.at, {})
+        return self._fresh[node]
+
+    def now(self, snapshot: Snapshot, at: int, begun: Begun) -> Estimate | None:
+        """For one that is there at that time (ms), and whose calls and tasks began then. None: nobody can tell."""
+        if snapshot.ended:
+            return Estimate(0, 0, 0)
+        node, slots = self._chain.at(snapshot)
+        crowd = Crowd(self._chain, 1)
+        times: Counter[int] = Counter()
+        vague = 0
+        for _ in range(LIVES):
+            life = crowd.live_on(
+                node, [_due(crowd.chance, slot, snapshot, max(at, snapshot.at), begun) for slot in slots]
+            )
+            vague += life.vague
+            times[life.duration] += life.node.ended
+        known = figures({time: float(number) for time, number in times.items() if number})
+        if known is None or vague > VAGUE * LIVES:
+            return None
+        return Estimate(round(known.mean), known.p50, known.p90)
+
+
+def _due(chance: Callable[[], float], slot: Slot, snapshot: Snapshot, at: int, begun: Begun) -> Due:
+    """When what is under way happens, in ms from then."""
+    match slot.ident:
+        case ("timer", region, timer):
+            return max(0, snapshot.flight.deadlines[region, timer] - at), slot.rank, slot.tie, 0, 0
+        case ("call", call) if snapshot.flight.calls[call].stopped:
+            return 0, slot.rank, slot.tie, 0, RECALLED
+    so_far = at - begun.get(slot.ident, at)
+    outcome, lasts = slot.lottery.draw(chance)
+    for _ in range(TRIES):
+        if outcome == NEVER or lasts >= so_far:
+            break
+        outcome, lasts = slot.lottery.draw(chance)
+    return (max(0, lasts - so_far), slot.rank, slot.tie, 0, outcome) if outcome != NEVER else NOTHING
+
+
+def begun(steps: Iterable[Step]) -> Begun:
+    """When the calls and tasks of an instance began, by the steps it made."""
+    found: dict[tuple[Any, ...], int] = {}
+    for step in steps:
+        for effect in step.effects:
+            match effect:
+                case Call(id=call):
+                    found["call", call] = step.after.at
+                case OpenTask(task):
+                    found.setdefault(("task", task.id), step.after.at)
+                case _:
+                    pass
+    return found
