@@ -4,9 +4,10 @@ Everything happens that can: of whom nothing is said answers, fails, decides and
 is said keeps to the least and the greatest of the durations that are said. Nobody cancels.
 
 A timed automaton, then, whose reachable states are found symbolically: a node with what is pending there, and a zone of all the times
-at which that can have begun. So no time has to be chosen before it is known what it is to be compared with. If it comes round to
-where it was, and that takes longer each time, there is no end to it (checked once more than there are points in the zone: after so many
-rounds nothing grows in them that does not grow for ever).
+at which that can have begun (so no time has to be chosen before it is known what it is to be compared with). Of places that differ
+in nothing but how long it took to come there, many are taken together, which may make a range too wide, never too narrow. If it comes
+round to where it was, and that takes longer each time, there is no end to it: after more rounds than a zone has points nothing grows
+that does not grow for ever.
 
 Below: `flow`, `zones`. Beside `exact`.
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import reduce
 from graphlib import TopologicalSorter
 from heapq import heappop, heappush
 from itertools import count
@@ -33,14 +35,14 @@ from statewf.forecast.flow import Dues, Flow, Possible, TooLarge
 from statewf.forecast.outlook import Label, label, total
 from statewf.forecast.slots import FREE, NEVER, RECALLED, Lottery
 from statewf.forecast.spread import Exponential
-from statewf.forecast.zones import BEGIN, NOW, Zone, apart, arranged, lasted, later, unbounded, within
+from statewf.forecast.zones import BEGIN, NOW, Zone, apart, arranged, hull, lasted, later, unbounded, within
 from statewf.machine.fsm import ERROR, Machine, Open, is_pattern
 from statewf.machine.lens import conditions
 from statewf.machine.tries import USUAL, decisions
 from statewf.pricing import Usage
 from statewf.simulator.scenario import Decision, Fail
 
-MOST_WORK = 100_000  # ways to states
+MOST_WORK = 200_000  # things that happen, and ways on
 LONG = 10**15  # ms: 30,000 years
 ANY_TIME = Exponential(1)  # it has no greatest duration, and that is all that counts here
 
@@ -157,6 +159,13 @@ class Edge(NamedTuple):
     target: Place
 
 
+def _before(place: Place | None) -> Iterator[Place]:
+    """The place, and those on the way there."""
+    while place is not None:
+        yield place
+        place = place.source
+
+
 Weigh: TypeAlias = Callable[[Edge], Sum]
 
 
@@ -227,15 +236,12 @@ class _Graph:
         for place in known:
             if within(zone, place.zone):
                 return place
-        rounds = 0
-        outer = source
-        while outer is not None:
-            if outer.node is node and outer.dues == dues and apart(outer.zone) == apart(zone):
-                rounds += lasted(outer.zone) != lasted(zone)
-            outer = outer.source
-        if rounds > len(zone):
-            zone = unbounded(zone)
-        self.flow.toil(1 + rounds)
+        alike = [place for place in known if apart(place.zone) == apart(zone)]
+        if len(alike) > len(zone):
+            zone = reduce(hull, (place.zone for place in alike), zone)
+            if sum(place in alike for place in _before(source)) > len(zone):
+                zone = unbounded(zone)
+        self.flow.toil(len(alike))
         known.append(place := Place(node, dues, zone, source))
         return place
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
+from operator import le
 from typing import TypeAlias
 
 Zone: TypeAlias = tuple[tuple[float, ...], ...]
@@ -57,7 +58,12 @@ def apart(zone: Zone) -> Zone:
 
 def within(zone: Zone, other: Zone) -> bool:
     """Whether all that is in a zone is in another one of the same points."""
-    return all(a <= b for row, wider in zip(zone, other, strict=True) for a, b in zip(row, wider, strict=True))
+    return all(all(map(le, row, wider)) for row, wider in zip(zone, other, strict=True))
+
+
+def hull(zone: Zone, other: Zone) -> Zone:
+    """The least zone that holds both, of the same points; it may hold more."""
+    return tuple(tuple(map(max, row, wider)) for row, wider in zip(zone, other, strict=True))
 
 
 def unbounded(zone: Zone) -> Zone:
