@@ -58,8 +58,7 @@ def gone(store: Sqlite, instance: str) -> StatewfError:
 
 def travelled(store: Sqlite, instance: str) -> tuple[Machine, tuple[Step, ...]]:
     """The machine of an instance, and all its steps. Raises UnknownInstance, StoreError."""
-    from statewf.compiler import compile_definition
-    from statewf.definition.read import read_kept
+    from statewf.compiler import compile_kept
     from statewf.errors import InputError, StoreError
     from statewf.machine.replay import replay
     from statewf.machine.snapshot import blank
@@ -68,7 +67,7 @@ def travelled(store: Sqlite, instance: str) -> tuple[Machine, tuple[Step, ...]]:
     if record is None:
         raise StoreError(f"{store.path} is damaged: the machine of {instance} is not in it")
     try:
-        machine = compile_definition(read_kept(record.definition))
+        machine = compile_kept(record.definition)
         steps = tuple(replay(machine, store.events(instance), blank(machine, instance)))
     except (InputError, ValueError) as error:
         raise StoreError(f"{store.path} is damaged: the history of {instance} cannot be read: {error}") from error

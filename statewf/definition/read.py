@@ -6,7 +6,6 @@ Below: `document` (text to plain data), `converter` (plain data to values). Abov
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -20,11 +19,10 @@ from statewf.definition.mistakes import Wrong, mistakes_in
 from statewf.definition.model import Definition, StateMachine, Workflow
 from statewf.definition.places import FULL, MOST_TOLD, Mistake, Path, Places, mistakes_of, shown
 from statewf.definition.words import one_of
-from statewf.errors import DefinitionError, InputError
+from statewf.errors import InputError
 
-__all__ = ["UNNAMED", "Format", "read", "read_kept"]
+__all__ = ["UNNAMED", "Format", "read"]
 
-_ONCE_FREE = (("properties",), ("pricing", "billing"), ("properties", "pricing", "billing"))
 UNNAMED = "machine"  # what a machine is called if neither its text nor anybody else says a name
 
 
@@ -72,24 +70,6 @@ def _is_end(path: Path) -> bool:
             return True
         case _:
             return False
-
-
-def read_kept(text: str) -> Definition:
-    """The definition that a store keeps, as JSON. Raises DefinitionError, but not for what used to be kept as it was written.
-
-    That was its properties and its prices, whatever they said; and a machine runs the same without them.
-    """
-    try:
-        return read(text, format="json")
-    except DefinitionError as error:
-        value, told = document(text, format="json").value, error
-    for free in _ONCE_FREE if isinstance(value, dict) else ():
-        rest = {key: item for key, item in value.items() if key not in free}
-        try:
-            return read(json.dumps(rest), format="json")
-        except DefinitionError as error:
-            told = error
-    raise told
 
 
 def _stem(source: str | None) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from statewf.compiler import compile_definition
+from statewf.compiler import compile_kept
 from statewf.definition.document import document, refusal
-from statewf.definition.read import read_kept
 from statewf.definition.write import to_json
 from statewf.errors import DefinitionError, Diagnostic, InputError, StoreError, UnknownMachine
 from statewf.history import MachineRecord, Store
@@ -43,7 +42,7 @@ class Machines:
             was = f"{record.name} was deployed under semantics {record.semantics}"
             raise StoreError(f"{was}; this statewf has {SEMANTICS}")
         try:
-            machine = compile_definition(read_kept(record.definition))
+            machine = compile_kept(record.definition)
         except InputError as error:
             raise StoreError(f"the definition of {record.name} is damaged: {error}") from error
         self._compiled[digest] = machine
