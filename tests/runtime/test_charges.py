@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
+import attrs
 import pytest
 
-from statewf.history import Emitted, Entry, Memory, Store
+from statewf.compiler import compile_definition
+from statewf.errors import StoreError
+from statewf.history import Emitted, Entry, Loaded, Memory, Sqlite, Store
+from statewf.machine.events import AnyEvent
 from statewf.machine.work import Work
 from statewf.pricing import CHARGE
 from statewf.runtime import Executor
@@ -109,18 +116,83 @@ async def test_one_that_was_loaded_on_its_way_is_charged_the_same(place: Place, 
 
 
 @pytest.mark.anyio
-async def test_what_ends_in_one_commit_with_its_start_is_charged_for_both(place: Place) -> None:
-    """Nothing of it is in the store yet when its bill is made."""
+async def test_what_waits_for_the_commit_of_the_end_is_paid_too(place: Place) -> None:
+    """Only the start is in the store when the bill is made."""
     told: list[Any] = []
-    async with executor(place(), HANDLERS) as owner:
+    switch = machine("""
+        name: switch
+        initialState: dark
+        pricing: {model: per-execution, rate: 1, stepRates: {dim: 1, lit: 0.5, over: 0.25}}
+        states: {dark: {on: {NEXT: dim}}, dim: {on: {NEXT: lit}}, lit: {on: {NEXT: over}}, over: {terminal: true}}
+        """)
+    async with executor(place()) as owner:
         owner.on(CHARGE, into(told), subscriber="payments")
-        brief = machine(
-            "{name: brief, steps: [{id: a, type: wait, duration: 0}], pricing: {model: per-execution, stepRates: {a: 3}}}"
-        )
-        await owner.deploy(brief)
-        ended = await (await owner.start("brief")).wait()
+        await owner.deploy(switch)
+        lit = await owner.start("switch")
+        async with anyio.create_task_group() as senders:
+            for n in range(3):
+                senders.start_soon(partial(lit.send, "NEXT", key=str(n)))
         await anyio.sleep(1)
-    assert told == [charge(ended.instance, "3.00", customerId=None, description="brief: 1 step completed")]
+    assert told == [charge(lit.id, "2.75", customerId=None, description="switch")]
+
+
+class Counting(Sqlite):
+    """A store that counts the rows of histories that are read."""
+
+    read = 0
+
+    def load(self, instance: str) -> Loaded | None:
+        loaded = super().load(instance)
+        self.read += 0 if loaded is None else len(loaded.events)
+        return loaded
+
+    def events(self, instance: str) -> Iterator[AnyEvent]:
+        found = list(super().events(instance))
+        self.read += len(found)
+        return iter(found)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("cleared", [False, True])
+async def test_an_instance_with_a_price_reads_its_history_once_more_than_another(
+    tmp_path: Path, cleared: bool
+) -> None:
+    """That is when it ends. `cleared`: it is loaded anew for each event, by its snapshot as others are."""
+    free = compile_definition(attrs.evolve(LAMP.notes.definition, pricing=None))
+    read = dict.fromkeys(("priced", "free"), 0)
+    switches = [["ON", "OFF"]] * 100 if cleared else [["ON", "OFF"] * 100]
+    for name, lamp in (("priced", LAMP), ("free", free)):
+        for events in [*switches, ["END"]]:
+            store = Counting(str(tmp_path / f"{name}.db"))
+            async with executor(store, HANDLERS) as owner:
+                await owner.deploy(lamp)
+                instance = await owner.start("lamp", request_id="once")
+                for event in events:
+                    await instance.send(event)
+                read[name] += store.read
+            store.close()
+    assert read["free"] < 2_000, "there are snapshots: 101 loads without them would read more than 10,000 rows"
+    assert read["priced"] - read["free"] == 1 + 200, "its start, and what was sent before its end"
+
+
+@pytest.mark.anyio
+async def test_an_end_of_which_no_bill_can_be_made_is_refused(tmp_path: Path) -> None:
+    path = str(tmp_path / "store.db")
+    async with executor(path, HANDLERS) as owner:
+        await owner.deploy(LAMP)
+        lamp = await owner.start("lamp")
+        for _ in range(100):
+            await lamp.send("ON")
+            await lamp.send("OFF")
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM history WHERE seq = 100")
+    async with executor(path, HANDLERS) as owner:
+        again = await owner.get(lamp.id)
+        await again.send("ON")
+        await again.send("OFF")
+        with pytest.raises(StoreError, match=r"the history of lamp-\w+ is damaged"):
+            await again.send("END")
+        assert again.state == "dark"
 
 
 async def live(owner: Executor, told: list[Any]) -> None:
