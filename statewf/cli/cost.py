@@ -46,7 +46,7 @@ def cost_verb(instance: str, volume: int | None, db: str, as_json: bool) -> None
 
 def _tell(made: Bill) -> None:
     """The same for people: the amounts below each other, the total last."""
-    from statewf.pricing.money import spelled
+    from statewf.values.decimals import spelled
 
     rows = [(line.what, spelled(line.amount), line.how) for line in made.lines]
     total = (f"total {made.currency}", str(made.total), "" if made.final else "so far")

@@ -36,7 +36,18 @@ from statewf.definition.model import (
     Workflow,
     WorkflowErrors,
 )
-from statewf.definition.pricing import MODELS, PRICED, Pricing, amount, currency, factor, share, volume
+from statewf.definition.pricing import (
+    MODELS,
+    PRICED,
+    Pricing,
+    amount,
+    ceiling,
+    currency,
+    factor,
+    last_volume,
+    share,
+    volume,
+)
 from statewf.definition.properties import ATOMS, BESIDE, PATTERNS, Property, atom, condition, own_keys
 from statewf.definition.shape import IN_HISTORY, NOT_IN_FINAL, NOT_IN_TERMINAL, STEP_FITTING, STEP_NEEDS
 from statewf.definition.words import (
@@ -86,6 +97,8 @@ _BY_CHECK: dict[Any, dict[str, Any]] = {
     factor: {"type": ["number", "string"], "minimum": 0},
     share: {"type": ["number", "string"], "minimum": 0, "maximum": 1},
     volume: {"type": "integer", "minimum": 0},
+    ceiling: {"type": ["number", "string"], "minimum": 0},
+    last_volume: {"type": "integer", "minimum": 0},
     currency: {"type": "string", "pattern": "^[A-Z]{3}$"},
 }
 

@@ -20,8 +20,8 @@ Only the total is rounded. Below: `usage`, `money`, the price lists of definitio
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
-from decimal import Decimal
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from decimal import Decimal, localcontext
 from typing import Any, assert_never
 
 import attrs
@@ -32,8 +32,9 @@ from statewf.definition.model import Definition, Workflow
 from statewf.definition.pricing import Billing, PerExecution, Tier, TimeBased
 from statewf.expr import UNDEFINED, Expression, Fault
 from statewf.machine.fsm import Machine
-from statewf.pricing.money import rounded, spelled
+from statewf.pricing.money import rounded
 from statewf.pricing.usage import Usage
+from statewf.values.decimals import EXACT, spelled
 from statewf.values.frozen import Object
 
 SECOND = Decimal(1000)  # ms
@@ -66,7 +67,7 @@ class Bill:
     @property
     def exact(self) -> Decimal:
         """The sum of the lines."""
-        return sum((line.amount for line in self.lines), NOTHING)
+        return _sum(self.lines)
 
     @property
     def total(self) -> Decimal:
@@ -90,6 +91,11 @@ def bill(usage: Usage, at: int | None = None) -> Bill | None:
 
     `at` is now, in ms, for what is still running.
     """
+    with localcontext(EXACT):
+        return _bill(usage, at)
+
+
+def _bill(usage: Usage, at: int | None) -> Bill | None:
     definition = _definition(usage)
     prices, snapshot = definition.pricing, usage.snapshot
     if prices is None or snapshot is None:
@@ -106,9 +112,13 @@ def bill(usage: Usage, at: int | None = None) -> Bill | None:
         case _:
             assert_never(prices)
     if snapshot.ended == "failure":
-        due = sum((line.amount for line in lines), NOTHING)
-        lines = (*lines, Line("not charged", -due, "it did not end well"))
+        lines = (*lines, Line("not charged", -_sum(lines), "it did not end well"))
     return Bill(prices.currency, lines, bool(snapshot.ended), _customer(usage, billing), volume)
+
+
+def _sum(lines: Iterable[Line]) -> Decimal:
+    with localcontext(EXACT):
+        return sum((line.amount for line in lines), NOTHING)
 
 
 def cost(usage: Usage) -> str | None:
@@ -144,7 +154,7 @@ def _definition(usage: Usage) -> Definition:
 def _per_execution(usage: Usage, prices: PerExecution, volume: int | None) -> Iterator[Line]:
     lines = [*_base(usage, prices), *_steps(usage, prices)]
     yield from lines
-    left = sum((line.amount for line in lines), NOTHING)
+    left = _sum(lines)
     if prices.parallel_discount is not None and (blocks := _parallel(usage)):
         off = left * prices.parallel_discount
         left -= off

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,7 @@ def worked(pricing: str, steps: str = "[{id: a}, {id: b}]", failing: str = "", v
     return found
 
 
+ONCE = "[{id: p, type: parallel, steps: [{id: a}, {id: b}]}]"
 TIERS = "discounts: {volume: [{min: 100, max: 1000, discount: 0.1}, "
 TIERS += "{min: 1001, max: 9999, discount: 0.2}, {min: 10000, max: .inf, discount: 0.3}]}"
 VOLUMES = [(None, "10.00"), (0, "10.00"), (99, "10.00"), (100, "9.00"), (1000, "9.00")]
@@ -109,6 +111,17 @@ def test_the_total_alone_is_rounded_and_as_its_currency_is(currency: str, total:
     """1.2345 + 1.1105 = 2.345; of the two cents that are as near the even one."""
     found = worked(f"{{model: per-execution, rate: 1.2345, stepRates: {{a: 1.1105}}, currency: {currency}}}")
     assert (str(found.total), found.exact) == (total, Decimal("2.345"))
+
+
+def test_totals_of_many_digits_are_exact_too() -> None:
+    """Twice 999,999,999,999.999999999999, and a discount of 12 digits off: 10^12 is the largest amount, 10^-12 the smallest."""
+    most, off = "999999999999.999999999999", "0.000000000001"
+    found = worked(
+        f"{{model: per-execution, rate: '{most}', stepRates: {{a: '{most}'}}, parallelDiscount: '{off}'}}", ONCE
+    )
+    exact = 2 * Fraction(most) * (1 - Fraction(off))
+    assert Fraction(found.exact) == exact
+    assert str(found.total) == "1999999999998.00"
 
 
 LIFE = """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
+from fractions import Fraction
 
 import attrs
 from hypothesis import event, given
@@ -24,6 +25,7 @@ from statewf.pricing.money import rounded
 from statewf.values.canonical import compact
 from tests import worlds
 from tests.definition.strategies import pricings
+from tests.definition.test_pricing import CONTEXTS
 from tests.machine import workflows
 
 
@@ -67,6 +69,21 @@ def test_a_bill_is_the_sum_of_its_lines_and_never_negative(life: tuple[Machine, 
         assert prices.maximum is None or found.exact <= prices.maximum
     if steps[-1].after.ended == "failure":
         assert found.exact == 0
+
+
+@given(lives(), st.sampled_from(CONTEXTS))
+def test_it_does_not_hang_on_the_decimal_context_of_the_program(
+    life: tuple[Machine, list[Step]], context: Context
+) -> None:
+    machine, steps = life
+    plain = bill(usage_of(machine, steps))
+    with localcontext(context):
+        found = bill(usage_of(machine, steps))
+        assert found is not None
+        document, total = found.document(), found.total
+    assert plain is not None
+    assert (document, total) == (plain.document(), plain.total)
+    assert sum((Fraction(line.amount) for line in found.lines), Fraction(0)) == Fraction(found.exact)
 
 
 @given(lives())
