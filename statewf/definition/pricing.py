@@ -277,7 +277,10 @@ MODEL_OF = {cls: model for model, cls in MODELS.items()}
 
 @attrs.frozen
 class Billing:
-    """Whom to charge, and how many executions they have: expressions over inputs, context and results."""
+    """Whom to charge, and how many executions they have: expressions over inputs, context and results.
+
+    What is not said is `inputs.customerId` and `inputs.volume`.
+    """
 
     customer: Expression | None = attrs.field(default=None, converter=optional(expression))
     volume: Expression | None = attrs.field(default=None, converter=optional(expression))

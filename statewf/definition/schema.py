@@ -202,7 +202,7 @@ _PRICING_KEYS = {
     "rates": "What an execution costs, by whether a person was asked.",
     "stepMultipliers": "By how much a second of a step is dearer, or cheaper.",
     "stepRates": "What each step that was done costs besides.",
-    "volume": "How many executions the customer has.",
+    "volume": "How many executions a customer has (inputs.volume unless said otherwise), or discounts by that.",
 }
 _OF_STEPS = (Workflow, Step, Compensation, CompensationAction, Review, EscalationPolicy, WorkflowErrors)
 

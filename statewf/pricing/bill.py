@@ -29,7 +29,8 @@ import attrs
 from statewf.compiler import Notes
 from statewf.compiler.plan import plan
 from statewf.definition.model import Definition, Workflow
-from statewf.definition.pricing import Billing, PerExecution, Tier, TimeBased
+from statewf.definition.places import shown
+from statewf.definition.pricing import VOLUMES, Billing, PerExecution, Tier, TimeBased
 from statewf.expr import UNDEFINED, Expression, Fault
 from statewf.machine.fsm import Machine
 from statewf.pricing.money import rounded
@@ -56,13 +57,17 @@ class Line:
 
 @attrs.frozen
 class Bill:
-    """What an execution costs: the sum of its `lines`, rounded. `final`: it has ended, and nothing changes that any more."""
+    """What an execution costs: the sum of its `lines`, rounded.
+
+    `final`: it has ended, and nothing changes that any more. `faults`: where billing has no answer.
+    """
 
     currency: str
     lines: tuple[Line, ...]
     final: bool
-    customer: Any = None
+    customer: str | float | None = None
     volume: int | None = None
+    faults: tuple[str, ...] = ()
 
     @property
     def exact(self) -> Decimal:
@@ -100,8 +105,7 @@ def _bill(usage: Usage, at: int | None) -> Bill | None:
     prices, snapshot = definition.pricing, usage.snapshot
     if prices is None or snapshot is None:
         return None
-    billing = definition.billing or Billing()
-    volume = usage.volume if usage.volume is not None else _whole(_asked(usage, billing.volume))
+    customer, volume = _customer(usage), _volume(usage)
     match prices:
         case PerExecution():
             lines = tuple(_per_execution(usage, prices, volume))
@@ -113,7 +117,10 @@ def _bill(usage: Usage, at: int | None) -> Bill | None:
             assert_never(prices)
     if snapshot.ended == "failure":
         lines = (*lines, Line("not charged", -_sum(lines), "it did not end well"))
-    return Bill(prices.currency, lines, bool(snapshot.ended), _customer(usage, billing), volume)
+    if customer.why:
+        lines = (*lines, Line("nobody to charge", NOTHING, customer.why))
+    faults = tuple(said.why for said in (customer, volume) if said.fault)
+    return Bill(prices.currency, lines, bool(snapshot.ended), customer.value, volume.value, faults)
 
 
 def _sum(lines: Iterable[Line]) -> Decimal:
@@ -151,7 +158,7 @@ def _definition(usage: Usage) -> Definition:
 # --- by the execution
 
 
-def _per_execution(usage: Usage, prices: PerExecution, volume: int | None) -> Iterator[Line]:
+def _per_execution(usage: Usage, prices: PerExecution, volume: _Said) -> Iterator[Line]:
     lines = [*_base(usage, prices), *_steps(usage, prices)]
     yield from lines
     left = _sum(lines)
@@ -161,11 +168,12 @@ def _per_execution(usage: Usage, prices: PerExecution, volume: int | None) -> It
         yield Line(
             "parallel discount", -off, f"{_percent(prices.parallel_discount)}, for {', '.join(blocks)} ran at once"
         )
-    tier = _tier(prices, volume)
-    if tier is not None:
+    if prices.discounts is not None and volume.value is None:
+        yield Line("no volume discount", NOTHING, volume.why)
+    elif (tier := _tier(prices, volume.value)) is not None:
         off = left * tier.discount
         left -= off
-        yield Line("volume discount", -off, f"{_percent(tier.discount)}, for a volume of {volume:,}")
+        yield Line("volume discount", -off, f"{_percent(tier.discount)}, for a volume of {volume.value:,}")
     failed = () if usage.snapshot is None else tuple(usage.snapshot.book.failed.values())
     if prices.failure_refund is not None and failed:
         yield Line("failure refund", -min(left, prices.failure_refund), f"{', '.join(map(str, failed))} failed")
@@ -231,29 +239,59 @@ def _time_based(usage: Usage, prices: TimeBased, at: int) -> Iterator[Line]:
 # --- whom, and how many
 
 
-def _asked(usage: Usage, expression: Expression | None) -> Any:
-    """What billing says; None for what it does not say, or cannot tell."""
+@attrs.frozen
+class _Said:
+    """What billing says, or `why` that is nothing; then it may be a `fault`."""
+
+    value: Any = None
+    why: str = ""
+    fault: bool = False
+
+
+def _customer(usage: Usage) -> _Said:
+    """Whom to charge: text or a number, as billing says, or else what `inputs.customerId` is, if it is there."""
+    billing = _definition(usage).billing or Billing()
+    said = _asked(usage, "customer", billing.customer, "customerId")
+    if isinstance(said.value, str | int | float) and not isinstance(said.value, bool):
+        return _Said(said.value)
+    absent = billing.customer is None and said.value is UNDEFINED
+    return _Said() if absent else _unfit(said, "neither text nor a number")
+
+
+def _volume(usage: Usage) -> _Said:
+    """How many executions the customer has: a whole number, be it written 150.0; as billing says, or else `inputs.volume`."""
+    if usage.volume is not None:
+        return _Said(usage.volume)
+    billing = _definition(usage).billing or Billing()
+    said = _asked(usage, "volume", billing.volume, "volume")
+    found = said.value
+    if isinstance(found, float) and found.is_integer():
+        found = int(found)
+    if isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= VOLUMES:
+        return _Said(found)
+    return _unfit(said, f"no whole number from 0 to {VOLUMES:,}")
+
+
+def _asked(usage: Usage, key: str, expression: Expression | None, default: str) -> _Said:
+    """What billing says under a key, or else an input; `why` tells whose answer it is, or the fault."""
     snapshot = usage.snapshot
-    if expression is None or snapshot is None:
-        return None
+    assert snapshot is not None, "a bill is of what has started"
+    if expression is None:
+        return _Said(snapshot.inputs.get(default, UNDEFINED), f"inputs.{default}")
     scope: Mapping[str, Any] = {
         "inputs": snapshot.inputs,
         "context": snapshot.context,
         "results": Object(sorted(snapshot.book.results.items())),
     }
     try:
-        found = expression.evaluate(scope)
-    except Fault:
-        return None
-    return None if found is UNDEFINED else found
+        return _Said(expression.evaluate(scope), f"billing.{key}")
+    except Fault as fault:
+        return _Said(why=f"billing.{key}: {fault}", fault=True)
 
 
-def _whole(found: Any) -> int | None:
-    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
-
-
-def _customer(usage: Usage, billing: Billing) -> Any:
-    """Whom to charge: as billing says, or else who is named in the inputs."""
-    if billing.customer is not None:
-        return _asked(usage, billing.customer)
-    return None if usage.snapshot is None else usage.snapshot.inputs.get("customerId")
+def _unfit(said: _Said, what: str) -> _Said:
+    """Nothing, and why."""
+    if said.fault:
+        return said
+    found = "is not there" if said.value is UNDEFINED else f"is {shown(said.value)}, {what}"
+    return _Said(why=f"{said.why} {found}")

@@ -1,7 +1,7 @@
 """`Payment.charge`: the event that tells what an execution is to be paid, once, with the step that ends it.
 
 It is one of the step's own effects, so it is kept with it, or not at all; its key is the instance, for whoever takes
-the payment and may hear of it twice. What costs nothing is not told.
+the payment and may hear of it twice. What costs nothing is not told. A fault in `billing` is told with the step, as any.
 
 Below: `bill`. Above: whoever makes steps: the simulator and the runtime.
 """
@@ -14,7 +14,7 @@ from statewf.compiler import Notes
 from statewf.definition.model import Workflow
 from statewf.machine.effects import Emit
 from statewf.machine.fsm import Machine
-from statewf.machine.snapshot import Step
+from statewf.machine.snapshot import Note, Step
 from statewf.pricing.bill import bill, cost
 from statewf.pricing.usage import Usage, is_priced
 from statewf.values.frozen import restored
@@ -38,7 +38,8 @@ def charged(usage: Usage, step: Step) -> Step:
         "currency": made.currency,
         "description": _description(usage),
     }
-    return step._replace(effects=(*step.effects, Emit(CHARGE, restored(data))))
+    faults = (Note("fault", fault) for fault in made.faults)
+    return step._replace(effects=(*step.effects, Emit(CHARGE, restored(data))), notes=(*step.notes, *faults))
 
 
 def _description(usage: Usage) -> str:
