@@ -1,21 +1,31 @@
 """The bill of an execution, line by line.
 
-Where the price lists of others are vague this is what holds; each line of a bill says so again.
+Where the price lists of others are vague this is what holds, and why; each line of a bill says so again.
 
     what is charged        An execution that ended well. What fails or is cancelled is not charged: its customer got
                            nothing. Before the end a bill says what it would be by now.
     rates                  `humanReview` if a person was asked (a task was opened, and be it that nobody answered), else
                            `automated`: what is dear is the person.
-    stepRates              Of each step that succeeded, nested ones too, once: attempts are our affair. What was undone
-                           afterwards succeeded, but then the whole has failed. Of a state each time it is entered.
+    stepRates              Of each step that succeeded, once: attempts are our affair. Nested steps too, for an id is that
+                           of one step in a file, and whoever gave it a price meant it. What succeeded in a block that
+                           failed tolerably was done, and is charged. What was called off (a loser of `any`, `first` or
+                           a quorum) is not, whatever its handler still does: that is a race, and nobody asked for it
+                           any more. What was undone afterwards succeeded, but then the whole has failed. Of a state each
+                           time it is entered.
     parallelDiscount       Off all of that, if a parallel step succeeded: the discount is for what runs at once, and what
                            it saves is time of the whole.
-    discounts.volume       Off what is left then, by the volume of the customer: one after the other, not added up.
-    failureRefund          Given back if some step failed and the workflow completed nevertheless; never more than is left.
-    time-based             duration x rate, and for each step its duration x rate x (its multiplier - 1); then at least
-                           `minimum` and at most `maximum`. A step that others wait for and one beside it both count.
+    discounts.volume       Off what is left then: one after the other, not added up, so that no two shares can come to
+                           more than all of it. The order of the two makes no difference to the sum.
+    failureRefund          Given back if some step failed and the workflow completed nevertheless; last, for it is an
+                           amount and no share, and never more than is left. The seed's sample charges the refund itself
+                           instead of the rate; a refund is what goes back, and with its figures (2 and 1) both come to 1.
+    time-based             duration x rate, and for each step its duration x rate x (its multiplier - 1), which is less
+                           than nothing below 1. A step that others wait for and one beside it both count, as in the
+                           seed's sample; so steps beside each other can take off more than there is, and a bill is
+                           never below nothing. Then it is at least `minimum` and at most `maximum`.
 
-Only the total is rounded. Below: `usage`, `money`, the price lists of definitions. Above: the package.
+Only the total is rounded: rounded lines would not sum up to what they stand for. A bill tells the exact sum when that is
+another. Below: `usage`, `money`, the price lists of definitions. Above: the package.
 """
 
 from __future__ import annotations
@@ -83,6 +93,7 @@ class Bill:
         """The bill as JSON, as `statewf cost --json` prints it."""
         return {
             "total": str(self.total),
+            "exact": spelled(self.exact),
             "currency": self.currency,
             "final": self.final,
             "customer": self.customer,
@@ -231,9 +242,10 @@ def _time_based(usage: Usage, prices: TimeBased, at: int) -> Iterator[Line]:
             yield Line(name, amount, f"{spelled(more)} s x {spelled(prices.rate)} x ({spelled(factor)} - 1)")
     least = prices.minimum or NOTHING
     if due < least:
-        yield Line("up to the minimum", least - due, spelled(least))
+        what = f"up to the minimum of {spelled(least)}" if least else "not below nothing"
+        yield Line(what, least - due)
     elif prices.maximum is not None and due > prices.maximum:
-        yield Line("down to the maximum", prices.maximum - due, spelled(prices.maximum))
+        yield Line(f"down to the maximum of {spelled(prices.maximum)}", prices.maximum - due)
 
 
 # --- whom, and how many
