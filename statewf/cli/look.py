@@ -58,7 +58,7 @@ def gone(store: Sqlite, instance: str) -> StatewfError:
 
 def travelled(store: Sqlite, instance: str) -> tuple[Machine, tuple[Step, ...]]:
     """The machine of an instance, and all its steps. Raises UnknownInstance, StoreError."""
-    from statewf.compiler import compile_kept
+    from statewf.compiler.kept import compile_kept
     from statewf.errors import InputError, StoreError
     from statewf.machine.replay import replay
     from statewf.machine.snapshot import blank

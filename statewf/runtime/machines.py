@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from statewf.compiler import compile_kept
+from statewf.compiler.kept import compile_kept
 from statewf.definition.document import document, refusal
 from statewf.definition.write import to_json
 from statewf.errors import DefinitionError, Diagnostic, InputError, StoreError, UnknownMachine

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import statewf as wf
-from statewf.compiler import compile_definition, compile_kept
+from statewf.compiler import compile_definition
+from statewf.compiler.kept import compile_kept
 from statewf.definition.write import to_document, to_json
 from statewf.errors import CompileError, InputError
 from statewf.history import MachineRecord, Sqlite
