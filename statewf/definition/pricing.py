@@ -25,6 +25,7 @@ from statewf.errors import DefinitionError, Diagnostic
 from statewf.expr import Expression
 from statewf.values.decimals import behind, plain, significant
 
+CHARGE = "Payment.charge"  # the event that tells what is to be paid
 LARGEST = 10**12  # of any currency: more is a slip
 LARGEST_FACTOR = 10**6
 DIGITS = 12  # behind the point

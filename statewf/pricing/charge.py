@@ -12,14 +12,13 @@ from collections.abc import Iterable
 
 from statewf.compiler import Notes
 from statewf.definition.model import Workflow
+from statewf.definition.pricing import CHARGE
 from statewf.machine.effects import Emit
 from statewf.machine.fsm import Machine
 from statewf.machine.snapshot import Note, Step
 from statewf.pricing.bill import bill, cost
 from statewf.pricing.usage import Usage, is_priced
 from statewf.values.frozen import restored
-
-CHARGE = "Payment.charge"
 
 
 def charged(usage: Usage, step: Step) -> Step:

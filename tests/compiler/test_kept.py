@@ -32,6 +32,7 @@ LAMP: dict[str, Any] = {
     "initialState": "dark",
     "states": {"dark": {"on": {"ON": "lit"}}, "lit": {"on": {"OFF": "off"}}, "off": {"terminal": True}},
 }
+CHARGING = {**LAMP["states"], "lit": {"on": {"OFF": "off"}, "onExit": {"type": "emit", "event": "Payment.charge"}}}
 # what a version took that read no prices, and what is wrong with it today
 OLD = [
     ({"pricing": {"perRun": 1.5, "tiers": [1, {"a": None}]}}, "no price list at all"),
@@ -42,6 +43,7 @@ OLD = [
         "a slip in billing",
     ),
     ({"billing": {"plan": "gold"}}, "billing in words of its own"),
+    ({"pricing": {"model": "per-execution", "rate": 1.0}, "states": CHARGING}, "a charge of its own beside it"),
     ({"pricing": 7, "properties": "must be fine"}, "properties that cannot be read, either"),
     (
         {"pricing": {"model": "per-execution", "rate": 1.0, "currency": "USD"}},
@@ -79,7 +81,7 @@ def test_an_instance_with_prices_of_an_older_version_goes_on_to_its_end(
         assert (card.machine, card.ended) == (old_digest(document), "success")
         store.subscribe("payments", "Payment.charge")
         charged = len(store.undelivered("payments", "Payment.charge", 10))
-    assert charged == (why == "one that holds, and says more than it must")
+    assert charged == (why in ("one that holds, and says more than it must", "a charge of its own beside it"))
 
 
 def test_prices_that_somebody_changed_in_the_store_are_told() -> None:
