@@ -19,11 +19,12 @@ from attrs.converters import optional
 
 from statewf.definition.parts import part_if_any, several
 from statewf.definition.places import shown
-from statewf.definition.shape import Misfit
-from statewf.definition.words import Name, expression, identifier, wrong, wrong_type
+from statewf.definition.shape import Misfit, said
+from statewf.definition.words import Name, camel, expression, identifier, wrong, wrong_type
 from statewf.errors import DefinitionError, Diagnostic
 from statewf.expr import Expression
 from statewf.values.decimals import behind, plain, significant
+from statewf.values.frozen import EMPTY, Object
 
 CHARGE = "Payment.charge"  # the event that tells what is to be paid
 LARGEST = 10**12  # of any currency: more is a slip
@@ -148,7 +149,7 @@ def factors(value: Mapping[str, Any]) -> Mapping[str, Decimal]:
 def _by_name(value: Mapping[str, Any], check: Callable[[Any], Decimal]) -> Mapping[str, Decimal]:
     if not isinstance(value, Mapping):
         raise wrong_type("an object of names and numbers", value)
-    return {identifier(name): check(item) for name, item in value.items()}
+    return Object({identifier(name): check(item) for name, item in value.items()})
 
 
 Amount: TypeAlias = Annotated[Decimal, amount]
@@ -235,24 +236,18 @@ class PerExecution:
     rate: Amount | None = attrs.field(default=None, converter=optional(amount))
     base_rate: Amount | None = attrs.field(default=None, converter=optional(amount))
     rates: Rates | None = attrs.field(default=None, validator=part_if_any(Rates))
-    step_rates: Mapping[Name, Amount] = attrs.field(factory=dict, converter=amounts)
+    step_rates: Mapping[Name, Amount] = attrs.field(default=EMPTY, converter=amounts)
     discounts: Discounts | None = attrs.field(default=None, validator=part_if_any(Discounts))
     parallel_discount: Share | None = attrs.field(default=None, converter=optional(share))
     failure_refund: Amount | None = attrs.field(default=None, converter=optional(amount))
     currency: Currency = attrs.field(default="USD", converter=currency)
 
     def __attrs_post_init__(self) -> None:
-        has = {
-            "rate": self.rate,
-            "baseRate": self.base_rate,
-            "rates": self.rates,
-            "stepRates": self.step_rates or None,
-        }
-        told = list(rate_misfits([key for key, value in has.items() if value is not None]))
-        if told:
-            raise DefinitionError(
-                Diagnostic(m.code, m.message, f"$.{m.key}".rstrip("."), hint=m.hint) for m in told
-            )
+        """A price list that is made in Python has one base, too."""
+        has = {camel(field.name) for field in attrs.fields(PerExecution) if said(getattr(self, field.name))}
+        found = [Diagnostic(m.code, m.message, f"$.{m.key}".rstrip("."), hint=m.hint) for m in rate_misfits(has)]
+        if found:
+            raise DefinitionError(found)
 
 
 @attrs.frozen
@@ -262,7 +257,7 @@ class TimeBased:
     rate: Amount = attrs.field(converter=amount)
     minimum: Amount | None = attrs.field(default=None, converter=optional(amount))
     maximum: Ceiling = attrs.field(default=None, converter=ceiling)
-    step_multipliers: Mapping[Name, Factor] = attrs.field(factory=dict, converter=factors)
+    step_multipliers: Mapping[Name, Factor] = attrs.field(default=EMPTY, converter=factors)
     currency: Currency = attrs.field(default="USD", converter=currency)
 
     def __attrs_post_init__(self) -> None:

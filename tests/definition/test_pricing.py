@@ -7,7 +7,10 @@ from collections.abc import Callable
 from decimal import Context, Decimal, FloatOperation, Inexact, InvalidOperation, Rounded, localcontext
 from typing import Any
 
+import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from statewf.definition.model import Step, Workflow
 from statewf.definition.pricing import (
@@ -16,6 +19,7 @@ from statewf.definition.pricing import (
     Discounts,
     PerExecution,
     Pricing,
+    Rates,
     Tier,
     TimeBased,
     amount,
@@ -25,6 +29,7 @@ from statewf.definition.pricing import (
 from statewf.definition.read import read
 from statewf.definition.write import to_json, to_yaml
 from statewf.errors import DefinitionError
+from tests.definition import strategies
 
 # what a program may have set: few digits, to be told of everything, to be told of nothing
 CONTEXTS = [
@@ -60,6 +65,13 @@ MISTAKES = [
     ("pricing: {rate: 1}", [("missing-key", "$.pricing", "one of per-execution, time-based")]),
     ("pricing: {model: per-run}", [("bad-choice", "$.pricing.model", "did you mean per-execution?")]),
     ("pricing: {model: per-execution}", [("no-rate", "$.pricing", "add rate: 1.0")]),
+    ("pricing: {model: per-execution, currency: usd}", [
+        ("no-rate", "$.pricing", "add rate: 1.0"),
+        ("bad-currency", "$.pricing.currency", "such as USD, EUR or JPY"),
+    ]),
+    ("pricing: {model: time-based, rates: {automated: 1, humanReview: 2}, rate: 1}", [
+        ("unknown-key", "$.pricing.rates", "it belongs to model: per-execution"),
+    ]),
     (
         "pricing: {model: per-execution, rate: 1, baseRate: 2, currency: usd, parallelDiscount: 10}",
         [
@@ -83,7 +95,7 @@ MISTAKES = [
     ("pricing: {model: time-based, rate: 1, maximum: .nan}", [("not-finite", "$.pricing.maximum", "write it in quotes if text is meant")]),
     ("pricing: {model: time-based, rate: 1, maximum: 1e999}", [("not-finite", "$.pricing.maximum", "write it in quotes if text is meant")]),
     ("pricing: {model: time-based, rate: 1, minimum: .inf}", [("not-finite", "$.pricing.minimum", "write it in quotes if text is meant")]),
-    ("pricing: {model: per-execution, rate: 1, maximum: .inf}", [("unknown-key", "$.pricing.maximum", "known here: model, rate, baseRate, rates, stepRates, discounts, parallelDiscount, failureRefund, currency")]),
+    ("pricing: {model: per-execution, rate: 1, maximum: .inf}", [("unknown-key", "$.pricing.maximum", "it belongs to model: time-based")]),
     (SEED % "{min: 1, max: -.inf, discount: 0.1}, {min: 9, max: .nan, discount: 0}", [
         ("not-finite", "$.pricing.discounts.volume[0].max", "write it in quotes if text is meant"),
         ("not-finite", "$.pricing.discounts.volume[1].max", "write it in quotes if text is meant"),
@@ -198,3 +210,24 @@ def test_an_amount_is_the_number_that_was_written_in_any_context(value: Any, tex
         again = read(to_yaml(Workflow("w", Step("a"), pricing=TimeBased(found)))).pricing
     assert f"{found:f}".removeprefix("-") == text
     assert again == TimeBased(found)
+
+
+@given(strategies.pricings(st.sampled_from("abc")))
+def test_a_price_list_cannot_be_changed_and_can_be_a_key(prices: Pricing) -> None:
+    assert {prices: 1}[attrs.evolve(prices)] == 1
+    by_name = prices.step_rates if isinstance(prices, PerExecution) else prices.step_multipliers
+    with pytest.raises(TypeError):
+        by_name["a"] = Decimal(1)  # type: ignore[index]  # that is the point
+
+
+def test_a_price_list_made_in_python_has_one_base() -> None:
+    for wrong, code, path in (
+        ({}, "no-rate", "$"),
+        ({"step_rates": {}}, "no-rate", "$"),
+        ({"rate": 0, "base_rate": 0}, "rate-twice", "$.baseRate"),
+        ({"rate": 1, "rates": Rates(1, 2)}, "rate-twice", "$.rates"),
+    ):
+        with pytest.raises(DefinitionError) as caught:
+            PerExecution(**wrong)
+        assert [(one.code, one.path) for one in caught.value.diagnostics] == [(code, path)]
+    assert PerExecution(step_rates={"a": 0}).rate is None
