@@ -42,7 +42,7 @@ def cost_verb(instance: str, volume: int | None, db: str, as_json: bool) -> None
     now = round(time.time() * 1000)
     made = bill(usage_of(machine, steps, volume), at=now)
     if made is None:
-        raise StatewfError(f"{machine.name} costs nothing: its definition has no pricing")
+        raise StatewfError(f"{machine.name} costs nothing: its definition has no pricing, or none that holds today")
     charged = bill(usage_of(machine, steps), at=now) if volume is not None else made
     assert charged is not None, "the volume makes no price list"
     if as_json:
@@ -62,7 +62,7 @@ def _remark(made: Bill, charged: Bill, volume: int | None) -> str:
     if not made.final:
         said.append("so far")
     elif volume is not None:
-        said.append(f"is what it would be; {charged.total} was charged")
+        said.append(f"so it would be; {charged.total} was charged")
     return "; ".join(said)
 
 

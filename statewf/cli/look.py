@@ -67,7 +67,7 @@ def travelled(store: Sqlite, instance: str) -> tuple[Machine, tuple[Step, ...]]:
     if record is None:
         raise StoreError(f"{store.path} is damaged: the machine of {instance} is not in it")
     try:
-        machine = compile_kept(record.definition)
+        machine = compile_kept(record.definition).machine
         steps = tuple(replay(machine, store.events(instance), blank(machine, instance)))
     except (InputError, ValueError) as error:
         raise StoreError(f"{store.path} is damaged: the history of {instance} cannot be read: {error}") from error

@@ -33,7 +33,7 @@ DIGITS = 12  # behind the point
 FLOAT_DIGITS = 15  # a float keeps so many of any number, and may spoil more
 VOLUMES = 10**15
 NUMBERS = "write a number, such as 0.25"
-AMOUNTS = "amounts are in units of the currency, such as 0.25; what is taken off has keys of its own, such as failureRefund"
+AMOUNTS = "amounts are in units of the currency, such as 0.25; what is taken off has keys of its own: discounts"
 FACTORS = "1.5 makes a second dearer by half, 0.5 halves it, 0 makes it free"
 SHARES = "ten per cent are 0.1"
 
@@ -156,8 +156,8 @@ Amount: TypeAlias = Annotated[Decimal, amount]
 Factor: TypeAlias = Annotated[Decimal, factor]
 Share: TypeAlias = Annotated[Decimal, share]
 Volume: TypeAlias = Annotated[int, volume]
-Ceiling: TypeAlias = Annotated[Decimal | None, ceiling]
-LastVolume: TypeAlias = Annotated[int | None, last_volume]
+Ceiling: TypeAlias = Annotated[Decimal, ceiling]
+LastVolume: TypeAlias = Annotated[int, last_volume]
 Currency: TypeAlias = Annotated[str, currency]
 
 
@@ -167,7 +167,7 @@ class Tier:
 
     min: Volume = attrs.field(converter=volume)
     discount: Share = attrs.field(converter=share)
-    max: LastVolume = attrs.field(default=None, converter=last_volume)
+    max: LastVolume | None = attrs.field(default=None, converter=last_volume)
 
 
 def tiers(value: Tier | Iterable[Tier]) -> tuple[Tier, ...]:
@@ -256,7 +256,7 @@ class TimeBased:
 
     rate: Amount = attrs.field(converter=amount)
     minimum: Amount | None = attrs.field(default=None, converter=optional(amount))
-    maximum: Ceiling = attrs.field(default=None, converter=ceiling)
+    maximum: Ceiling | None = attrs.field(default=None, converter=ceiling)
     step_multipliers: Mapping[Name, Factor] = attrs.field(default=EMPTY, converter=factors)
     currency: Currency = attrs.field(default="USD", converter=currency)
 

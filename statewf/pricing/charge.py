@@ -27,7 +27,11 @@ def charged(usage: Usage, step: Step) -> Step:
     if not step.after.ended or step.before.ended:
         return step
     made = bill(usage)
-    if made is None or not made.total:
+    if made is None:
+        return step
+    if made.faults:
+        step = step._replace(notes=(*step.notes, *(Note("fault", fault) for fault in made.faults)))
+    if not made.total:
         return step
     data = {
         "requestId": step.after.instance,
@@ -37,8 +41,7 @@ def charged(usage: Usage, step: Step) -> Step:
         "currency": made.currency,
         "description": _description(usage),
     }
-    faults = (Note("fault", fault) for fault in made.faults)
-    return step._replace(effects=(*step.effects, Emit(CHARGE, restored(data))), notes=(*step.notes, *faults))
+    return step._replace(effects=(*step.effects, Emit(CHARGE, restored(data))))
 
 
 def _description(usage: Usage) -> str:

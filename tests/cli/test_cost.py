@@ -58,7 +58,7 @@ def test_another_volume_is_a_supposition_and_changes_nothing_that_was_charged(cl
     )
     cli("send", lamp, "END")
     said = cli("cost", lamp, "--volume", "100").out.splitlines()
-    assert said[-2] == "total USD         1.12   1.125, rounded; is what it would be; 1.35 was charged"
+    assert said[-2] == "total USD         1.12   1.125, rounded; so it would be; 1.35 was charged"
     assert cli("cost", lamp, "--json").json["total"] == "1.35"
     found = cli("cost", lamp, "--volume", "100", "--json").json
     assert found == {

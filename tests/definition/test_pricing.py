@@ -100,6 +100,8 @@ MISTAKES = [
         ("not-finite", "$.pricing.discounts.volume[0].max", "write it in quotes if text is meant"),
         ("not-finite", "$.pricing.discounts.volume[1].max", "write it in quotes if text is meant"),
     ]),
+    ("pricing: {model: time-based, rate: 1, maximum: ~}", [("wrong-type", "$.pricing.maximum", "leave the key out if nothing is meant")]),
+    (SEED % "{min: 1, max: ~, discount: 0.1}", [("wrong-type", "$.pricing.discounts.volume[0].max", "leave the key out if nothing is meant")]),
     ("pricing: {model: per-execution, rate: true}", [("wrong-type", "$.pricing.rate", "write a number, such as 0.25")]),
     (
         SEED % "{min: 100, max: 50, discount: 0.1}, {min: 60, max: 99, discount: 0.2}, {min: 110, max: 120, discount: 0.2}, {min: 120, discount: 0.3}, {min: 200, discount: 0}",

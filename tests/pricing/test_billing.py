@@ -106,3 +106,9 @@ def test_a_fault_is_told_in_the_bill_and_in_the_history() -> None:
     assert told(found) == [("no volume discount", found.faults[1]), ("nobody to charge", found.faults[0])]
     assert row(driver.history[-1])["notes"] == [f"fault: {fault}" for fault in found.faults]
     assert [sent.data["customerId"] for sent in driver.emitted if sent.event == CHARGE] == [None]
+
+
+def test_a_fault_is_told_although_nothing_is_due() -> None:
+    found, driver = ended({"n": 0}, "billing: {customer: '1 / inputs.n'}", "rate: 0")
+    assert row(driver.history[-1])["notes"] == [f"fault: {found.faults[0]}"]
+    assert CHARGE not in [sent.event for sent in driver.emitted]
