@@ -14,7 +14,7 @@ from statewf.simulator import simulate
 from statewf.simulator.scenario import Behaviour, Decision, Fail, Hang, Ok, Scenario, Turn
 
 COUNTED = "{model: per-execution, stepRates: {a: 1, b: 10, p: 100}}"
-TIMED = "{model: time-based, rate: 0, stepMultipliers: {a: 2, b: 2}}"
+TIMED = "{model: time-based, rate: 1, stepMultipliers: {a: 2, b: 2}}"
 
 
 def lived(text: str, handlers: Mapping[str, tuple[Turn, ...]]) -> dict[str, Decimal]:
@@ -48,7 +48,7 @@ def test_a_loser_is_not_charged_whatever_its_handler_does(
     block = f"{{name: w, steps: [{{id: p, type: parallel, strategy: {strategy}, steps: [{{id: a}}, {{id: b}}]}}, {{id: c}}]"
     turns = {"a": (SOONER,), "b": (Turn(behaviour, after, stubborn),), "c": (Turn(Ok(), 60_000),)}
     assert lived(f"{block}, pricing: {COUNTED}}}", turns) == {"a": 1, "p": 100}
-    timed = lived(f"{block}, pricing: {TIMED.replace('rate: 0', 'rate: 1')}}}", turns)
+    timed = lived(f"{block}, pricing: {TIMED}}}", turns)
     assert timed == {"time": 61, "a": 1, "b": 1}
 
 
