@@ -114,6 +114,7 @@ def test_the_examples_of_steps_have_no_errors() -> None:
 
 ALL_IS_TOLD = """
 errorHandling: { notifyOnFailure: true }
+pricing: { model: per-execution, rate: 1 }
 steps:
   - id: sign
     type: human-task

@@ -1,8 +1,8 @@
 """Finding what is wrong with a definition before it runs.
 
-`check` gives a `Report`. Its `findings` about the structure come from what was compiled alone: `states`, `steps`. How many
-configurations there are is told by a `census`. Properties are put in `words`, asked of all `runs`, and `proving` makes
-verdicts and findings of that. `bounds`, `saga`, `table` and `explain` answer questions of their own.
+`check` gives a `Report`. Its `findings` about the structure come from what was compiled alone: `states`, `steps`,
+`prices`. How many configurations there are is told by a `census`. Properties are put in `words`, asked of all `runs`,
+and `proving` makes verdicts and findings of that. `bounds`, `saga`, `table` and `explain` answer questions of their own.
 
 Stands on `compiler`; beside `simulator`, `diagram` and `history`, of which it knows nothing. Pure.
 """
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from statewf.checker.findings import Finding
+from statewf.checker.prices import price_never_applies
 from statewf.checker.report import Report
 from statewf.checker.states.graph import graph_of
 from statewf.checker.states.rules import RULES
@@ -142,7 +143,10 @@ def _checked(machine: Machine) -> Report:
         compiled_states=len(rows),
         configurations=graph.configurations,
         transitions=sum(len(row.transitions()) for row in rows),
-        findings=tuple(_once(finding for rule in RULES for finding in rule(graph))),
+        findings=(
+            *_once(finding for rule in RULES for finding in rule(graph)),
+            *price_never_applies(machine.notes.definition),
+        ),
     )
 
 
@@ -161,7 +165,7 @@ def _figures(machine: Machine, workflow: Workflow) -> Report:
     rows = [row for region in machine.regions for row in region.states.values()]
     transitions = sum(len(row.transitions()) for row in rows)
     ground = ground_of(plan(workflow))
-    found = tuple(finding for rule in STEP_RULES for finding in rule(ground))
+    found = (*(finding for rule in STEP_RULES for finding in rule(ground)), *price_never_applies(workflow))
     return Report(machine.name, len(ground.plan.nodes), len(rows), 0, transitions, found, of_steps=True)
 
 

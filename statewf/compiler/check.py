@@ -11,7 +11,8 @@ from statewf.compiler.asking import STATE, asked
 from statewf.compiler.check_nesting import check_first, check_nesting, check_targets, told
 from statewf.compiler.guess import Guess, closest, known_otherwise
 from statewf.compiler.tree import Node, Path, Tree
-from statewf.definition.model import Action, Assign, Invoke, State, Transition
+from statewf.definition.model import Action, Assign, Emit, Invoke, State, Transition
+from statewf.definition.pricing import CHARGE
 from statewf.errors import Diagnostic
 from statewf.expr import Expression
 
@@ -96,10 +97,17 @@ def _asked(tree: Tree, guard: Expression, path: Path) -> Iterator[Diagnostic]:
 
 def _actions(tree: Tree, actions: tuple[Action, ...], path: Path, names: tuple[str, ...]) -> Iterator[Diagnostic]:
     for i, action in enumerate(actions):
-        if isinstance(action, Assign):
-            here = (*path, i) if len(actions) > 1 else path
-            for key, expression in action.set.items():
-                yield from _names(tree, expression, (*here, "set", key), names)
+        here = (*path, i) if len(actions) > 1 else path
+        match action:
+            case Assign(set=assigned):
+                for key, expression in assigned.items():
+                    yield from _names(tree, expression, (*here, "set", key), names)
+            case Emit(event) if event == CHARGE and tree.definition.pricing is not None:
+                message = f"{CHARGE} is told by its bill, once: whoever takes payments would hear of two"
+                hint = "call it something else, or say what it costs without pricing"
+                yield told(tree, "reserved-event", message, (*here, "event"), hint)
+            case _:
+                pass
 
 
 def _names(tree: Tree, expression: Expression, path: Path, known: tuple[str, ...]) -> Iterator[Diagnostic]:

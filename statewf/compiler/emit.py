@@ -108,7 +108,12 @@ def _priced(tree: Tree) -> list[str]:
 
 def machine_digest(definition: Definition) -> str:
     """Equal for definitions that behave and cost the same, whatever their descriptions."""
-    return digest({"definition": _behaviour(to_document(definition)), "semantics": SEMANTICS})
+    return document_digest(to_document(definition))
+
+
+def document_digest(document: dict[str, Any]) -> str:
+    """The same of a definition as it is written."""
+    return digest({"definition": _behaviour(document), "semantics": SEMANTICS})
 
 
 def _behaviour(document: dict[str, Any]) -> dict[str, Any]:

@@ -268,15 +268,20 @@ def _pricing(made: Converter, value: Any, _: Any) -> Any:
     try:
         return made.structure(rest, MODELS[model])
     except ClassValidationError as error:
-        told = list(islice(mistakes_in(error), MOST_TOLD))
-        if model != "per-execution":
-            raise Wrong(told) from None
-        breaches = rate_misfits([key for key, item in rest.items() if said(item)])
-        wrong = [
-            Mistake(misfit.code, misfit.message, (misfit.key,), misfit.hint) for misfit in breaches if misfit.key
-        ]
-        # those with a mere tail are the price list's own words for the same breaches
-        raise Wrong([*wrong, *(mistake for mistake in told if mistake.path or not mistake.tail)]) from None
+        told = [_of_its_model(model, mistake) for mistake in islice(mistakes_in(error), MOST_TOLD)]
+    breaches = rate_misfits([key for key, item in rest.items() if said(item)]) if model == "per-execution" else ()
+    wrong = [Mistake(one.code, one.message, (one.key,) if one.key else (), one.hint) for one in breaches]
+    known = {mistake.code for mistake in wrong}  # and with its place, which the price list itself cannot say
+    raise Wrong([*wrong, *(mistake for mistake in told if mistake.code not in known)])
+
+
+def _of_its_model(model: str, mistake: Mistake) -> Mistake:
+    """An unknown key may be one of another price list."""
+    if mistake.code != "unknown-key" or len(mistake.path) > 1:
+        return mistake
+    models: dict[str, Any] = {**MODELS}
+    meant = [other for other, cls in models.items() if other != model and mistake.path[0] in keys_of(cls)]
+    return attrs.evolve(mistake, hint=f"it belongs to model: {meant[0]}") if meant else mistake
 
 
 def _state(record: Hook, value: Any, type: Any) -> State:

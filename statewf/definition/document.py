@@ -8,14 +8,16 @@ scalars; what was wrong with its text, but did not keep it from being read, stan
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from statewf.definition.places import FULL, Mistake, Parsed, Path, Places
+from statewf.definition.places import FULL, Mistake, Parsed, Path, Places, never, path_text
 from statewf.errors import DefinitionError, Diagnostic
 
 Format: TypeAlias = Literal["yaml", "json"]
+Endless: TypeAlias = Callable[[Path], bool]
 
 LIMITS: dict[Format, int] = {"yaml": 1024 * 1024, "json": 10 * 1024 * 1024}  # bytes
 # mistakes after which something else stands for what was written
@@ -42,16 +44,21 @@ class Document:
     places: Places
     mistakes: tuple[Mistake, ...] = ()
 
-    def spoiled(self) -> frozenset[Path]:
+    def spoiled(self) -> frozenset[str]:
         """The places where what stands is not what was written; nothing more need be said about them."""
-        return frozenset(mistake.path for mistake in self.mistakes if mistake.code in _SPOILING)
+        return frozenset(path_text(mistake.path) for mistake in self.mistakes if mistake.code in _SPOILING)
 
 
-def document(text: str | bytes, source: str | None = None, format: Format | None = None) -> Document:
-    """The document that the text says. Raises DefinitionError when it says none."""
+def document(
+    text: str | bytes, source: str | None = None, format: Format | None = None, endless: Endless = never
+) -> Document:
+    """The document that the text says. Raises DefinitionError when it says none.
+
+    `endless` says where infinity may stand (`.inf`, of JSON `Infinity`), which is a mistake elsewhere.
+    """
     try:
         decoded = _decoded(text)
-        parsed = _parsed(decoded, format or _format_of(source))
+        parsed = _parsed(decoded, format or _format_of(source), endless)
     except DefinitionError as error:
         raise DefinitionError(error.diagnostics, source) from None
     places = Places(source, parsed.find)
@@ -69,38 +76,38 @@ def refusal(mistakes: tuple[Mistake, ...] | list[Mistake], places: Places) -> De
     return DefinitionError(told, places.source)
 
 
-def _parsed(text: str, format: Format | None) -> Parsed:
+def _parsed(text: str, format: Format | None, endless: Endless) -> Parsed:
     match format:
         case "json":
-            return _json(text)
+            return _json(text, endless)
         case "yaml":
-            return _yaml(text)
+            return _yaml(text, endless)
         case None:
-            return _guessed(text)
+            return _guessed(text, endless)
 
 
-def _guessed(text: str) -> Parsed:
+def _guessed(text: str, endless: Endless) -> Parsed:
     """Text that starts like JSON is JSON, unless only YAML's braces can hold it."""
     if text.lstrip()[:1] not in ("{", "["):
-        return _yaml(text)
-    parsed = _json(text)
+        return _yaml(text, endless)
+    parsed = _json(text, endless)
     if not any(mistake.code == "bad-syntax" for mistake in parsed.mistakes):
         return parsed
-    return _yaml(text)
+    return _yaml(text, endless)
 
 
-def _json(text: str) -> Parsed:
+def _json(text: str, endless: Endless) -> Parsed:
     from statewf.definition.json_text import parsed
 
     _limit(text, "json")
-    return parsed(text)
+    return parsed(text, endless)
 
 
-def _yaml(text: str) -> Parsed:
+def _yaml(text: str, endless: Endless) -> Parsed:
     from statewf.definition.yaml_text import parsed
 
     _limit(text, "yaml")
-    return parsed(text)
+    return parsed(text, endless)
 
 
 def _format_of(source: str | None) -> Format | None:

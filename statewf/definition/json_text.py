@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from statewf.definition.json_lines import spots
-from statewf.definition.places import FULL, LONGEST_INTEGER, MOST_TOLD, Mistake, Parsed, Path, Spot, shown
+from statewf.definition.places import FULL, LONGEST_INTEGER, MOST_TOLD, Mistake, Parsed, Path, Spot, never, shown
 from statewf.values.frozen import NESTING
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -33,21 +33,21 @@ _VALUES: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 _STRINGS = json.JSONDecoder()
 
 
-def parsed(text: str) -> Parsed:
-    """The document, and what is wrong with its text."""
+def parsed(text: str, endless: Callable[[Path], bool] = never) -> Parsed:
+    """The document, and what is wrong with its text; `endless` says where Infinity may stand."""
     try:
         value = json.loads(
             text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite, parse_int=_short
         )
     except (ValueError, RecursionError):
-        return _scanned(text)
+        return _scanned(text, endless)
     if _too_deep(value) or _SURROGATE.search(text):
-        return _scanned(text)
+        return _scanned(text, endless)
     return Parsed(value, partial(spots, text))
 
 
-def _scanned(text: str) -> Parsed:
-    scanner = _Scanner(text)
+def _scanned(text: str, endless: Callable[[Path], bool] = never) -> Parsed:
+    scanner = _Scanner(text, endless)
     scanner.run()
     whole = scanner.spot
     return Parsed(scanner.value, lambda: whole, tuple(scanner.mistakes), broken=scanner.broken)
@@ -137,7 +137,8 @@ _Next: TypeAlias = "Callable[[], _Next] | None"
 class _Scanner:
     """Reads a text from left to right: each method reads one thing and returns the one that reads what follows."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, endless: Callable[[Path], bool]) -> None:
+        self._endless = endless
         self.value: Any = None
         self.spot: Spot | None = None
         self.mistakes: list[Mistake] = []
@@ -269,7 +270,9 @@ class _Scanner:
             return 0
         return int(text)
 
-    def _not_finite(self, text: str) -> int:
+    def _not_finite(self, text: str) -> float:
+        if text == "Infinity" and self._endless(self._path()):
+            return math.inf
         self._note("not-finite", f"{text[:40]} is not a JSON number", "write it in quotes if text is meant")
         return 0
 

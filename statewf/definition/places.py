@@ -36,6 +36,11 @@ def nowhere() -> Spot | None:
     return None
 
 
+def never(_: Path) -> bool:
+    """No place: nowhere may a number be infinite, for JSON has none such."""
+    return False
+
+
 @attrs.frozen
 class Places:
     """Where each part of a definition stands in the text it was read from; empty for Python objects.

@@ -8,8 +8,10 @@ Below: `words`, `parts`. Above: `model` and `workflow`, which have a pricing.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any, TypeAlias
 
 import attrs
@@ -17,64 +19,109 @@ from attrs.converters import optional
 
 from statewf.definition.parts import part_if_any, several
 from statewf.definition.places import shown
-from statewf.definition.shape import Misfit
-from statewf.definition.words import Name, expression, identifier, wrong, wrong_type
+from statewf.definition.shape import Misfit, said
+from statewf.definition.words import Name, camel, expression, identifier, wrong, wrong_type
 from statewf.errors import DefinitionError, Diagnostic
 from statewf.expr import Expression
+from statewf.values.decimals import behind, plain, significant
+from statewf.values.frozen import EMPTY, Object
 
-LARGEST = Decimal(10**12)  # of any currency: more is a slip
+CHARGE = "Payment.charge"  # the event that tells what is to be paid
+LARGEST = 10**12  # of any currency: more is a slip
+LARGEST_FACTOR = 10**6
 DIGITS = 12  # behind the point
+FLOAT_DIGITS = 15  # a float keeps so many of any number, and may spoil more
 VOLUMES = 10**15
 NUMBERS = "write a number, such as 0.25"
+AMOUNTS = "amounts are in units of the currency, such as 0.25; what is taken off has keys of its own: discounts"
+FACTORS = "1.5 makes a second dearer by half, 0.5 halves it, 0 makes it free"
+SHARES = "ten per cent are 0.1"
+
+_NUMBER = re.compile("[0-9]+([.][0-9]+)?")
 
 
 def amount(value: Decimal | float | str) -> Decimal:
-    """An amount of money, or a rate: exact, from 0 to a trillion. A float counts as its shortest spelling."""
-    found = _decimal(value)
-    if not 0 <= found <= LARGEST:
-        raise wrong("out-of-range", f"{shown(value)} is not an amount from 0 to {LARGEST:,}")
-    return found
+    """An amount of money, or a rate: exact, from 0 to a trillion.
+
+    A float counts as its shortest spelling. One with more than 15 digits is refused, as it may be another number than
+    was written; text keeps every digit.
+    """
+    return _number(value, "an amount", LARGEST, AMOUNTS)
 
 
 def factor(value: Decimal | float | str) -> Decimal:
     """By how much something is multiplied: from 0 to a million."""
-    found = _decimal(value)
-    if not 0 <= found <= 10**6:
-        raise wrong("out-of-range", f"{shown(value)} is not a factor from 0 to 1,000,000")
-    return found
+    return _number(value, "a factor", LARGEST_FACTOR, FACTORS)
 
 
 def share(value: Decimal | float | str) -> Decimal:
     """A part of a whole: 0.1 is ten per cent."""
+    return _number(value, "a share", 1, SHARES)
+
+
+def _number(value: Decimal | float | str, what: str, largest: int, hint: str) -> Decimal:
     found = _decimal(value)
-    if not 0 <= found <= 1:
-        hint = f"ten per cent are 0.1, and {found} per cent {found / 100}" if 1 < found <= 100 else None
-        raise wrong("out-of-range", f"{shown(value)} is not a share from 0 to 1", hint)
-    return found
+    if not 0 <= found <= largest:
+        raise wrong("out-of-range", f"{_shown(value)} is not {what} from 0 to {largest:,}", hint)
+    if behind(found) > DIGITS:
+        message = f"{_shown(value)} has more than {DIGITS} digits behind the point"
+        raise wrong("out-of-range", message, "round it: nothing that is paid is smaller")
+    if isinstance(value, float) and significant(found) > FLOAT_DIGITS:
+        message = f"{value} has more than {FLOAT_DIGITS} digits, of which a number in a file may lose some"
+        raise wrong("inexact-number", message, "write it in quotes, with all its digits")
+    return plain(found)
 
 
 def _decimal(value: Decimal | float | str) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise wrong_type("a number", value, None if value is None else NUMBERS)
-    try:
-        found = value if isinstance(value, Decimal) else Decimal(str(value))
-    except InvalidOperation:
-        raise wrong_type("a number", value, NUMBERS) from None
-    if not found.is_finite():
-        raise wrong("out-of-range", f"{value} is no amount", NUMBERS)
-    if found == found.to_integral_value():
-        return found.to_integral_value()
-    found = found.normalize()  # 0.50 is 0.5
-    exponent = found.as_tuple().exponent
-    if isinstance(exponent, int) and -exponent > DIGITS:
-        raise wrong("out-of-range", f"{shown(value)} has more than {DIGITS} digits behind the point")
-    return found
+    """What a number says, exactly. Text is looked at before it is counted with: digits, a point, digits."""
+    match value:
+        case bool():
+            pass
+        case int():
+            return Decimal(value)
+        case float() if math.isfinite(value):
+            return Decimal(float.__repr__(value))
+        case Decimal() if value.is_finite():
+            return value
+        case float() | Decimal():
+            raise wrong("out-of-range", f"{value} is no amount", NUMBERS)
+        case str() if _NUMBER.fullmatch(value):
+            return Decimal(value)
+        case _:
+            pass
+    raise wrong_type("a number", value, None if value is None else NUMBERS)
 
 
-def volume(value: int) -> int:
+def _shown(value: Decimal | float | str) -> str:
+    if isinstance(value, Decimal):
+        return f"{value!s:.40}"
+    return shown(value)
+
+
+def ceiling(value: Decimal | float | str | None) -> Decimal | None:
+    """The most that something costs; infinity is no end."""
+    return None if value is None or _is_endless(value) else amount(value)
+
+
+def last_volume(value: float | None) -> int | None:
+    """The last volume of a tier; infinity is no end."""
+    return None if value is None or _is_endless(value) else volume(value)
+
+
+def _is_endless(value: object) -> bool:
+    match value:
+        case float():
+            return value == math.inf
+        case Decimal():
+            return value.is_infinite() and not value.is_signed()
+        case _:
+            return False
+
+
+def volume(value: float) -> int:
     """How many executions a customer has: a whole number from 0 on."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise wrong_type("a whole number", value)
+        raise wrong_type("a whole number", value, None if value is None else "such as 100")
     if not 0 <= value <= VOLUMES:
         raise wrong("out-of-range", f"{shown(value)} is not a whole number from 0 to {VOLUMES:,}")
     return value
@@ -102,13 +149,15 @@ def factors(value: Mapping[str, Any]) -> Mapping[str, Decimal]:
 def _by_name(value: Mapping[str, Any], check: Callable[[Any], Decimal]) -> Mapping[str, Decimal]:
     if not isinstance(value, Mapping):
         raise wrong_type("an object of names and numbers", value)
-    return {identifier(name): check(item) for name, item in value.items()}
+    return Object({identifier(name): check(item) for name, item in value.items()})
 
 
 Amount: TypeAlias = Annotated[Decimal, amount]
 Factor: TypeAlias = Annotated[Decimal, factor]
 Share: TypeAlias = Annotated[Decimal, share]
 Volume: TypeAlias = Annotated[int, volume]
+Ceiling: TypeAlias = Annotated[Decimal, ceiling]
+LastVolume: TypeAlias = Annotated[int, last_volume]
 Currency: TypeAlias = Annotated[str, currency]
 
 
@@ -118,7 +167,7 @@ class Tier:
 
     min: Volume = attrs.field(converter=volume)
     discount: Share = attrs.field(converter=share)
-    max: Volume | None = attrs.field(default=None, converter=optional(volume))
+    max: LastVolume | None = attrs.field(default=None, converter=last_volume)
 
 
 def tiers(value: Tier | Iterable[Tier]) -> tuple[Tier, ...]:
@@ -140,6 +189,8 @@ def _misfits(listed: tuple[Tier, ...]) -> Iterable[tuple[int, str, str, str, str
         if not i:
             continue
         before = listed[i - 1]
+        if before.max is not None and before.max < before.min:
+            continue  # of an empty one nobody knows where it should end
         if before.max is None:
             hint = "give the tier before a max, or put this one first"
             yield i, "min", "tiers-overlap", "the tier before it has no end", hint
@@ -185,24 +236,18 @@ class PerExecution:
     rate: Amount | None = attrs.field(default=None, converter=optional(amount))
     base_rate: Amount | None = attrs.field(default=None, converter=optional(amount))
     rates: Rates | None = attrs.field(default=None, validator=part_if_any(Rates))
-    step_rates: Mapping[Name, Amount] = attrs.field(factory=dict, converter=amounts)
+    step_rates: Mapping[Name, Amount] = attrs.field(default=EMPTY, converter=amounts)
     discounts: Discounts | None = attrs.field(default=None, validator=part_if_any(Discounts))
     parallel_discount: Share | None = attrs.field(default=None, converter=optional(share))
     failure_refund: Amount | None = attrs.field(default=None, converter=optional(amount))
     currency: Currency = attrs.field(default="USD", converter=currency)
 
     def __attrs_post_init__(self) -> None:
-        has = {
-            "rate": self.rate,
-            "baseRate": self.base_rate,
-            "rates": self.rates,
-            "stepRates": self.step_rates or None,
-        }
-        told = list(rate_misfits([key for key, value in has.items() if value is not None]))
-        if told:
-            raise DefinitionError(
-                Diagnostic(m.code, m.message, f"$.{m.key}".rstrip("."), hint=m.hint) for m in told
-            )
+        """A price list that is made in Python has one base, too."""
+        has = {camel(field.name) for field in attrs.fields(PerExecution) if said(getattr(self, field.name))}
+        found = [Diagnostic(m.code, m.message, f"$.{m.key}".rstrip("."), hint=m.hint) for m in rate_misfits(has)]
+        if found:
+            raise DefinitionError(found)
 
 
 @attrs.frozen
@@ -211,8 +256,8 @@ class TimeBased:
 
     rate: Amount = attrs.field(converter=amount)
     minimum: Amount | None = attrs.field(default=None, converter=optional(amount))
-    maximum: Amount | None = attrs.field(default=None, converter=optional(amount))
-    step_multipliers: Mapping[Name, Factor] = attrs.field(factory=dict, converter=factors)
+    maximum: Ceiling | None = attrs.field(default=None, converter=ceiling)
+    step_multipliers: Mapping[Name, Factor] = attrs.field(default=EMPTY, converter=factors)
     currency: Currency = attrs.field(default="USD", converter=currency)
 
     def __attrs_post_init__(self) -> None:
@@ -228,7 +273,10 @@ MODEL_OF = {cls: model for model, cls in MODELS.items()}
 
 @attrs.frozen
 class Billing:
-    """Whom to charge, and how many executions they have: expressions over inputs, context and results."""
+    """Whom to charge, and how many executions they have: expressions over inputs, context and results.
+
+    What is not said is `inputs.customerId` and `inputs.volume`.
+    """
 
     customer: Expression | None = attrs.field(default=None, converter=optional(expression))
     volume: Expression | None = attrs.field(default=None, converter=optional(expression))

@@ -6,7 +6,6 @@ Below: `document` (text to plain data), `converter` (plain data to values). Abov
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -14,17 +13,16 @@ from typing import Any
 import attrs
 
 from statewf.definition.converter import converter
-from statewf.definition.document import Document, Format, document, refusal
+from statewf.definition.document import Format, document, refusal
 from statewf.definition.foreign import foreign, foreign_text
 from statewf.definition.mistakes import Wrong, mistakes_in
 from statewf.definition.model import Definition, StateMachine, Workflow
-from statewf.definition.places import FULL, MOST_TOLD, Mistake, Path, Places, mistakes_of, shown
+from statewf.definition.places import FULL, MOST_TOLD, Mistake, Path, Places, mistakes_of, path_text, shown
 from statewf.definition.words import one_of
-from statewf.errors import DefinitionError, InputError
+from statewf.errors import InputError
 
-__all__ = ["UNNAMED", "Format", "read", "read_kept"]
+__all__ = ["UNNAMED", "Format", "read"]
 
-_ONCE_FREE = (("properties",), ("pricing", "billing"), ("properties", "pricing", "billing"))
 UNNAMED = "machine"  # what a machine is called if neither its text nor anybody else says a name
 
 
@@ -38,33 +36,22 @@ def read(
     """
     if other := foreign_text(text, source):
         raise refusal([other], Places(source))
-    found = _endless(document(text, source, format))
+    found = document(text, source, format, _is_end)
     if other := foreign(found.value, source):
         raise refusal([other], found.places)
     try:
         machine = _machine(found.value, name or _stem(source))
     except Wrong as error:
         spoiled = found.spoiled()
-        told = [mistake for mistake in error.mistakes if mistake.path not in spoiled]
+        told = [one for one in error.mistakes if path_text(one.path) + one.tail not in spoiled]
         raise refusal([*found.mistakes, *told], found.places) from None
     if found.mistakes:
         raise refusal(found.mistakes, found.places)
     return attrs.evolve(machine, places=found.places)
 
 
-def _endless(found: Document) -> Document:
-    """What a price list may leave open may be `.inf`, too, which is no number of JSON: the end of a tier, a maximum."""
-    ends = [mistake for mistake in found.mistakes if _is_end(mistake.path) and mistake.code == "not-finite"]
-    for mistake in ends:
-        *way, key = mistake.path
-        tier = found.value
-        for step in way:
-            tier = tier[step]
-        del tier[key]
-    return attrs.evolve(found, mistakes=tuple(mistake for mistake in found.mistakes if mistake not in ends))
-
-
 def _is_end(path: Path) -> bool:
+    """Where a price list may say that there is no end: in words of its own, as the seed's `Infinity`."""
     match path:
         case ("pricing", "maximum") | ("pricing", "discounts", "volume", "max"):
             return True
@@ -72,24 +59,6 @@ def _is_end(path: Path) -> bool:
             return True
         case _:
             return False
-
-
-def read_kept(text: str) -> Definition:
-    """The definition that a store keeps, as JSON. Raises DefinitionError, but not for what used to be kept as it was written.
-
-    That was its properties and its prices, whatever they said; and a machine runs the same without them.
-    """
-    try:
-        return read(text, format="json")
-    except DefinitionError as error:
-        value, told = document(text, format="json").value, error
-    for free in _ONCE_FREE if isinstance(value, dict) else ():
-        rest = {key: item for key, item in value.items() if key not in free}
-        try:
-            return read(json.dumps(rest), format="json")
-        except DefinitionError as error:
-            told = error
-    raise told
 
 
 def _stem(source: str | None) -> str:

@@ -36,7 +36,18 @@ from statewf.definition.model import (
     Workflow,
     WorkflowErrors,
 )
-from statewf.definition.pricing import MODELS, PRICED, Pricing, amount, currency, factor, share, volume
+from statewf.definition.pricing import (
+    MODELS,
+    PRICED,
+    Pricing,
+    amount,
+    ceiling,
+    currency,
+    factor,
+    last_volume,
+    share,
+    volume,
+)
 from statewf.definition.properties import ATOMS, BESIDE, PATTERNS, Property, atom, condition, own_keys
 from statewf.definition.shape import IN_HISTORY, NOT_IN_FINAL, NOT_IN_TERMINAL, STEP_FITTING, STEP_NEEDS
 from statewf.definition.words import (
@@ -86,6 +97,8 @@ _BY_CHECK: dict[Any, dict[str, Any]] = {
     factor: {"type": ["number", "string"], "minimum": 0},
     share: {"type": ["number", "string"], "minimum": 0, "maximum": 1},
     volume: {"type": "integer", "minimum": 0},
+    ceiling: {"type": ["number", "string"], "minimum": 0},
+    last_volume: {"type": "integer", "minimum": 0},
     currency: {"type": "string", "pattern": "^[A-Z]{3}$"},
 }
 
@@ -189,7 +202,7 @@ _PRICING_KEYS = {
     "rates": "What an execution costs, by whether a person was asked.",
     "stepMultipliers": "By how much a second of a step is dearer, or cheaper.",
     "stepRates": "What each step that was done costs besides.",
-    "volume": "How many executions the customer has.",
+    "volume": "How many executions a customer has (inputs.volume unless said otherwise), or discounts by that.",
 }
 _OF_STEPS = (Workflow, Step, Compensation, CompensationAction, Review, EscalationPolicy, WorkflowErrors)
 

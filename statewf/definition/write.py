@@ -29,11 +29,12 @@ from statewf.definition.model import (
     Transition,
     Workflow,
 )
-from statewf.definition.pricing import MODEL_OF, PerExecution, TimeBased
+from statewf.definition.pricing import FLOAT_DIGITS, MODEL_OF, PerExecution, TimeBased
 from statewf.definition.properties import Property, own_keys, pattern_of
 from statewf.definition.words import camel
 from statewf.expr import Expression, literal
 from statewf.expr.syntax import Literal
+from statewf.values.decimals import behind, significant, spelled
 from statewf.values.frozen import thaw
 
 _DATA = frozenset({"params", "context", "details", "data"})  # JSON, kept as it was written
@@ -90,10 +91,10 @@ def _plain(value: Any) -> Any:
 
 
 def _number(value: Decimal) -> int | float | str:
-    """An exact decimal as a number, if it comes back from that as it was."""
-    if value == value.to_integral_value():
+    """An exact decimal as a number, if it may be read as one."""
+    if not behind(value):
         return int(value)
-    return float(value) if Decimal(str(float(value))) == value else str(value)
+    return float(value) if significant(value) <= FLOAT_DIGITS else spelled(value)
 
 
 def _property(value: Property) -> dict[str, Any]:

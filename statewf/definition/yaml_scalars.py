@@ -26,6 +26,7 @@ _OTHER_BASE = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _NUMERIC = frozenset("0123456789+-.")
+INFINITE = frozenset(sign + text for sign in ("", "+") for text in (".inf", ".Inf", ".INF"))
 
 _TAGS = "tag:yaml.org,2002:"
 _TEXT_TAGS = ("!", _TAGS + "str")

@@ -10,14 +10,15 @@ be changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 
 import attrs
 import yaml
 
-from statewf.definition.places import FULL, MOST_TOLD, Mistake, Parsed, Path, Spot, shown
-from statewf.definition.yaml_scalars import Unfit, check_container_tag, scalar
+from statewf.definition.places import FULL, MOST_TOLD, Mistake, Parsed, Path, Spot, never, shown
+from statewf.definition.yaml_scalars import INFINITE, Unfit, check_container_tag, scalar
 from statewf.definition.yaml_syntax import forbidden, syntax_mistake
 from statewf.values.frozen import NESTING, kind_of
 
@@ -27,11 +28,11 @@ _LOADER: Any = getattr(yaml, "CLoader", yaml.Loader)
 _EMPTY = Mistake("empty", "there is no definition in the text", hint="it needs initialState and states")
 
 
-def parsed(text: str) -> Parsed:
+def parsed(text: str, endless: Callable[[Path], bool] = never) -> Parsed:
     """The document, and what is wrong with its text."""
     if mistakes := tuple(forbidden(text)):
         return Parsed(mistakes=mistakes, broken=True)
-    composer = _Composer()
+    composer = _Composer(endless)
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             composer.take(event)
@@ -116,7 +117,8 @@ _Frame: TypeAlias = _List | _Mapping
 class _Composer:
     """Puts events together. A mistake is noted, and reading goes on where that makes sense."""
 
-    def __init__(self) -> None:
+    def __init__(self, endless: Callable[[Path], bool]) -> None:
+        self._endless = endless
         self.root: _Node | None = None
         self.mistakes: list[Mistake] = []
         self._frames: list[_Frame] = []
@@ -257,6 +259,8 @@ class _Composer:
         try:
             return scalar(event)
         except Unfit as unfit:
+            if event.value in INFINITE and unfit.code == "not-finite" and self._endless(self._path()):
+                return math.inf
             self._note(unfit.code, unfit.message, line, unfit.hint)
             return unfit.instead
 

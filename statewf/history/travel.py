@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from statewf.compiler import compile_definition
-from statewf.definition.read import read_kept
+from statewf.compiler.kept import compile_kept
 from statewf.errors import InputError, StoreError
 from statewf.history.port import Card, Store
 from statewf.machine.fsm import Machine
@@ -31,7 +30,7 @@ class Traveller:
             if record is None:
                 raise StoreError(f"the store is damaged: the machine of {card.id} is not in it")
             try:
-                found = compile_definition(read_kept(record.definition))
+                found = compile_kept(record.definition).machine
             except InputError as error:
                 raise StoreError(
                     f"the store is damaged: the machine of {card.id} cannot be read: {error}"

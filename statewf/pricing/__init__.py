@@ -6,8 +6,9 @@ event that tells what is to be paid. The same bill comes of steps as they are ma
 Below: `compiler`, `definition`, `machine`. Above: the simulator, the runtime, the command line.
 """
 
+from statewf.definition.pricing import CHARGE
 from statewf.pricing.bill import Bill, Line, bill, cost, counted, is_timed
-from statewf.pricing.charge import CHARGE, billed, charged
+from statewf.pricing.charge import billed, charged
 from statewf.pricing.usage import Usage, is_priced, usage_of
 
 __all__ = [

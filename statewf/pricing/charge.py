@@ -1,7 +1,7 @@
 """`Payment.charge`: the event that tells what an execution is to be paid, once, with the step that ends it.
 
 It is one of the step's own effects, so it is kept with it, or not at all; its key is the instance, for whoever takes
-the payment and may hear of it twice. What costs nothing is not told.
+the payment and may hear of it twice. What costs nothing is not told. A fault in `billing` is told with the step, as any.
 
 Below: `bill`. Above: whoever makes steps: the simulator and the runtime.
 """
@@ -12,14 +12,13 @@ from collections.abc import Iterable
 
 from statewf.compiler import Notes
 from statewf.definition.model import Workflow
+from statewf.definition.pricing import CHARGE
 from statewf.machine.effects import Emit
 from statewf.machine.fsm import Machine
-from statewf.machine.snapshot import Step
+from statewf.machine.snapshot import Note, Step
 from statewf.pricing.bill import bill, cost
 from statewf.pricing.usage import Usage, is_priced
 from statewf.values.frozen import restored
-
-CHARGE = "Payment.charge"
 
 
 def charged(usage: Usage, step: Step) -> Step:
@@ -28,7 +27,11 @@ def charged(usage: Usage, step: Step) -> Step:
     if not step.after.ended or step.before.ended:
         return step
     made = bill(usage)
-    if made is None or not made.total:
+    if made is None:
+        return step
+    if made.faults:
+        step = step._replace(notes=(*step.notes, *(Note("fault", fault) for fault in made.faults)))
+    if not made.total:
         return step
     data = {
         "requestId": step.after.instance,

@@ -1,11 +1,13 @@
-"""Amounts of a currency: how many digits they have, and how they are rounded and written.
+"""Amounts of a currency: how many digits they have, and how they are rounded.
 
-Below: nothing. Above: `bill`.
+Below: `values`. Above: `bill`.
 """
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
+
+from statewf.values import decimals
 
 USUAL = 2  # digits behind the point
 # The others of ISO 4217 (list one of 2024): the currencies with another minor unit.
@@ -19,10 +21,4 @@ OTHERS = {
 
 def rounded(amount: Decimal, currency: str) -> Decimal:
     """The amount in whole minor units of its currency: the nearest, of two that are as near the even one."""
-    unit = Decimal(1).scaleb(-OTHERS.get(currency, USUAL))
-    return amount.quantize(unit, ROUND_HALF_EVEN)
-
-
-def spelled(amount: Decimal) -> str:
-    """An exact amount as people write it: without an exponent, with as many digits as it has."""
-    return f"{amount.normalize():f}" if amount else "0"
+    return decimals.rounded(amount, OTHERS.get(currency, USUAL))

@@ -4,7 +4,10 @@ A *name* is the id of a step, nested ones too, or the full name of a state. Of a
 state each time that it is entered; a further attempt is no other time. A step is at work from when it begins until it
 has settled, waits between attempts and for people included, a state from when it is entered until it is left.
 
-Below: `machine`, the compiler's notes. Above: `bill`.
+A step that was called off (a loser of `any`, `first` or a quorum, or one in a block that timed out) counts until then:
+whether its handler still succeeds is a race, and nobody asked for it any more.
+
+Below: `machine`, the compiler's notes and words. Above: `bill`.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from collections.abc import Iterable
 import attrs
 
 from statewf.compiler import Notes
+from statewf.compiler.signals import CANCELLING
 from statewf.definition.model import StateMachine
 from statewf.machine.effects import OpenTask
 from statewf.machine.fsm import Machine
@@ -79,11 +83,11 @@ class Usage:
     def _came(self, move: Move, at: int) -> None:
         name = move.region
         for state in move.entered:
-            if state not in AT_REST:
+            if state not in AT_REST and state != CANCELLING:
                 self._since.setdefault(name, at)
             elif name in self._since:
                 self.spent[name] += at - self._since.pop(name)
-            if state == "succeeded":
+            if state == "succeeded" and move.source != CANCELLING:
                 self.done[name] = 1
 
 

@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import chain
 
 import anyio
 import anyio.lowlevel
@@ -25,10 +26,10 @@ from statewf.errors import OwnerLost, StoreBusy, StoreConflict, StoreError
 from statewf.history import Answer, Entry, KeyRecord, Store
 from statewf.machine.events import AnyEvent, Event, Fired, Start
 from statewf.machine.record import Receipt, receipt
-from statewf.machine.snapshot import Rejected, Step
+from statewf.machine.snapshot import Rejected, Step, blank
 from statewf.machine.step import step
-from statewf.pricing import charged
-from statewf.runtime.live import Live
+from statewf.pricing import charged, is_priced, usage_of
+from statewf.runtime.live import Live, replayed
 from statewf.runtime.logs import Log
 from statewf.runtime.metrics import NONE, Metrics
 from statewf.runtime.patience import at_last, patiently
@@ -138,13 +139,14 @@ class Ledger:
     ) -> Pending:
         """Queue a step that was just computed; `restart` takes the request id of an earlier instance.
 
-        With it goes the charge, if it ends what is to be paid. When that fills a commit it is made at once: what is young is let go young. Raises StoreError when the
-        executor was closed meanwhile, OwnerLost when it does not own the store any more.
+        With it goes the charge, if it ends what is to be paid. When that fills a commit it is made at once: what is
+        young is let go young. Raises StoreError when the executor was closed meanwhile, or the history that a bill
+        is made of is damaged; OwnerLost when it does not own the store any more.
         """
         if self._closed is not None:
             raise self._closed
-        if live.usage is not None:
-            made = charged(live.usage, made)
+        if made.after.ended and not made.before.ended and is_priced(live.machine):
+            made = self._charged(live, made)
         live.advance(made)
         if not self._commits or len(self._commits[-1].steps) >= AT_ONCE:
             self._commits.append(_Commit())
@@ -163,6 +165,25 @@ class Ledger:
             with suppress(StoreBusy):
                 self._flush()
         return pending
+
+    def _charged(self, live: Live, made: Step) -> Step:
+        """The step that ends an instance, with its charge.
+
+        What that is hangs on all of its history, which is read now, and once: nothing else of the instance's life, be
+        it loaded a thousand times, is dearer because it costs something.
+        """
+        queued = [
+            pending.entry.step for commit in self._commits for pending in commit.steps if pending.live is live
+        ]
+        events = self._store.events(live.card.id)
+        kept = replayed(live.machine, events, blank(live.machine, live.card.id))
+        usage = usage_of(live.machine, chain(kept, queued))
+        counted = 0 if usage.snapshot is None else usage.snapshot.seq
+        if counted != made.before.seq:
+            raise StoreError(
+                f"the history of {live.card.id} is damaged: of {made.before.seq} steps there are {counted}"
+            )
+        return charged(usage, made)
 
     def _answering(
         self, live: Live, made: Step, commit: _Commit, used_for: str | None, asked: int | None, restart: bool

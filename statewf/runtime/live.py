@@ -23,7 +23,6 @@ from statewf.machine.fsm import Machine
 from statewf.machine.record import state_of
 from statewf.machine.replay import replay
 from statewf.machine.snapshot import Snapshot, Step, blank, due, fits
-from statewf.pricing import Usage, is_priced
 
 MOST_IDLE = 2_000  # instances kept in memory although nobody uses them
 LOOKED_AT = 8  # of them, each time that one is loaded or put down
@@ -39,8 +38,7 @@ class Live:
     """A loaded instance. `snapshot` runs ahead of `kept` while steps wait for their commit.
 
     Everybody who reads sees `kept`; everything new is computed upon `snapshot`. With an `error` a commit
-    failed: what is here is void, and the instance has to be loaded again. `usage` counts what the execution costs, if it
-    costs anything.
+    failed: what is here is void, and the instance has to be loaded again.
     """
 
     machine: Machine
@@ -50,7 +48,6 @@ class Live:
     turn: anyio.Lock | None = None  # senders that wait for an action, first come, first served
     users: int = 0  # who would miss it
     error: StoreError | None = None
-    usage: Usage | None = None
     _timers: list[Timer] = attrs.field(init=False)  # a heap; those that were cancelled stay until their turn
     _changed: anyio.Event | None = None  # made when somebody waits: mostly nobody does
     _ended: anyio.Event | None = None  # likewise
@@ -182,22 +179,12 @@ class Lives:
     def _restored(self, loaded: Loaded) -> Live:
         card = loaded.card
         machine = self._machine(card.machine)
-        if is_priced(machine):
-            return self._used(machine, card)
         snapshot = loaded.snapshot if loaded.snapshot is not None else blank(machine, card.id)
         if not fits(machine, snapshot):
             raise StoreError(f"the snapshot of {card.id} is damaged: it is none of {machine.name}")
         for made in replayed(machine, loaded.events, snapshot):
             snapshot = made.after
         return Live(machine, card, snapshot, snapshot)
-
-    def _used(self, machine: Machine, card: Card) -> Live:
-        """One that costs something is loaded with its whole history: what it costs hangs on all of it."""
-        usage, snapshot = Usage(machine), blank(machine, card.id)
-        for made in replayed(machine, self._store.events(card.id), snapshot):
-            usage.read(made)
-            snapshot = made.after
-        return Live(machine, card, snapshot, snapshot, usage=usage)
 
 
 class _Using:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from statewf.compiler import compile_definition
+from statewf.compiler.kept import compile_kept
 from statewf.definition.document import document, refusal
-from statewf.definition.read import read_kept
 from statewf.definition.write import to_json
 from statewf.errors import DefinitionError, Diagnostic, InputError, StoreError, UnknownMachine
 from statewf.history import MachineRecord, Store
 from statewf.machine.fsm import SEMANTICS, Machine
+from statewf.runtime.logs import Log
+
+log = Log("statewf.machines")
 
 
 class Machines:
@@ -43,9 +45,12 @@ class Machines:
             was = f"{record.name} was deployed under semantics {record.semantics}"
             raise StoreError(f"{was}; this statewf has {SEMANTICS}")
         try:
-            machine = compile_definition(read_kept(record.definition))
+            machine, left_out = compile_kept(record.definition)
         except InputError as error:
             raise StoreError(f"the definition of {record.name} is damaged: {error}") from error
+        if left_out:
+            told = "%s of %s, which an earlier statewf kept unread, hold no more: it goes on as if there were none"
+            log.warning(told, " and ".join(left_out), record.name)
         self._compiled[digest] = machine
         return machine
 

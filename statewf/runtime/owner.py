@@ -32,7 +32,6 @@ from statewf.machine.fsm import Machine
 from statewf.machine.record import Receipt, event_name, receipt, state_of, status
 from statewf.machine.snapshot import Rejected, Snapshot, Step, region_state
 from statewf.machine.step import start
-from statewf.pricing import Usage, is_priced
 from statewf.runtime.backlog import Backlog
 from statewf.runtime.house import House
 from statewf.runtime.inbox import Inbox
@@ -137,8 +136,7 @@ class Owner:
         at, instance = first.after.at, first.after.instance
         identity = (self._store.number(), instance, machine.digest, machine.name, request_id, inputs, at)
         card = Card(*identity, updated=at, seq=0, state="", ended="", due=None, busy=False)
-        usage = Usage(machine) if is_priced(machine) else None
-        live = self._lives.enter(Live(machine, card, first.before, first.before, usage=usage))
+        live = self._lives.enter(Live(machine, card, first.before, first.before))
         await self._ledger.queue(live, first, asked=asked, restart=known is not None).kept()
         return instance
 

@@ -41,7 +41,7 @@ import attrs
 from statewf.history import Memory, Sqlite, Store
 from statewf.machine.fsm import Machine
 from statewf.machine.snapshot import blank
-from statewf.pricing import billed
+from statewf.pricing import CHARGE, billed
 from statewf.runtime import Executor
 from statewf.runtime.handlers import Handlers
 from statewf.runtime.live import replayed
@@ -49,6 +49,7 @@ from statewf.runtime.machines import Machines
 from statewf.testing.dying import Doomed, Killed, Process, note_answers, running, watched
 from statewf.testing.trial import Acknowledged, Calls, Evidence, Kept, Trial
 from statewf.testing.virtual import VirtualLoop
+from statewf.values.frozen import thaw
 
 __all__ = ["Acknowledged", "Calls", "Kept", "Killed", "Trial", "clock", "every_crash", "every_crash_async", "here"]
 
@@ -58,7 +59,9 @@ Life: TypeAlias = Callable[[Executor, W], Awaitable[object]]
 EPOCH = 1_700_000_000_000
 DAY = 86_400.0  # seconds
 MOST_DAYS = 100  # that a program may take that is not killed
+MOST_CHARGES = 1_000_000  # that are looked at
 EMPTY, USED = "empty.db", "faults.db"  # in the folder of a trial: the store of the last one is left there
+WITNESS = "the trial"  # subscribes to what is charged, so that all of it is still in the store in the end
 
 
 def clock() -> int:
@@ -191,13 +194,15 @@ class _Experiment(Generic[W]):
     def _kept(self, store: Store) -> tuple[Kept, ...]:
         """What is in the store in the end. It is closed."""
         found = Machines(store)
+        charges = store.undelivered(WITNESS, CHARGE, MOST_CHARGES)
         kept = []
         for card in sorted(store.cards(), key=lambda card: card.number):
             machine = self.machines.get(card.machine)
             if machine is None:
                 machine = self.machines[card.machine] = found.get(card.machine)
             steps = replayed(machine, store.events(card.id), blank(machine, card.id))
-            kept.append(Kept(card, *billed(machine, steps)))
+            charged = tuple(thaw(told.data) for told in charges if told.instance == card.id)
+            kept.append(Kept(card, *billed(machine, steps), charged))
         store.close()
         return tuple(kept)
 
@@ -206,12 +211,15 @@ def _place(folder: Path | None) -> Callable[[], Store]:
     """An empty store, as often as it is opened."""
     if folder is None:
         memory = Memory()
+        memory.subscribe(WITNESS, CHARGE)
         return lambda: memory
     used, empty = folder / USED, folder / EMPTY
     for old in folder.glob(f"{USED}*"):
         old.unlink()
     if not empty.exists():
-        Sqlite(str(empty)).close()
+        made = Sqlite(str(empty))
+        made.subscribe(WITNESS, CHARGE)
+        made.close()
     shutil.copy(empty, used)
     return lambda: _quick(Sqlite(str(used)))
 

@@ -14,10 +14,11 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import attrs
 
 from statewf.history import Card, Entry
-from statewf.machine.effects import Call
+from statewf.machine.effects import Call, Emit
 from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Returned
 from statewf.machine.record import event_data, event_name, outputs
 from statewf.machine.snapshot import Step
+from statewf.pricing import CHARGE
 from statewf.runtime import Work
 from statewf.values.canonical import canonical
 from statewf.values.frozen import thaw
@@ -92,11 +93,15 @@ class Evidence:
 
 @attrs.frozen
 class Kept:
-    """One instance, as the store has it in the end."""
+    """One instance, as the store has it in the end.
+
+    `steps` are what its events come to now, with the charge of its bill; `charged` is what is in the outbox.
+    """
 
     card: Card
     steps: tuple[Step, ...] = attrs.field(repr=False)
     cost: str | None = None
+    charged: tuple[Any, ...] = ()
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -142,10 +147,11 @@ class Trial(Generic[W]):
         - A handler was called only while its call was kept and had no reply, and once in each life: so twice only
           if it was in flight when the program was killed. No reply is kept that no handler gave.
         - All attempts of a visit have one key, and no two visits have the same.
+        - Whoever takes payments is told what the bill of an instance comes to, once, and nothing else.
         """
         found = [*self._wrong]
         for kept in self.kept:
-            found += [*_keys(kept), *self._replies(kept)]
+            found += [*_keys(kept), *self._replies(kept), *_charges(kept)]
         instances = {kept.card.id: kept for kept in self.kept}
         for told in self.acknowledged:
             kept_as = instances[told.instance].event(told.seq) if told.instance in instances else None
@@ -204,6 +210,14 @@ def _keys(kept: Kept) -> Iterator[str]:
             yield f"{call.key} is the key of two visits"
         used.add(call.key)
         last[whose] = call
+
+
+def _charges(kept: Kept) -> Iterator[str]:
+    """What the outbox says is to be paid, if the bill says otherwise."""
+    effects = (effect for step in kept.steps for effect in step.effects)
+    due = tuple(thaw(effect.data) for effect in effects if isinstance(effect, Emit) and effect.event == CHARGE)
+    if kept.charged != due:
+        yield f"{kept.card.id} was charged {list(kept.charged)}, and its bill comes to {list(due)}"
 
 
 def _key(event: AnyEvent) -> str | None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from statewf.cli import cost
+from statewf.definition.pricing import VOLUMES
 from tests.cli.support import Cli
 
 PRICED = """
@@ -38,22 +40,34 @@ def test_a_bill_has_its_amounts_below_each_other(cli: Cli, lamp: str) -> None:
         "execution         1.5",
         "lit               0.25   2 x 0.125",
         "volume discount  -0.175  10 %, for a volume of 12",
-        "total USD         1.58",
+        "total USD         1.58   1.575, rounded",
+        "customer         ann",
     ]
-    assert cli("cost", lamp).out.splitlines() == [*lines[:3], f"{lines[3]}   so far"]
+    assert cli("cost", lamp).out.splitlines() == [*lines[:3], f"{lines[3]}; so far", lines[4]]
     cli("send", lamp, "END")
     said = cli("cost", lamp)
     assert (said.code, said.err, said.out.splitlines()) == (0, "", lines)
 
 
-def test_the_volume_may_be_told(cli: Cli, lamp: str) -> None:
+def test_another_volume_is_a_supposition_and_changes_nothing_that_was_charged(cli: Cli, lamp: str) -> None:
+    supposed = cli("cost", lamp, "--volume", "100", "--json").json
+    assert (supposed["final"], supposed["charged"]) == (False, None)
+    assert (
+        cli("cost", lamp, "--volume", "100").out.splitlines()[-2]
+        == "total USD         1.12   1.125, rounded; so far"
+    )
     cli("send", lamp, "END")
+    said = cli("cost", lamp, "--volume", "100").out.splitlines()
+    assert said[-2] == "total USD         1.12   1.125, rounded; so it would be; 1.35 was charged"
+    assert cli("cost", lamp, "--json").json["total"] == "1.35"
     found = cli("cost", lamp, "--volume", "100", "--json").json
     assert found == {
         "instance": lamp,
         "total": "1.12",
+        "exact": "1.125",
         "currency": "USD",
-        "final": True,
+        "final": False,
+        "charged": "1.35",
         "customer": "ann",
         "volume": 100,
         "lines": [
@@ -61,12 +75,16 @@ def test_the_volume_may_be_told(cli: Cli, lamp: str) -> None:
             {"what": "volume discount", "amount": "-0.375", "how": "25 %, for a volume of 100"},
         ],
     }
-    assert cli("cost", lamp, "--volume", "-1").code == 2
+    for wrong in ("-1", str(VOLUMES + 1), "many"):
+        refused = cli("cost", lamp, "--volume", wrong)
+        assert (refused.code, refused.out) == (2, "")
+        assert wrong in refused.err
+    assert (cli("cost", lamp, "--volume", str(VOLUMES)).code, cost.VOLUMES) == (0, VOLUMES)
 
 
 def test_what_failed_is_not_charged(cli: Cli, lamp: str) -> None:
     cli("send", lamp, "BREAK")
-    assert cli("cost", lamp).out.splitlines()[-2:] == [
+    assert cli("cost", lamp).out.splitlines()[-3:-1] == [
         "not charged      -1.35  it did not end well",
         "total USD         0.00",
     ]

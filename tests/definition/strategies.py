@@ -261,8 +261,9 @@ properties: st.SearchStrategy[list[Property]] = st.lists(
 
 # --- what it costs
 
-amounts = st.decimals(0, 10**6, allow_nan=False, places=None).map(lambda amount: round(amount, 12))
-shares = st.decimals(0, 1, allow_nan=False).map(lambda share: round(share, 12))
+amounts = st.decimals(0, 20, places=2) | st.decimals(0, 10**12, places=12)
+factors = st.decimals(0, 3, places=1) | st.decimals(0, 10**6, places=12)
+shares = st.decimals(0, 1, places=2) | st.decimals(0, 1, places=12)
 currencies = st.sampled_from(["USD", "EUR", "JPY", "BHD"])
 
 
@@ -292,7 +293,7 @@ def pricings(named: st.SearchStrategy[str]) -> st.SearchStrategy[Pricing]:
     )
     per_execution = st.builds(lambda base, rest: PerExecution(**{**rest, **base}), bases, besides)
     bounds = st.lists(amounts, min_size=2, max_size=2).map(sorted)
-    rest = some(step_multipliers=prices, currency=currencies)
+    rest = some(step_multipliers=st.dictionaries(named, factors, max_size=2), currency=currencies)
     time_based = st.builds(lambda rate, ends, rest: TimeBased(rate, *ends, **rest), amounts, bounds, rest)
     return per_execution | time_based
 

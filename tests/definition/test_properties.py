@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,7 @@ import statewf as wf
 from statewf.compiler.emit import machine_digest
 from statewf.definition.model import Property
 from statewf.definition.properties import BESIDE, PATTERNS, own_keys
-from statewf.definition.read import read, read_kept
+from statewf.definition.read import read
 from statewf.definition.schema import schema
 from statewf.definition.write import to_document, to_json, to_yaml
 
@@ -228,29 +227,3 @@ def test_every_pattern_has_a_name_and_a_scope_and_is_public() -> None:
 def test_the_digest_covers_no_property(definition: wf.StateMachine, properties: list[Property]) -> None:
     other = attrs.evolve(definition, properties=properties)
     assert machine_digest(other) == machine_digest(definition)
-
-
-@generated
-@given(strategies.machines | strategies.workflows(), strategies.json)
-def test_what_an_older_version_kept_is_read(definition: wf.StateMachine | wf.Workflow, raw: Any) -> None:
-    """It took any JSON for properties and for prices, and its machines still have to run."""
-    again = read_kept(json.dumps({**to_document(definition), "properties": raw}))
-    assert attrs.evolve(again, properties=definition.properties) == definition
-    assert machine_digest(again) == machine_digest(definition)
-    free = json.dumps({**to_document(definition), "pricing": ["free", raw], "billing": {"plan": raw}})
-    assert read_kept(free) == attrs.evolve(definition, pricing=None, billing=None)
-
-
-def test_what_is_kept_keeps_its_properties_and_tells_other_mistakes() -> None:
-    definition = machine(wf.Absence("a"))
-    assert read_kept(to_json(definition)) == definition
-    with pytest.raises(wf.DefinitionError) as caught:
-        read_kept('{"steps": [{}], "properties": 5}')
-    assert [one.path for one in caught.value.diagnostics] == ["$.steps[0]"]
-    for damaged in ("[]", "{", '{"steps": []}'):
-        with pytest.raises(wf.DefinitionError):
-            read_kept(damaged)
-
-
-def test_what_an_older_version_kept_may_have_any_number_of_mistakes() -> None:
-    assert read_kept(json.dumps({**to_document(machine()), "properties": [5] * 2_000})) == machine()
