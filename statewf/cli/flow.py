@@ -16,6 +16,7 @@ import click
 
 from statewf.cli.asking import MEANT, asked, slip, user
 from statewf.cli.common import read_object
+from statewf.cli.look import time_left
 from statewf.cli.owner import PATIENCE, advice, busy, ready, waits_for
 from statewf.cli.picture import WHOLE, Lines, Nothing, Screen, Steps, View, draws, what_failed
 from statewf.cli.session import output, read_line
@@ -101,7 +102,7 @@ class Flow:
                 steps.follow(told)
         with output():
             click.echo(f"{instance.id}  {f'goes on from {known.state}' if known is not None else 'started'}")
-        self._view = Screen(steps, instance.id) if draws() else Lines(steps)
+        self._view = Screen(steps, instance.id, time_left(self._db, machine)) if draws() else Lines(steps)
         self._tell(instance, past)
 
     # --- driving

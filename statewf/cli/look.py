@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,13 @@ from statewf.cli.common import db_option, is_workflow, json_option, print_json
 
 if TYPE_CHECKING:
     from statewf.errors import StatewfError
+    from statewf.forecast.remaining import Estimate
     from statewf.history import Card, Sqlite
     from statewf.machine.fsm import Machine
     from statewf.machine.snapshot import Snapshot, Step
 
 MOST = 1_000_000  # instances that are listed at once
+LOOKED_AT = 200  # instances from which it is learnt how long another one takes
 MOST_MEMBERS = 20  # of the data of a workflow: each of its steps may add some
 
 
@@ -123,11 +125,48 @@ def show_verb(instance: str, db: str, as_json: bool) -> None:
     with opened(db) as store:
         card = card_of(store, instance)
         machine, steps = travelled(store, instance)
-    document = shown(card, machine, steps[-1].after)
+        left = remaining(store, machine, steps)
+    document = {**shown(card, machine, steps[-1].after), "estimatedTimeRemaining": left and left.mean}
     if as_json:
         print_json(document)
     else:
-        _tell(card, document)
+        _tell(card, document, left)
+
+
+def remaining(store: Sqlite, machine: Machine, steps: Sequence[Step]) -> Estimate | None:
+    """How long an instance still takes, by what others in the store took; None: nobody can tell, or it has ended."""
+    import time
+
+    from statewf.forecast.learn import learned
+    from statewf.forecast.observe import observed
+    from statewf.forecast.remaining import Remaining, begun
+
+    snapshot = steps[-1].after
+    if snapshot.ended:
+        return None
+    survey = observed(store, machine.name, LOOKED_AT)
+    now = time.time_ns() // 1_000_000
+    return Remaining(machine, learned(machine, survey)).now(snapshot, now, begun(steps))
+
+
+def time_left(db: str, machine: Machine) -> Callable[[Snapshot], int | None]:
+    """Says how many ms an instance still takes that has just come to where it is, by what others in the store took."""
+    from statewf.errors import StoreError
+    from statewf.forecast.learn import learned
+    from statewf.forecast.observe import observed
+    from statewf.forecast.remaining import Remaining
+
+    try:
+        with opened(db) as store:
+            known = Remaining(machine, learned(machine, observed(store, machine.name, LOOKED_AT)))
+    except StoreError:
+        return lambda _: None  # whatever is wrong is told by whoever needs the store more
+
+    def left(snapshot: Snapshot) -> int | None:
+        found = known.now(snapshot, snapshot.at, {})
+        return None if found is None else found.mean
+
+    return left
 
 
 def shown(card: Card, machine: Machine, snapshot: Snapshot) -> dict[str, Any]:
@@ -174,7 +213,7 @@ def _steps(machine: Machine, snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _tell(card: Card, document: dict[str, Any]) -> None:
+def _tell(card: Card, document: dict[str, Any], left: Estimate | None) -> None:
     """The same for people, in their words."""
     from statewf.cli.tables import clock, facts, few, members, some
     from statewf.cli.tell import one_line
@@ -198,6 +237,7 @@ def _tell(card: Card, document: dict[str, Any]) -> None:
             ("waits for", some([*calls, *document["waiting"]])),
             ("timers", few(timers, "\n")),
             ("deferred", some(document["deferred"])),
+            ("time left", "" if card.ended else _left(left)),
             ("request", one_line(card.request_id or "")),
             ("started", clock(card.created)),
             ("last step", clock(card.updated)),
@@ -205,6 +245,14 @@ def _tell(card: Card, document: dict[str, Any]) -> None:
             ("context", members(document["context"], MOST_MEMBERS if of_steps else None)),
         )
     )
+
+
+def _left(known: Estimate | None) -> str:
+    from statewf.cli.tables import lasting
+
+    if known is None:
+        return "unknown: too little was seen of what it waits for"
+    return f"about {lasting(known.mean)}; half within {lasting(known.p50)}, 90 % within {lasting(known.p90)}"
 
 
 def _steps_told(document: dict[str, Any]) -> list[tuple[str, str]]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 import click
 
 from statewf.cli.asking import due_in, who
-from statewf.cli.tables import clock, cut, state, width
+from statewf.cli.tables import clock, cut, lasting, state, width
 from statewf.cli.tell import one_line
 from statewf.definition.model import Step, Workflow
 from statewf.machine.book import Book
@@ -227,9 +227,12 @@ class Lines(Nothing):
 
 
 class Screen:
-    """The picture on a terminal. `draw` draws it anew where it stands; `stop` leaves it there."""
+    """The picture on a terminal. `draw` draws it anew where it stands; `stop` leaves it there.
 
-    def __init__(self, steps: Steps, instance: str) -> None:
+    `left` says how many ms it still takes from a snapshot on; None: nobody can tell.
+    """
+
+    def __init__(self, steps: Steps, instance: str, left: Callable[[Snapshot], int | None]) -> None:
         from rich.console import Console
 
         plain = {"color_system": None} if os.environ.get("NO_COLOR") else {}
@@ -238,6 +241,8 @@ class Screen:
         self._instance = instance
         self._live: Live | None = None
         self._snapshot: Snapshot | None = None
+        self._left = left
+        self._estimated: tuple[int, int | None] = (-1, None)  # at which step, and what
         self._ascii = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
 
     def start(self) -> None:
@@ -313,7 +318,20 @@ class Screen:
         completed, total, share = self._steps.progress(snapshot)
         full = int(share * BAR)
         bar = "━" * full + "─" * (BAR - full)
-        return f"{bar} {int(share * 100):>3}%  {completed} of {total} steps  {self._instance}  {self._steps.state}"
+        told = [f"{completed} of {total} steps", *self._time_left(snapshot), self._instance, self._steps.state]
+        return f"{bar} {int(share * 100):>3}%  {'  '.join(told)}"
+
+    def _time_left(self, snapshot: Snapshot) -> list[str]:
+        """How long it still takes, as it was estimated after its last step."""
+        if snapshot.ended:
+            return []
+        if self._estimated[0] != snapshot.seq:
+            self._estimated = snapshot.seq, self._left(snapshot)
+        _, left = self._estimated
+        if left is None:
+            return ["time left unknown"]
+        seconds = -(-max(0, left + snapshot.at - _now()) // 1_000)  # a second that has begun counts
+        return [f"{lasting(seconds * 1_000)} left"]
 
     def _said(self, text: str) -> str:
         if not self._ascii:

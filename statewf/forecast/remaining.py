@@ -9,7 +9,7 @@ Below: `crowd`. Above: the runtime, for progress, and the command line.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -46,22 +46,32 @@ class Remaining:
         self._chain = Chain(machine, assumptions, priced=False)
         self._fresh: dict[Node, Estimate | None] = {}
 
-    def just(self, snapshot: Snapshot) -> Estimate | None:
-        """For one that has just come to where it is: the same for all that do, but for timers that were set before."""
-        node, _ = self._chain.at(snapshot)
-        if node not in self._fresh:
-            self._fresh[node] = self.now(snapshot, snapshot.at, {})
-        return self._fresh[node]
-
     def now(self, snapshot: Snapshot, at: int, begun: Begun) -> Estimate | None:
         """For one that is there at that time (ms), and whose calls and tasks began then. None: nobody can tell."""
+        node, slots = self._chain.at(snapshot)
+        return _last(self._drawing(node, slots, snapshot, at, begun))
+
+    def just(self, snapshot: Snapshot) -> Generator[None, None, Estimate | None]:
+        """For one that has just come to where it is: the same for all that do, but for timers that were set before.
+
+        It yields now and then before it returns, for whoever has something else to do meanwhile.
+        """
+        node, slots = self._chain.at(snapshot)
+        if node not in self._fresh:
+            self._fresh[node] = yield from self._drawing(node, slots, snapshot, snapshot.at, {})
+        return self._fresh[node]
+
+    def _drawing(
+        self, node: Node, slots: tuple[Slot, ...], snapshot: Snapshot, at: int, begun: Begun
+    ) -> Generator[None, None, Estimate | None]:
+        """Draw lives from there on, and tell how long they took; of an ended one nothing is left."""
         if snapshot.ended:
             return Estimate(0, 0, 0)
-        node, slots = self._chain.at(snapshot)
         crowd = Crowd(self._chain, 1)
         times: Counter[int] = Counter()
         vague = 0
         for _ in range(LIVES):
+            yield
             life = crowd.live_on(
                 node, [_due(crowd.chance, slot, snapshot, max(at, snapshot.at), begun) for slot in slots]
             )
@@ -71,6 +81,15 @@ class Remaining:
         if known is None or vague > VAGUE * LIVES:
             return None
         return Estimate(round(known.mean), known.p50, known.p90)
+
+
+def _last(drawing: Generator[None, None, Estimate | None]) -> Estimate | None:
+    """What it returns, however long that takes."""
+    while True:
+        try:
+            next(drawing)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]  # what a generator returns has no type there
 
 
 def _due(chance: Callable[[], float], slot: Slot, snapshot: Snapshot, at: int, begun: Begun) -> Due:

@@ -9,6 +9,7 @@ from anyio.abc import TaskGroup
 
 from statewf.errors import StatewfError
 from statewf.history import Store
+from statewf.runtime.estimates import Estimates
 from statewf.runtime.live import Live
 from statewf.runtime.outbox import Listener, Subscription
 from statewf.runtime.progress import PROGRESS, Watching
@@ -23,14 +24,22 @@ class Audience:
         self._watching: list[Watching] = []
         self._group: TaskGroup | None = None
         self._store: Store | None = None
+        self._estimates: Estimates | None = None  # made when somebody watches
 
     def open(self, group: TaskGroup, store: Store) -> None:
         """Begin to tell them, in this group."""
-        self._group, self._store = group, store
+        self._group, self._store, self._estimates = group, store, None
         for subscription in self._subscriptions:
             group.start_soon(subscription.run, store)
         for watching in self._watching:
-            group.start_soon(watching.run)
+            self._watch(watching, group, store)
+
+    def _watch(self, watching: Watching, group: TaskGroup, store: Store) -> None:
+        if self._estimates is None:
+            self._estimates = Estimates(store)
+            group.start_soon(self._estimates.run)
+        watching.estimates = self._estimates
+        group.start_soon(watching.run)
 
     def close(self) -> None:
         """Who subscribes from now on waits for the next opening."""
@@ -45,8 +54,8 @@ class Audience:
         if event == PROGRESS:
             watching = Watching(subscriber, listener)
             self._watching.append(watching)
-            if self._group is not None:
-                self._group.start_soon(watching.run)
+            if self._group is not None and self._store is not None:
+                self._watch(watching, self._group, self._store)
             return
         subscription = Subscription(event, subscriber, listener)
         self._subscriptions.append(subscription)

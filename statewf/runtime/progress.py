@@ -1,7 +1,7 @@
 """How far a workflow is: told to subscribers while it runs, the latest only, as often as one can look at it.
 
 Unlike what machines emit, progress is derived, and best effort: it is not kept, and nobody misses what came
-between two looks. Beside `outbox`; below `executor`, which says when an instance has moved.
+between two looks. Beside `outbox`, above `estimates`; below `executor`, which says when an instance has moved.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from statewf.machine.naming import base
 from statewf.machine.record import busy_regions
 from statewf.machine.snapshot import Snapshot, region_state
 from statewf.runtime.calling import Calling
+from statewf.runtime.estimates import Estimates
 from statewf.runtime.live import Live
 from statewf.runtime.logs import Log
 from statewf.runtime.outbox import Listener
@@ -29,8 +30,11 @@ MOST = 1_000  # workflows that wait to be told of: with more, the listener is to
 SETTLED = ("succeeded", "failed", "skipped", "cancelled", "compensated", "compensation-failed")
 
 
-def progress(machine: Machine, snapshot: Snapshot) -> Object:
-    """What is running and what is done. `progress` is the share of the outermost steps that are settled, 0 to 1."""
+def progress(machine: Machine, snapshot: Snapshot, remaining: int | None = None) -> Object:
+    """What is running and what is done. `progress` is the share of the outermost steps that are settled, 0 to 1.
+
+    `remaining` is how many ms it still takes, as far as somebody knows.
+    """
     definition = machine.notes.definition
     assert isinstance(definition, Workflow), "a state machine has no steps"
     tops = [step.id for step in definition.steps]
@@ -48,6 +52,7 @@ def progress(machine: Machine, snapshot: Snapshot) -> Object:
             "completedSteps": tuple(completed[number] for number in range(len(completed))),
             "totalSteps": len(tops),
             "progress": settled / len(tops),
+            "estimatedTimeRemaining": remaining,
         }
     )
 
@@ -58,6 +63,7 @@ class Watching:
 
     subscriber: str
     listener: Listener
+    estimates: Estimates | None = None  # set while it runs
     _moved: dict[str, Live] = attrs.field(factory=dict)
     _told: dict[str, float] = attrs.field(factory=dict)  # when, in the loop's time
     _news: anyio.Event = attrs.field(factory=anyio.Event)
@@ -88,7 +94,8 @@ class Watching:
     async def _tell(self, live: Live) -> None:
         instance = live.card.id
         kept = live.kept
-        data = progress(live.machine, kept)
+        estimate = await self.estimates.of(live.machine, kept) if self.estimates is not None else None
+        data = progress(live.machine, kept, None if estimate is None else estimate.mean)
         if not kept.ended:
             self._told[instance] = anyio.current_time()
         emitted = Emitted(0, f"{instance}/progress/{kept.seq}", instance, PROGRESS, data, kept.at)
