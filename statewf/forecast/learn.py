@@ -78,26 +78,35 @@ def _handler(calls: list[Answered], failing: float, *, asks: bool) -> tuple[Like
     wrong = [call for call in calls if call.outcome == "failed"]
     late = len(calls) - len(well) - len(wrong)
     whole = len(calls) + 1
-    prompt = _spread(call.lasted for call in well or wrong or calls)
-    found = [
-        *_shared(
-            [_behaviour(call, asks=asks) for call in some(well)] or [Returns()],
-            (len(well) + 1 - failing) / whole,
-            prompt,
+    others = _spread(call.lasted for call in calls)  # how long it takes what was never seen
+    return (
+        *(
+            _each(well, (len(well) + 1 - failing) / whole, asks=asks)
+            or [Likely[Answer](Returns(), (1 - failing) / whole, others)]
         ),
-        *_shared(
-            [_behaviour(call, asks=asks) for call in some(wrong)] or [Fail()],
-            (len(wrong) + failing) / whole,
-            _spread(call.lasted for call in wrong) if wrong else prompt,
+        *(
+            _each(wrong, (len(wrong) + failing) / whole, asks=asks)
+            or [Likely[Answer](Fail(), failing / whole, others)]
         ),
+        *([Likely[Answer](Hang(), late / whole)] if late else []),
+    )
+
+
+def _each(calls: list[Answered], chance: float, *, asks: bool) -> list[Likely[Answer]]:
+    """Each of the things that these calls did, as often as they did, and as long as that took; of very many things some."""
+    did = [_behaviour(call, asks=asks) for call in calls]
+    distinct = dict.fromkeys(did)
+    if len(distinct) > MOST:
+        after = _spread(call.lasted for call in calls)
+        return [Likely(behaviour, chance / MOST, after) for behaviour in some(list(distinct))]
+    return [
+        Likely(
+            behaviour,
+            chance * did.count(behaviour) / len(did),
+            _spread(call.lasted for call, done in zip(calls, did, strict=True) if done == behaviour),
+        )
+        for behaviour in distinct
     ]
-    return (*found, Likely(Hang(), late / whole)) if late else tuple(found)
-
-
-def _shared(behaviours: list[Answer], chance: float, after: Sample) -> Iterator[Likely[Answer]]:
-    """Each of these as often as it is there."""
-    for behaviour in dict.fromkeys(behaviours):
-        yield Likely(behaviour, chance * behaviours.count(behaviour) / len(behaviours), after)
 
 
 def _behaviour(call: Answered, *, asks: bool) -> Answer:

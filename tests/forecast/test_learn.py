@@ -1,0 +1,179 @@
+"""Surveys of lives, and what is learnt of them: near to what the lives were drawn by."""
+
+from __future__ import annotations
+
+from random import Random
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import statewf as wf
+from statewf.forecast import Assumptions, Constant, exact, read_assumptions
+from statewf.forecast.learn import MOST, learned, some
+from statewf.forecast.stats import stats
+from statewf.forecast.survey import Answered, Survey
+from statewf.machine.fsm import Machine
+from statewf.simulator import Driver
+from statewf.simulator.scenario import Fail, Hang, Send
+from tests.forecast.naive import Naive
+
+LIVES = 2_000
+
+SHOP = """
+name: shop
+initialState: open
+states:
+  open: { on: { PAY: paying, LEAVE: gone }, timeout: 1h, timeoutTransition: gone }
+  paying: { invoke: charge, on: { PAID: paid, DECLINED: open }, timeout: 10s, timeoutTransition: gone }
+  paid: { terminal: true }
+  gone: { terminal: true, outcome: failure }
+"""
+JOB = """
+name: job
+steps:
+  - { id: fetch, timeout: 5s, retryPolicy: { maxAttempts: 3, baseDelay: 1s, backoff: constant } }
+  - { id: big, type: condition, condition: results.fetch.total > 100, then: { id: ask, type: human-task } }
+  - { id: store, onError: log-and-continue, when: inputs.keep }
+"""
+KNOWN = {
+    "shop": {
+        "handlers": {
+            "charge": [
+                {"chance": 0.7, "send": "PAID", "after": 2_000},
+                {"chance": 0.2, "send": "DECLINED", "after": 1_000},
+                {"chance": 0.1, "hang": True},
+            ]
+        },
+        "states": {
+            "open": {"PAY": {"chance": 0.8, "after": 60_000}, "LEAVE": {"chance": 0.1, "after": 30_000}},
+            "paying": {},
+        },
+    },
+    "job": {
+        "inputs": {"keep": True},
+        "handlers": {
+            "fetch": [
+                {"chance": 0.3, "ok": {"total": 500}, "after": 1_000},
+                {"chance": 0.4, "ok": {"total": 5}, "after": 2_000},
+                {"chance": 0.2, "fail": "down", "error": "Down", "after": 500},
+                {"chance": 0.1, "hang": True},
+            ],
+            "store": {"success": 0.5, "after": 100},
+        },
+        "tasks": {"ask": {"decisions": {"approved": 0.75, "rejected": 0.25}, "after": "2h"}},
+    },
+}
+
+
+def surveyed(machine: Machine, known: Assumptions, lives: int = LIVES, seed: int = 1) -> Survey:
+    survey, chance = Survey(), Random(seed).random
+    for _ in range(lives):
+        survey.read(machine, Naive(machine, known, chance).live().steps)
+    return survey
+
+
+@pytest.mark.parametrize(("text", "name"), [(SHOP, "shop"), (JOB, "job")])
+def test_what_is_learnt_foretells_what_the_lives_were_drawn_by(text: str, name: str) -> None:
+    machine = wf.compile(wf.loads(text))
+    known = read_assumptions(KNOWN[name], machine=machine)
+    truth = exact(machine, known)
+    found = exact(machine, attrs.evolve(learned(machine, surveyed(machine, known)), inputs=known.inputs))
+    assert truth is not None
+    assert found is not None
+    ends = {end.state: end.probability for end in found.ends}
+    for end in truth.ends:
+        assert ends.get(end.state, 0.0) == pytest.approx(end.probability, abs=0.04), end.state
+    assert truth.duration is not None
+    assert found.duration is not None
+    assert found.duration.mean == pytest.approx(truth.duration.mean, rel=0.15)
+
+
+def test_it_is_counted_how_handlers_people_and_events_did() -> None:
+    machine = wf.compile(wf.loads(SHOP))
+    survey = surveyed(machine, read_assumptions(KNOWN["shop"], machine=machine), 300)
+    found = learned(machine, survey)
+    charge = {str(each.what): each.chance for each in found.handlers["charge"]}
+    assert set(charge) == {str(Send("PAID")), str(Send("DECLINED")), str(Fail()), str(Hang())}
+    assert charge[str(Send("PAID"))] == pytest.approx(0.7, abs=0.08)
+    assert charge[str(Hang())] == pytest.approx(0.1, abs=0.05)
+    assert 0 < charge[str(Fail())] < 0.01  # it was never seen, and may be all the same
+    assert sum(charge.values()) == pytest.approx(1)
+    assert (
+        found.states["open"]["PAY"].after == Constant(60_000)
+        or found.states["open"]["PAY"].after.bounds == (60_000,) * 2
+    )
+    assert found.states["paying"] == {}
+    assert found.seen["states.open"] == len(survey.places["open"].lasted)
+    assert found.seen["handlers.charge"] == len(survey.calls["charge"])
+
+
+def test_of_whom_nothing_was_seen_nothing_is_assumed() -> None:
+    machine = wf.compile(wf.loads(JOB))
+    assert learned(machine, Survey()) == Assumptions()
+    driver = Driver(machine, {"keep": False}, handlers={"fetch": lambda _: {"total": 1}})
+    survey = Survey()
+    survey.read(machine, driver.history)
+    found = learned(machine, survey)
+    assert list(found.handlers) == ["fetch"]
+    assert not found.tasks
+    assert {part.text: chance for part, chance in found.conditions.items()} == {"inputs.keep": 0.25}
+
+
+@given(st.lists(st.integers(0, 9), max_size=200))
+def test_few_stand_for_all_and_are_among_them(listed: list[int]) -> None:
+    chosen = some(sorted(listed))
+    assert len(chosen) == min(MOST, len(listed))
+    assert list(chosen) == sorted(chosen)
+    assert set(chosen) <= set(listed)
+
+
+def test_stats_tell_visits_tries_timeouts_and_ways() -> None:
+    machine = wf.compile(wf.loads(SHOP))
+    survey = Survey()
+    driver = Driver(machine)
+    driver.advance(60)
+    driver.send("PAY")
+    driver.reply(wf.Event("DECLINED"))
+    driver.send("PAY")
+    driver.advance(10)
+    survey.read(machine, driver.history)
+    open_still = Driver(machine)
+    survey.read(machine, open_still.history)
+    found = stats("shop", survey)
+    assert (found.instances, found.running, found.ends) == (2, 1, {("gone", "failure"): 1})
+    places = {
+        place.name: (place.visits, place.timeouts, place.lasted and place.lasted.greatest) for place in found.places
+    }
+    assert places == {"open": (3, 0, 60_000), "paying": (2, 1, 10_000), "paid": (0, 0, None), "gone": (1, 0, None)}
+    ways = {(way.source, way.by, way.target): (way.times, way.share) for way in found.ways}
+    assert ways == {
+        ("open", "PAY", "paying"): (2, 1.0),
+        ("paying", "DECLINED", "open"): (1, 0.5),
+        ("paying", "$timeout:paying", "gone"): (1, 0.5),
+    }
+    assert [(call.name, call.outcomes) for call in found.handlers] == [
+        ("charge", {"answered DECLINED": 1, "late": 1})
+    ]
+    assert survey.calls["charge"] == [Answered("answered", "DECLINED", 0), Answered("late", None, 10_000)]
+
+
+def test_steps_are_tried_again_and_settle() -> None:
+    machine = wf.compile(wf.loads(JOB))
+    driver = Driver(machine, {"keep": True})
+    driver.reply(error="Down")
+    driver.advance(1)
+    driver.reply({"total": 500})
+    driver.advance(3_600)
+    driver.complete("ask", "rejected")
+    survey = Survey()
+    survey.read(machine, driver.history)
+    found = stats("job", survey)
+    places = {place.name: (place.visits, place.retries, place.ends) for place in found.places}
+    assert places["fetch"] == (1, 1, {"succeeded": 1})
+    assert places["ask"] == (1, 0, {"failed": 1})
+    assert [(task.name, task.outcomes, task.lasted and task.lasted.p50) for task in found.tasks] == [
+        ("ask", {"rejected": 1}, 3_600_000)
+    ]
+    assert found.document()["ends"] == [{"state": "failed", "outcome": "failure", "count": 1}]
