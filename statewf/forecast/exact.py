@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
+from collections.abc import Container
 from decimal import Decimal
 from math import fsum
 from typing import NamedTuple
@@ -42,10 +43,19 @@ def exact(machine: Machine, assumptions: Assumptions | None = None) -> Outlook |
         return None
     chain = Chain(machine, assumptions or Assumptions())
     try:
-        tally = _Following(Flow(chain, _possible, 0, MOST_WORK)).follow()
+        return outlook(chain, _followed(chain), "exact")
     except TooLarge:
         return None
-    return outlook(chain, tally, "exact")
+
+
+def _followed(chain: Chain) -> Tally:
+    """Follow all lives, at first as if none ran in a circle: then there may be states without number, if only few are likely."""
+    try:
+        return _Following(Flow(chain, _possible, 0, MOST_WORK)).follow()
+    except TooLarge:
+        following = _Following(Flow(chain, _possible, 0, MOST_WORK))
+        following.find()
+        return following.follow(following.endless())
 
 
 def _possible(lottery: Lottery) -> list[Possible]:
@@ -68,27 +78,39 @@ class State(NamedTuple):
 
 @attrs.define(eq=False)
 class _Following:
-    """The states that were found, with how long each lasts (ms), and where it leads with which probability."""
+    """The states that were looked at, with how long each lasts (ms), and where it leads with which probability."""
 
     flow: Flow
-    begin: dict[State, float] = attrs.field(factory=dict)
     lasts: dict[State, int] = attrs.field(factory=dict)
     leads: dict[State, dict[State, float]] = attrs.field(factory=dict)
 
+    def begin(self) -> dict[State, float]:
+        """Where lives begin, and how likely."""
+        return self.after(self.flow.chain.start, (), 0)
+
+    def goes_on(self, state: State) -> bool:
+        """Whether something happens there; then it is known where that leads. Raises TooLarge."""
+        if state in self.lasts:
+            return True
+        due = min((due for due in state.dues if due is not None), default=None)
+        if due is None:
+            return False
+        if len(self.lasts) == MOST_STATES:
+            raise TooLarge
+        branch = self.flow.chain.branch(state.node, state.dues.index(due), due.outcome)
+        self.leads[state] = self.after(branch, state.dues, due.when)
+        self.lasts[state] = due.when
+        return True
+
     def find(self) -> None:
-        """Find all states. Raises TooLarge."""
-        self.begin = self.after(self.flow.chain.start, (), 0)
-        queue = list(self.begin)
-        for state in queue:  # grows while it is read
-            due = min((due for due in state.dues if due is not None), default=None)
-            if state in self.lasts or due is None:
-                continue  # it was here before, or nothing happens there any more
-            if len(self.lasts) == MOST_STATES:
-                raise TooLarge
-            self.lasts[state] = due.when
-            branch = self.flow.chain.branch(state.node, state.dues.index(due), due.outcome)
-            self.leads[state] = self.after(branch, state.dues, due.when)
-            queue += self.leads[state]
+        """Look at all states. Raises TooLarge."""
+        queue = dict.fromkeys(self.begin())
+        waiting = list(queue)
+        for state in waiting:  # grows while it is read
+            if self.goes_on(state):
+                fresh = [target for target in self.leads[state] if target not in queue]
+                queue.update(dict.fromkeys(fresh))
+                waiting += fresh
 
     def after(self, branch: Branch, dues: Dues, lasted: int) -> dict[State, float]:
         """Where that leads, how likely, after so long."""
@@ -113,15 +135,14 @@ class _Following:
             queue += dict.fromkeys(fresh)
         return {state for state in self.leads if state not in ending}
 
-    def follow(self) -> Tally:
-        """Follow the probability to the ends. Raises TooLarge."""
-        self.find()
-        tally, circles = Tally(), self.endless()
+    def follow(self, circles: Container[State] = ()) -> Tally:
+        """Follow the probability to the ends, which are the circles, too. Raises TooLarge."""
+        tally = Tally()
         arriving: dict[int, dict[State, float]] = {}
         times: list[int] = []
 
         def arrive(before: Node, state: State, at: int, mass: float) -> None:
-            if state not in self.leads or state in circles:
+            if state in circles or not (mass < LEAST or self.goes_on(state)):
                 ending = label(state.node, endless=state in circles)
                 tally.end(
                     ending, at, self._price(state.node, at), culprit(self.flow.chain, before, state.node), mass
@@ -132,7 +153,7 @@ class _Following:
                     heapq.heappush(times, at)
                 arriving[at][state] += mass
 
-        for state, mass in self.begin.items():
+        for state, mass in self.begin().items():
             arrive(self.flow.chain.before, state, 0, mass)
         while times:
             now = heapq.heappop(times)
