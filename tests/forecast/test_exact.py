@@ -14,6 +14,7 @@ import statewf as wf
 from statewf.expr import parse
 from statewf.forecast import Arrival, Assumptions, Constant, Likely, Outlook, Returns, Sample, crowd, exact
 from statewf.forecast.assumptions import Answer
+from statewf.machine.fsm import Machine
 from statewf.simulator.scenario import Decision, Fail
 from tests.flows import INPUTS, Flow, flows
 from tests.forecast.support import assumptions, discrete
@@ -149,6 +150,12 @@ def test_an_event_that_is_refused_for_sure_is_not_sent_for_ever() -> None:
     assert found.duration.mean == pytest.approx(0.5 * 100 + 0.5 * 110)
 
 
+def assert_drawn_alike(machine: Machine, assumed: Assumptions, seed: int) -> None:
+    found = exact(machine, assumed)
+    if found is not None and all(end.outcome != "endless" for end in found.ends):  # those take for ever to be drawn
+        assert_alike(found, crowd(machine, assumed, runs=RUNS, seed=seed))
+
+
 def assert_alike(one: Outlook, other: Outlook) -> None:
     """Within five standard errors: of two thousand comparisons not one is further off by chance."""
     ends = {(end.state, end.outcome): end for end in one.ends}
@@ -165,9 +172,7 @@ def assert_alike(one: Outlook, other: Outlook) -> None:
 def test_on_our_machines_it_agrees_with_drawn_lives(file: Path, data: st.DataObject, seed: int) -> None:
     machine = wf.compile(wf.load(file))
     assumed = data.draw(assumptions(machine, discrete))
-    found = exact(machine, assumed)
-    if found is not None:
-        assert_alike(found, crowd(machine, assumed, runs=RUNS, seed=seed))
+    assert_drawn_alike(machine, assumed, seed)
 
 
 @settings(max_examples=20)
@@ -175,6 +180,4 @@ def test_on_our_machines_it_agrees_with_drawn_lives(file: Path, data: st.DataObj
 def test_on_any_workflow_it_agrees_with_drawn_lives(data: st.DataObject, flow: Flow, seed: int) -> None:
     machine = wf.compile(flow.workflow)
     assumed = attrs.evolve(data.draw(assumptions(machine, discrete)), inputs=INPUTS)
-    found = exact(machine, assumed)
-    if found is not None:
-        assert_alike(found, crowd(machine, assumed, runs=RUNS, seed=seed))
+    assert_drawn_alike(machine, assumed, seed)

@@ -22,7 +22,7 @@ from tests.forecast.support import assumptions, spreads
 from tests.forecast.test_lives import TOLD, price_lists
 
 LIVES = 20
-WORK = 5_000
+WORK = 2_000
 
 
 def cases_of(text: str, said: Assumptions | None = None) -> dict[str, Extreme]:
@@ -40,6 +40,8 @@ def assert_within(machine: Machine, assumed: Assumptions, believed: Assumptions)
     crowd = Crowd(Chain(machine, assumed), 1)
     for _ in range(LIVES):
         life = crowd.live()
+        if life.endless:
+            break  # the others are likely to be, too, and that takes long
         if life.node.ended:
             case = cases[label(life.node).state]
             assert_in(case.duration, life.duration)
