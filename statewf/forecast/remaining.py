@@ -39,6 +39,9 @@ class Estimate:
     p90: int
 
 
+OVER = Estimate(0, 0, 0)
+
+
 class Remaining:
     """Estimates for the instances of one machine, under what is assumed."""
 
@@ -66,7 +69,7 @@ class Remaining:
     ) -> Generator[None, None, Estimate | None]:
         """Draw lives from there on, and tell how long they took; of an ended one nothing is left."""
         if snapshot.ended:
-            return Estimate(0, 0, 0)
+            return OVER
         crowd = Crowd(self._chain, 1)
         times: Counter[int] = Counter()
         vague = 0

@@ -11,7 +11,7 @@ import anyio.lowlevel
 
 from statewf.errors import StatewfError
 from statewf.forecast.learn import learned
-from statewf.forecast.remaining import Estimate, Remaining
+from statewf.forecast.remaining import OVER, Estimate, Remaining
 from statewf.forecast.survey import Survey
 from statewf.history import Store
 from statewf.history.travel import Traveller
@@ -38,6 +38,8 @@ class Estimates:
 
     async def of(self, machine: Machine, snapshot: Snapshot) -> Estimate | None:
         """How long an instance still takes that has just come to where it is; None as long as nobody can tell."""
+        if snapshot.ended:
+            return OVER
         if len(machine.regions) > LARGEST:
             return None
         remaining, at = self._learnt.get(machine.digest, (None, -FRESH))
