@@ -75,7 +75,7 @@ def test_every_verb_has_help_that_begins_as_the_list_says(verb: str, cli: Cli) -
         (["serve"], "serve needs --handlers"),
         (["serve", "--handlers", ""], "serve needs --handlers"),
         (["draw", "door.yaml", "--format", "png"], "'mermaid', 'dot', 'svg'"),
-        (["simulate", "door.yaml"], "Missing option '--scenario'"),
+        (["simulate", "door.yaml"], "Say --scenario FILE for one run"),
         (["send", "door-1"], "Missing argument 'EVENT'"),
         (["list", "too", "much"], "unexpected extra arguments"),
     ],
