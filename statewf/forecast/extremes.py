@@ -3,26 +3,19 @@
 Everything happens that can: of whom nothing is said answers, fails, decides and comes at any time, or never; of whom something
 is said keeps to the least and the greatest of the durations that are said. Nobody cancels.
 
-A timed automaton, then, whose reachable states are found symbolically: a node with what is pending there, and a zone of all the times
-at which that can have begun (so no time has to be chosen before it is known what it is to be compared with). Of places that differ
-in nothing but how long it took to come there, many are taken together, which may make a range too wide, never too narrow. If it comes
-round to where it was, and that takes longer each time, there is no end to it: after more rounds than a zone has points nothing grows
-that does not grow for ever.
-
-Below: `flow`, `zones`. Beside `exact`.
+Below: `reach`, which finds all that can happen. Beside `exact`.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
-from functools import reduce
 from graphlib import TopologicalSorter
 from heapq import heappop, heappush
 from itertools import count
 from math import inf
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import attrs
 
@@ -30,12 +23,12 @@ from statewf.checker.states.search import components
 from statewf.definition.model import StateMachine
 from statewf.definition.pricing import PerExecution, TimeBased
 from statewf.forecast.assumptions import Answer, Arrival, Assumptions, Likely, Returns
-from statewf.forecast.chain import Chain, Node, Way
-from statewf.forecast.flow import Dues, Flow, Possible, TooLarge
-from statewf.forecast.outlook import Label, label, total
-from statewf.forecast.slots import FREE, NEVER, RECALLED, Lottery
+from statewf.forecast.chain import Chain
+from statewf.forecast.flow import TooLarge
+from statewf.forecast.outlook import total
+from statewf.forecast.reach import Edge, Reach, Stage, reached
 from statewf.forecast.spread import Exponential
-from statewf.forecast.zones import BEGIN, NOW, Zone, apart, arranged, hull, lasted, later, unbounded, within
+from statewf.forecast.zones import lasted
 from statewf.machine.fsm import ERROR, Machine, Open, is_pattern
 from statewf.machine.lens import conditions
 from statewf.machine.tries import USUAL, decisions
@@ -81,11 +74,6 @@ def _told(price: Range[Decimal]) -> dict[str, str | None]:
     return {"least": str(price.least), "greatest": None if price.greatest is None else str(price.greatest)}
 
 
-def _free(lottery: Lottery) -> list[int]:
-    """The outcomes that have no greatest duration."""
-    return [outcome for outcome, spread in enumerate(lottery.spreads) if spread.bounds[1] is None]
-
-
 def whatever(machine: Machine, said: Assumptions) -> Assumptions:
     """What is said, and of all others that they may do anything at any time."""
     words = dict.fromkeys((*USUAL, *decisions(conditions(machine))))
@@ -120,17 +108,6 @@ def _sample(pattern: str) -> str:
     return pattern.removesuffix(".*") if pattern != "*" else "any"
 
 
-def _possible(lottery: Lottery) -> list[Possible]:
-    """What may come of a lottery: each outcome between its least and its greatest duration; those without one at any time."""
-    found: dict[Possible, None] = {}
-    for outcome, spread in enumerate(lottery.spreads):
-        least, greatest = spread.bounds
-        found[Possible(1, FREE, None) if greatest is None else Possible(1, outcome, (least, greatest))] = None
-    if not lottery.sums or lottery.sums[-1] < 1:
-        found[Possible(1, NEVER, None)] = None
-    return list(found)
-
-
 @attrs.frozen
 class Sum:
     """What the weights of a way add to, and which states with a price it enters, how often."""
@@ -142,133 +119,39 @@ class Sum:
         return Sum(self.much + other.much, self.entered + other.entered)
 
 
-@attrs.frozen(eq=False)
-class Place:
-    """Where it may be: a node, what is pending there, and when that may have begun, as points of a zone in their order. `source`: from where."""
-
-    node: Node
-    dues: Dues
-    zone: Zone
-    source: Place | None
-
-
-class Edge(NamedTuple):
-    """One thing that happens next: on which way, and to which place."""
-
-    way: Way
-    target: Place
-
-
-def _before(place: Place | None) -> Iterator[Place]:
-    """The place, and those on the way there."""
-    while place is not None:
-        yield place
-        place = place.source
-
-
 Weigh: TypeAlias = Callable[[Edge], Sum]
 
 
-@attrs.define(eq=False)
-class _Graph:
-    """All that can happen under some assumptions. `ends` are the places in which it has ended."""
+@attrs.frozen(eq=False)
+class _Ways:
+    """The ways through all that can be reached, with weights."""
 
-    flow: Flow
-    begin: list[Edge] = attrs.field(factory=list)
-    edges: dict[Place, list[Edge]] = attrs.field(factory=dict)
-    ends: dict[Label, list[Place]] = attrs.field(factory=lambda: defaultdict(list))
-    _known: dict[tuple[Node, Dues], list[Place]] = attrs.field(factory=lambda: defaultdict(list))
+    reach: Reach
 
-    def find(self) -> None:
-        """Find all places. Raises TooLarge."""
-        for _, way in self.flow.ways(self.flow.chain.start):
-            self.begin += self.arrivals(way, None, (), BEGIN)
-        queue = [edge.target for edge in self.begin]
-        for place in queue:  # grows while it is read
-            if place not in self.edges:
-                self.edges[place] = [
-                    edge for number in range(len(place.dues)) for edge in self.happening(place, number)
-                ]
-                queue += [edge.target for edge in self.edges[place]]
-                if place.node.ended:
-                    self.ends[label(place.node)].append(place)
-
-    def happening(self, place: Place, number: int) -> Iterator[Edge]:
-        """What happens if that of what is pending is next."""
-        due = place.dues[number]
-        if due is None:
-            return
-        self.flow.toil()
-        timed = [other for other in place.dues if other is not None and other.when is not None]
-        least = [0, -inf, *(due.when[0] if other is due else -inf for other in timed)]
-        most = [
-            inf,
-            inf,
-            *(other.when[1] - (other.order < due.order) for other in timed),
-        ]  # the others are not over yet
-        zone = later(place.zone, least, most)
-        if zone is None:
-            return
-        outcomes = [due.outcome] if due.outcome != FREE else _free(place.node.slots[number].lottery)
-        for outcome in outcomes:
-            for _, way in self.flow.ways(self.flow.chain.branch(place.node, number, outcome)):
-                if not way.refused:
-                    yield from self.arrivals(way, place, place.dues, zone)
-
-    def arrivals(self, way: Way, source: Place | None, before: Dues, zone: Zone) -> Iterator[Edge]:
-        """Where a way leads that is taken now."""
-        points = dict(
-            zip((at for at, due in enumerate(before) if due is not None and due.when is not None), count(2))
-        )
-        fresh = {one.place for one in way.fresh if one.lottery is not None}
-        recalled = {one.place for one in way.fresh if one.lottery is None}
-        for _, dues in self.flow.drawn(way, before):
-            began = [
-                NOW if at in fresh or (at in recalled and due.outcome == RECALLED) else points[way.kept[at]]
-                for at, due in enumerate(dues)
-                if due is not None and due.when is not None
-            ]
-            yield Edge(way, self.place(way.target, dues, arranged(zone, began), source))
-
-    def place(self, node: Node, dues: Dues, zone: Zone, source: Place | None) -> Place:
-        """The place that holds all of that: one that is known, or a new one."""
-        known = self._known[node, dues]
-        for place in known:
-            if within(zone, place.zone):
-                return place
-        alike = [place for place in known if apart(place.zone) == apart(zone)]
-        if len(alike) > len(zone):
-            zone = reduce(hull, (place.zone for place in alike), zone)
-            if sum(place in alike for place in _before(source)) > len(zone):
-                zone = unbounded(zone)
-        self.flow.toil(len(alike))
-        known.append(place := Place(node, dues, zone, source))
-        return place
-
-    def least(self, weigh: Weigh) -> dict[Place, Sum]:
+    def least(self, weigh: Weigh) -> dict[Stage, Sum]:
         """For each state the least that the weights of a way there add to (Dijkstra)."""
-        found: dict[Place, Sum] = {}
+        found: dict[Stage, Sum] = {}
         serial = count()
-        heap: list[tuple[Any, int, Sum, Place]] = []
+        heap: list[tuple[Any, int, Sum, Stage]] = []
 
         def arrive(edge: Edge, there: Sum) -> None:
             if edge.target not in found:
                 heappush(heap, (there.much, next(serial), there, edge.target))
 
-        for edge in self.begin:
+        for edge in self.reach.begin:
             arrive(edge, weigh(edge))
         while heap:
             _, _, there, state = heappop(heap)
             if state not in found:
                 found[state] = there
-                for edge in self.edges[state]:
+                for edge in self.reach.edges[state]:
                     arrive(edge, there + weigh(edge))
         return found
 
-    def greatest(self, weigh: Weigh, goals: list[Place]) -> Sum | None:
+    def greatest(self, weigh: Weigh, goals: list[Stage]) -> Sum | None:
         """The greatest that the weights of a way to one of the goals add to; None: there is no end to them."""
         leading = self._leading(goals)
-        inner = {state: [edge for edge in self.edges[state] if edge.target in leading] for state in leading}
+        inner = {state: [edge for edge in self.reach.edges[state] if edge.target in leading] for state in leading}
         rings = components(leading, lambda state: [edge.target for edge in inner[state]])
         ring = {state: number for number, states in enumerate(rings) for state in states}
         waits: dict[int, set[int]] = {number: set() for number in range(len(rings))}
@@ -279,17 +162,17 @@ class _Graph:
                 elif weigh(edge).much:
                     return None  # it can be gone round without end
         best = dict[int, Sum]()
-        for edge in self.begin:
+        for edge in self.reach.begin:
             _arrive(best, ring.get(edge.target), weigh(edge))
         for number in TopologicalSorter(waits).static_order():
             for edge in (edge for state in rings[number] for edge in inner[state] if ring[edge.target] != number):
                 _arrive(best, ring[edge.target], best[number] + weigh(edge))
         return max((best[ring[goal]] for goal in goals), key=lambda one: one.much)
 
-    def _leading(self, goals: list[Place]) -> dict[Place, None]:
+    def _leading(self, goals: list[Stage]) -> dict[Stage, None]:
         """The states from which one of the goals can be reached."""
-        sources: dict[Place, list[Place]] = defaultdict(list)
-        for state, edges in self.edges.items():
+        sources: dict[Stage, list[Stage]] = defaultdict(list)
+        for state, edges in self.reach.edges.items():
             for edge in edges:
                 sources[edge.target].append(state)
         leading = dict.fromkeys(goals)
@@ -316,31 +199,30 @@ def extremes(
     said = said or Assumptions()
     of_states = isinstance(machine.notes.definition, StateMachine)
     chain = Chain(machine, whatever(machine, said), priced=not of_states)
-    graph = _Graph(Flow(chain, _possible, (0, 0), work))
     try:
-        graph.find()
+        reach = reached(chain, work)
     except TooLarge:
         return None
     found = []
-    for ending, goals in sorted(graph.ends.items()):
+    for ending, goals in sorted(reach.ends.items()):
         times = [lasted(goal.zone) for goal in goals]
         longest = max(most for _, most in times)
         duration = Range(int(min(least for least, _ in times)), None if longest == inf else int(longest))
-        found.append(Extreme(*ending, duration, _prices(graph, goals, duration, said.volume)))
+        found.append(Extreme(*ending, duration, _prices(_Ways(reach), goals, duration, said.volume)))
     return tuple(found)
 
 
-def _prices(graph: _Graph, goals: list[Place], duration: Range[int], volume: int | None) -> Range[Decimal] | None:
+def _prices(ways: _Ways, goals: list[Stage], duration: Range[int], volume: int | None) -> Range[Decimal] | None:
     """What those pay who end there; None where there are no prices, or single steps are charged by their time."""
-    machine = graph.flow.chain.machine
+    machine = ways.reach.flow.chain.machine
     prices = machine.notes.definition.pricing
     any_goal = Usage(machine, volume, snapshot=goals[0].node.snapshot)
     match prices:
-        case PerExecution() if graph.flow.chain.priced:
+        case PerExecution() if ways.reach.flow.chain.priced:
             totals = {_total(goal.node.usage) for goal in goals if goal.node.usage is not None}
             return Range(min(totals), max(totals))
         case PerExecution():
-            return _prices_of_entries(graph, goals, prices, any_goal)
+            return _prices_of_entries(ways, goals, prices, any_goal)
         case TimeBased() if not prices.step_multipliers:
             least = _total(attrs.evolve(any_goal, at=duration.least))
             most = _total(attrs.evolve(any_goal, at=LONG if duration.greatest is None else duration.greatest))
@@ -350,7 +232,7 @@ def _prices(graph: _Graph, goals: list[Place], duration: Range[int], volume: int
             return None
 
 
-def _prices_of_entries(graph: _Graph, goals: list[Place], prices: PerExecution, usage: Usage) -> Range[Decimal]:
+def _prices_of_entries(ways: _Ways, goals: list[Stage], prices: PerExecution, usage: Usage) -> Range[Decimal]:
     """Of a state machine each entry of a state costs, and so a way costs what is entered on it."""
 
     def weigh(edge: Edge) -> Sum:
@@ -358,9 +240,9 @@ def _prices_of_entries(graph: _Graph, goals: list[Place], prices: PerExecution, 
         entered = Counter(name for move in first for name in move.entered if name in prices.step_rates)
         return Sum(sum((prices.step_rates[name] * n for name, n in entered.items()), Decimal(0)), entered)
 
-    sums = graph.least(weigh)
+    sums = ways.least(weigh)
     least = min((sums[goal] for goal in goals), key=lambda one: one.much)
-    greatest = graph.greatest(weigh, goals)
+    greatest = ways.greatest(weigh, goals)
     cheapest = _total(attrs.evolve(usage, done=least.entered))
     if greatest is None and usage.snapshot is not None and usage.snapshot.ended == "success":
         return Range(cheapest, None)
