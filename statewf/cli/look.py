@@ -63,10 +63,10 @@ def travelled(store: Sqlite, instance: str) -> tuple[Machine, tuple[Step, ...]]:
     from statewf.errors import StoreError
     from statewf.history.travel import Traveller
 
-    card, traveller = card_of(store, instance), Traveller(store)
+    card, traveller = card_of(store, instance), Traveller(store, store.path)
     machine, steps = traveller.machine(card), tuple(traveller.steps(card))
     if not steps:
-        raise StoreError(f"the store is damaged: {instance} has no history")
+        raise StoreError(f"{store.path} is damaged: {instance} has no history")
     return machine, steps
 
 

@@ -16,10 +16,11 @@ from statewf.machine.snapshot import Step, blank
 
 
 class Traveller:
-    """Goes through instances of one store, and compiles each machine once."""
+    """Goes through instances of one store, `called` so in messages, and compiles each machine once."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, called: str = "the store") -> None:
         self._store = store
+        self._called = called
         self._machines: dict[str, Machine] = {}
 
     def machine(self, card: Card) -> Machine:
@@ -28,12 +29,12 @@ class Traveller:
         if found is None:
             record = self._store.machine(card.machine)
             if record is None:
-                raise StoreError(f"the store is damaged: the machine of {card.id} is not in it")
+                raise StoreError(f"{self._called} is damaged: the machine of {card.id} is not in it")
             try:
                 found = compile_kept(record.definition).machine
             except InputError as error:
                 raise StoreError(
-                    f"the store is damaged: the machine of {card.id} cannot be read: {error}"
+                    f"{self._called} is damaged: the machine of {card.id} cannot be read: {error}"
                 ) from error
             self._machines[card.machine] = found
         return found
@@ -44,4 +45,4 @@ class Traveller:
         try:
             yield from replay(machine, self._store.events(card.id), blank(machine, card.id))
         except (InputError, ValueError) as error:
-            raise StoreError(f"the store is damaged: the history of {card.id} cannot be read: {error}") from error
+            raise StoreError(f"{self._called} is damaged: the history of {card.id} cannot be read: {error}") from error
