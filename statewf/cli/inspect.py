@@ -327,6 +327,9 @@ def _place(finding: Finding) -> str:
     "--limit", type=click.IntRange(1, MOST), help=f"With --flat, at most so many configurations. [default: {DRAWN}]"
 )
 @click.option("--instance", metavar="ID", help="Mark where this instance is, and the way it came.")
+@click.option(
+    "--stats", "figures", is_flag=True, help="Tell how the instances in the store went: how often, how long."
+)
 @click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write to a file.")
 @db_option
 def draw_verb(
@@ -335,15 +338,20 @@ def draw_verb(
     flat: bool,
     limit: int | None,
     instance: str | None,
+    figures: bool,
     output: str | None,
     db: str,
 ) -> None:
-    """Draw the machine in FILE, or where an instance of it is."""
+    """Draw the machine in FILE, where an instance of it is, or how all of them went."""
     from statewf.diagram import drawing, text
     from statewf.diagram.picture import Picture
 
     if limit is not None and not flat:
         raise click.UsageError("--limit is of use only with --flat.")
+    if figures and (flat or instance is not None):
+        raise click.UsageError(
+            "--stats tells of all instances, as the machine is written: leave --flat and --instance out."
+        )
     machine = compiled(file)
     steps: Sequence[Step] = ()
     if instance is not None:
@@ -354,6 +362,10 @@ def draw_verb(
     drawn = drawing(machine, flat=flat, limit=limit or DRAWN, steps=steps)
     if isinstance(drawn, Picture) and not drawn.whole:
         click.echo(f"not all is drawn: there are more than {limit or DRAWN} configurations (--limit)", err=True)
+    if figures:
+        from statewf.cli.stats import warmed_by
+
+        drawn = warmed_by(drawn, machine.name, db)
     picture = text(drawn, form)
     if output is None:
         click.echo(picture, nl=not picture.endswith("\n"))

@@ -15,6 +15,8 @@ from statewf.cli.tables import lasting, table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from statewf.diagram.flow import Flow
+    from statewf.diagram.picture import Picture
     from statewf.forecast.outlook import Figures
     from statewf.forecast.stats import CallStats, Stats
     from statewf.history import Sqlite
@@ -36,20 +38,7 @@ PATIENCE = 0.5  # seconds until there is a bar
 @json_option
 def stats_verb(machine: str | None, limit: int, db: str, as_json: bool) -> None:
     """Show how often the states and steps of a store's instances were entered, how long they took, and where they went on to."""
-    from statewf.cli.look import opened
-    from statewf.cli.waiting import bar
-    from statewf.errors import UnknownMachine
-    from statewf.forecast.observe import observed
-    from statewf.forecast.stats import stats
-
-    with opened(db) as store:
-        names = [machine] if machine is not None else _names(store)
-        found = []
-        for name in names:
-            with bar(f"reading {name}", quiet=as_json, patience=PATIENCE) as moved:
-                found.append(stats(name, observed(store, name, limit, moved)))
-    if machine is not None and not found[0].instances:
-        raise UnknownMachine(f"{db} has no instances of {machine}; `statewf list` shows what it has")
+    found = _read(db, machine, limit, quiet=as_json)
     if as_json:
         print_json([each.document() for each in found])
         return
@@ -59,6 +48,38 @@ def stats_verb(machine: str | None, limit: int, db: str, as_json: bool) -> None:
         _tell(each)
     if not found:
         click.echo("no instances")
+
+
+def warmed_by(drawn: Picture | Flow, name: str, db: str) -> Picture | Flow:
+    """A picture with the figures of a store's instances. Raises UnknownMachine when there are none."""
+    from statewf.diagram import warmed
+
+    (found,) = _read(db, name, 1_000, quiet=True)
+    told = {}
+    for place in found.places:
+        halves = [] if place.lasted is None else [f"half within {lasting(place.lasted.p50)}"]
+        again = [f"again {place.retries:,}"] if place.retries else []
+        late = [f"timed out {place.timeouts:,}"] if place.timeouts else []
+        told[place.name] = ", ".join([f"{place.visits:,}x", *halves, *again, *late])
+    return warmed(drawn, told, {place.name: place.time for place in found.places})
+
+
+def _read(db: str, machine: str | None, limit: int, *, quiet: bool) -> list[Stats]:
+    """The figures of one machine's instances, or of all. Raises UnknownMachine when that one has none."""
+    from statewf.cli.look import opened
+    from statewf.cli.waiting import bar
+    from statewf.errors import UnknownMachine
+    from statewf.forecast.observe import observed
+    from statewf.forecast.stats import stats
+
+    found = []
+    with opened(db) as store:
+        for name in [machine] if machine is not None else _names(store):
+            with bar(f"reading {name}", quiet=quiet, patience=PATIENCE) as moved:
+                found.append(stats(name, observed(store, name, limit, moved)))
+    if machine is not None and not found[0].instances:
+        raise UnknownMachine(f"{db} has no instances of {machine}; `statewf list` shows what it has")
+    return found
 
 
 def _names(store: Sqlite) -> list[str]:

@@ -2,7 +2,8 @@
 
 `draw` is all that others need; `drawing` makes the model and `text` writes it down, for those who look at it
 in between. A state machine is a `Picture`, and so is whatever is drawn flat; a step workflow is a `Flow`.
-Inside, from the ground: picture and flow, labels, colours; journey, views, mermaid, dot for the one;
+`warmed` makes it one of many instances, with their figures.
+Inside, from the ground: picture and flow, warmth, labels, colours; journey, views, mermaid, dot for the one;
 standing, flows, flowchart, flow_dot for the other; svg for both.
 Below: `compiler` and `machine`. Above: `cli` and, later, `web`.
 """
@@ -18,11 +19,12 @@ from statewf.diagram.flow import Flow
 from statewf.diagram.flows import flow
 from statewf.diagram.picture import Picture
 from statewf.diagram.views import picture
+from statewf.diagram.warmth import warmed
 from statewf.machine.flatten import MOST_STATES
 from statewf.machine.fsm import Machine
 from statewf.machine.snapshot import Snapshot, Step
 
-__all__ = ["Format", "draw", "drawing", "picture", "text"]
+__all__ = ["Format", "draw", "drawing", "picture", "text", "warmed"]
 
 Format: TypeAlias = Literal["mermaid", "dot", "svg"]
 

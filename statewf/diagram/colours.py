@@ -40,11 +40,17 @@ TONES = {
     "skipped": Colours("#f8fafc", "#cbd5e1", "#94a3b8"),
     "cancelled": Colours("#e2e8f0", "#94a3b8", "#475569"),
     "undone": Colours("#f3e8ff", "#9333ea", "#581c87"),
+    "warm1": Colours("#fffbeb", "#d97706", "#0f172a"),
+    "warm2": Colours("#fde68a", "#d97706", "#0f172a"),
+    "warm3": Colours("#fbbf24", "#b45309", "#0f172a"),
+    "warm4": Colours("#f97316", "#9a3412", "#0f172a"),
 }
 
 
 def tone(node: Node) -> str:
     """The key of a node's colours in `TONES`."""
+    if node.warmth and node.kind != "compound":
+        return f"warm{node.warmth}"
     match node.kind:
         case "success" | "failure" | "compound":
             return f"active{node.kind.capitalize()}" if node.active else node.kind
@@ -82,4 +88,6 @@ _FATES: dict[Fate, str] = {
 
 def box_tone(box: Box) -> str:
     """The key of a step's colours: by what it is, or in the picture of an instance by what became of it."""
+    if box.warmth and box.shape != "parallel":
+        return f"warm{box.warmth}"
     return _SHAPES.get(box.shape, "normal") if box.fate is None else _FATES[box.fate]

@@ -29,7 +29,7 @@ START, END, MEET = "$start", "$end", "$meet "
 class Box:
     """A step. `lines` tell of it in small words, `status` what an instance does there, or did.
 
-    `fate` is None in a picture of no instance.
+    `fate` is None in a picture of no instance; `warmth` says in one of many how much of their time is spent there, 0 to 4.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Box:
     optional: bool = False
     fate: Fate | None = None
     status: str | None = None
+    warmth: int = 0
 
     @property
     def small(self) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ class Node:
     active: bool = False
     visited: bool = False
     status: str | None = None
+    warmth: int = 0  # in a picture of many instances: how much of their time is spent there, 0 to 4
 
 
 @attrs.frozen

@@ -17,7 +17,10 @@ from statewf.forecast.survey import Answered, Survey, Word
 
 @attrs.frozen
 class PlaceStats:
-    """A state or a step: how often it was entered, tried again and timed out, how long visits took (ms), how steps settled."""
+    """A state or a step: how often it was entered, tried again and timed out, how long visits took (ms), how steps settled.
+
+    `time` is how long all visits took together (ms).
+    """
 
     name: str
     visits: int
@@ -25,6 +28,7 @@ class PlaceStats:
     timeouts: int
     lasted: Figures[int] | None
     ends: dict[str, int]
+    time: int
 
 
 @attrs.frozen
@@ -89,7 +93,13 @@ def stats(machine: str, survey: Survey) -> Stats:
         _figures(survey.lasted),
         tuple(
             PlaceStats(
-                name, each.visits, each.retries, each.timeouts, _figures(each.lasted), dict(each.ends.most_common())
+                name,
+                each.visits,
+                each.retries,
+                each.timeouts,
+                _figures(each.lasted),
+                dict(each.ends.most_common()),
+                sum(each.lasted),
             )
             for name, each in survey.places.items()
         ),

@@ -45,4 +45,6 @@ class Traveller:
         try:
             yield from replay(machine, self._store.events(card.id), blank(machine, card.id))
         except (InputError, ValueError) as error:
-            raise StoreError(f"{self._called} is damaged: the history of {card.id} cannot be read: {error}") from error
+            raise StoreError(
+                f"{self._called} is damaged: the history of {card.id} cannot be read: {error}"
+            ) from error

@@ -158,3 +158,14 @@ def test_show_tells_the_time_that_is_left_or_that_nobody_knows(cli: Cli, shop: P
     assert 0 <= cli("show", first, "--json").json["estimatedTimeRemaining"] < 60_000
     cli("send", first, "LEAVE")
     assert "time left" not in cli("show", first).out
+
+
+def test_a_picture_tells_how_all_of_them_went(cli: Cli, shop: Path) -> None:
+    run_some(cli, shop)
+    said = cli("draw", "shop.yaml", "--stats")
+    assert (said.code, said.err) == (0, "")
+    assert "4x, half within" in said.out
+    assert "warm" in said.out
+    assert cli("draw", "shop.yaml", "--stats", "--flat").code == 2
+    (shop / "other.yaml").write_text(SHOP.replace("name: shop", "name: other"))
+    assert cli("draw", "other.yaml", "--stats").code == 2
