@@ -31,14 +31,14 @@ NOTHING: Due = (inf, 0, 0, 0, NEVER)
 class Life(NamedTuple):
     """How a life ended: in which node, and where it was before; how long it took (ms), and what it costs.
 
-    `vague`: it depended on somebody of whom nothing is said.
+    `cut`: it had made so many steps that nobody looked further. `vague`: it depended on somebody of whom nothing is said.
     """
 
     node: Node
     before: Node
     duration: int
     price: Decimal | None
-    endless: bool = False
+    cut: bool = False
     vague: bool = False
 
 
@@ -50,6 +50,7 @@ class Crowd:
         self.tally = Tally()
         self.chance = Random(seed).random  # noqa: S311  # nothing is secret here, and all is to be the same each time
         self._timed = is_timed(chain.machine) and chain.priced
+        self.steps = 0  # of all lives
         self._vague = False
         self._prices: dict[Node, Decimal | None] = {}
         self._endings: dict[tuple[Node, Node, bool], tuple[Label, str]] = {}
@@ -87,6 +88,7 @@ class Crowd:
                     there[place] = (now, rank, tie, drawn, RECALLED)
             first = min(there) if there else NOTHING
             if first is NOTHING or ways == MOST_WAYS:  # it has ended, or waits for ever, or runs in a circle
+                self.steps += ways
                 price = self._price(node, usage)
                 return self._counted(Life(node, before, now, price, ways == MOST_WAYS, self._vague))
             ways += 1
@@ -111,9 +113,9 @@ class Crowd:
     # --- what it comes to
 
     def _counted(self, life: Life) -> Life:
-        where = (life.before, life.node, life.endless)
+        where = (life.before, life.node, life.cut)
         if where not in self._endings:
-            ending = label(life.node, endless=life.endless)
+            ending = Label("(still going)", "cut") if life.cut else label(life.node)
             self._endings[where] = ending, culprit(self.chain, life.before, life.node)
         ending, blamed = self._endings[where]
         self.tally.end(ending, life.duration, life.price, blamed)
@@ -139,12 +141,18 @@ def crowd(
     *,
     runs: int = RUNS,
     seed: int = 1,
+    most: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Outlook:
-    """What becomes of so many instances. `progress` is told now and then how many there were by then."""
+    """What becomes of so many instances; of fewer, if these have made that many steps (`most`).
+
+    `progress` is told now and then how many there were by then.
+    """
     drawing = Crowd(Chain(machine, assumptions or Assumptions()), seed)
-    for run in range(runs):
-        if progress is not None and run % OFTEN == 0:
-            progress(run)
+    drawn = 0
+    while drawn < runs and (most is None or drawing.steps < most):
+        if progress is not None and drawn % OFTEN == 0:
+            progress(drawn)
         drawing.live()
-    return outlook(drawing.chain, drawing.tally, "simulated", runs, seed)
+        drawn += 1
+    return outlook(drawing.chain, drawing.tally, "simulated", drawn, seed)

@@ -23,7 +23,7 @@ from statewf.definition.pricing import TimeBased
 from statewf.forecast.assumptions import CERTAIN, Assumptions
 from statewf.forecast.chain import Branch, Chain, Node
 from statewf.forecast.flow import Dues, Flow, Possible, TooLarge
-from statewf.forecast.outlook import Outlook, Tally, culprit, label, outlook, total
+from statewf.forecast.outlook import Label, Outlook, Tally, culprit, label, outlook, total
 from statewf.forecast.slots import NEVER, Lottery
 from statewf.machine.fsm import Machine
 from statewf.pricing import Usage, is_timed
@@ -143,7 +143,7 @@ class _Following:
 
         def arrive(before: Node, state: State, at: int, mass: float) -> None:
             if state in circles or not (mass < LEAST or self.goes_on(state)):
-                ending = label(state.node, endless=state in circles)
+                ending = Label("(for ever)", "endless") if state in circles else label(state.node)
                 tally.end(
                     ending, at, self._price(state.node, at), culprit(self.flow.chain, before, state.node), mass
                 )

@@ -35,7 +35,7 @@ from statewf.machine.tries import USUAL, decisions
 from statewf.pricing import Usage
 from statewf.simulator.scenario import Decision, Fail
 
-MOST_WORK = 200_000  # things that happen, and ways on
+MOST_WORK = 60_000  # things that happen, and ways on
 LONG = 10**15  # ms: 30,000 years
 ANY_TIME = Exponential(1)  # it has no greatest duration, and that is all that counts here
 

@@ -28,7 +28,8 @@ from statewf.simulator.scenario import Decision, Fail, Hang, Ok, Send
 
 T = TypeVar("T")
 
-MOST = 20  # times, or results, that stand for all that were seen
+MOST = 20  # results that stand for all that were seen
+TIMES = 100  # times, likewise
 
 
 def learned(machine: Machine, survey: Survey) -> Assumptions:
@@ -55,15 +56,19 @@ def learned(machine: Machine, survey: Survey) -> Assumptions:
     return Assumptions(handlers=handlers, tasks=tasks, states=states, events=arrivals, conditions=held, seen=seen)
 
 
-def some(listed: Sequence[T]) -> tuple[T, ...]:
+def some(listed: Sequence[T], most: int) -> tuple[T, ...]:
     """As many of them as are looked at, evenly spread over the list."""
-    if len(listed) <= MOST:
+    if len(listed) <= most:
         return tuple(listed)
-    return tuple(listed[int((number + 0.5) * len(listed) / MOST)] for number in range(MOST))
+    return tuple(listed[int((number + 0.5) * len(listed) / most)] for number in range(most))
 
 
 def _spread(times: Iterable[int]) -> Sample:
-    return Sample(some(sorted(times)))
+    """These times, or some of them, the least and the greatest among them."""
+    ordered = sorted(times)
+    return Sample(
+        (ordered[0], *some(ordered, TIMES)[1:-1], ordered[-1]) if len(ordered) > TIMES else tuple(ordered)
+    )
 
 
 def _failing(survey: Survey) -> float:
@@ -94,11 +99,12 @@ def _handler(calls: list[Answered], failing: float, *, asks: bool) -> tuple[Like
 
 def _each(calls: list[Answered], chance: float, *, asks: bool) -> list[Likely[Answer]]:
     """Each of the things that these calls did, as often as they did, and as long as that took; of very many things some."""
+    if len({_behaviour(call, asks=asks) for call in calls}) > MOST:
+        after = _spread(call.lasted for call in calls)
+        chosen = Counter(_behaviour(call, asks=asks) for call in some(calls, MOST))
+        return [Likely(behaviour, chance * times / MOST, after) for behaviour, times in chosen.items()]
     did = [_behaviour(call, asks=asks) for call in calls]
     distinct = dict.fromkeys(did)
-    if len(distinct) > MOST:
-        after = _spread(call.lasted for call in calls)
-        return [Likely(behaviour, chance / MOST, after) for behaviour in some(list(distinct))]
     return [
         Likely(
             behaviour,

@@ -26,11 +26,14 @@ V = TypeVar("V", int, Decimal)
 ROUNDING = 1e-9  # what a sum of probabilities may be off
 CONFIDENCE = 1.96  # standard errors to both sides, of 95 %
 
-Outcome: TypeAlias = Literal["success", "failure", "waiting", "endless"]
+Outcome: TypeAlias = Literal["success", "failure", "waiting", "endless", "cut"]
 
 
 class Label(NamedTuple):
-    """An end. `waiting`: it has none, for it waits in that state for ever; `endless`: nor has it one, for it runs in a circle."""
+    """An end. `waiting`: it has none, for it waits in that state for ever; `endless`: nor has it one, for it runs in a circle.
+
+    `cut`: nobody looked further, so many steps it had made.
+    """
 
     state: str
     outcome: Outcome
@@ -118,10 +121,8 @@ class Tally:
             self.blame[label.state, culprit] += weight
 
 
-def label(node: Node, *, endless: bool = False) -> Label:
+def label(node: Node) -> Label:
     """The end of who goes no further than to that node."""
-    if endless:
-        return Label("(for ever)", "endless")
     state = state_of(node.snapshot)
     match node.snapshot.ended:
         case "":

@@ -114,8 +114,7 @@ class Reach:
         outcomes = [due.outcome] if due.outcome != FREE else _free(stage.node.slots[number].lottery)
         for outcome in outcomes:
             for _, way in self.flow.ways(self.flow.chain.branch(stage.node, number, outcome)):
-                if not way.refused:
-                    yield from self.arrivals(way, stage, stage.dues, zone)
+                yield from self.arrivals(way, stage, stage.dues, zone)
 
     def arrivals(self, way: Way, source: Stage | None, before: Dues, zone: Zone) -> Iterator[Edge]:
         """Where a way leads that is taken now."""

@@ -19,6 +19,8 @@ from statewf.forecast.extremes import Extreme, extremes
 from statewf.forecast.outlook import Outlook
 from statewf.machine.fsm import Machine
 
+MOST_STEPS = 2_000_000  # of all lives that are drawn: half a minute, where each leads to where nobody was before
+
 
 @attrs.frozen
 class Forecast:
@@ -44,10 +46,13 @@ def forecast(
 ) -> Forecast:
     """What will become of an instance. Raises CompileError for a definition that is wrong.
 
-    `runs` lives are drawn with that `seed` only where the exact way is too long; `progress` is told how many there were by then.
+    `runs` lives are drawn with that `seed` only where the exact way is too long, and fewer if that is too long as well; `progress`
+    is told how many there were by then.
     """
     if not isinstance(machine, Machine):
         machine = compile_definition(machine)
     assumptions = assumptions or Assumptions()
-    found = exact(machine, assumptions) or crowd(machine, assumptions, runs=runs, seed=seed, progress=progress)
+    found = exact(machine, assumptions) or crowd(
+        machine, assumptions, runs=runs, seed=seed, most=MOST_STEPS, progress=progress
+    )
     return Forecast(found, extremes(machine, assumptions), assumptions)

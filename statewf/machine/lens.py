@@ -121,9 +121,10 @@ def _at(snapshot: Snapshot, path: Path) -> Hashable:
     root, *keys = path
     if root in ("completedSteps", "failedSteps"):
         return in_order(snapshot.book.completed if root == "completedSteps" else snapshot.book.failed)
-    roots = {"context": snapshot.context, "results": snapshot.book.results, "errors": snapshot.book.errors}
+    book = snapshot.book
+    roots = {"inputs": snapshot.inputs, "context": snapshot.context, "results": book.results, "errors": book.errors}
     value: Any = roots[str(root)]
-    if root != "context" and keys and keys[0] not in value:
+    if root in ("results", "errors") and keys and keys[0] not in value:
         return UNDEFINED  # which is known, for the run itself makes it
     for key in keys:
         if not isinstance(value, Mapping):
@@ -135,7 +136,8 @@ def _at(snapshot: Snapshot, path: Path) -> Hashable:
 def lens(machine: Machine, watched: Sequence[Expression] = (), *, brought: bool = False) -> Lens:
     """The lens for snapshots of that machine; what the `watched` conditions read is seen, too.
 
-    Of the context only what the machine itself assigns is seen, unless what events bring is known as well (`brought`).
+    Of the context only what the machine itself assigns is seen, and nothing of the inputs, unless what is brought from outside is
+    known as well (`brought`).
     """
     guards = (*conditions(machine), *watched)
     asked = any(path[0] == "attempt" for guard in guards for path in guard.reads)
@@ -180,7 +182,9 @@ def _made(machine: Machine, guards: tuple[Expression, ...], *, brought: bool) ->
     queue = list(guards)
     for expression in queue:  # grows while it is read
         for path in expression.reads:
-            if path[0] in ("results", "errors", "completedSteps", "failedSteps"):
+            if path[0] in ("results", "errors", "completedSteps", "failedSteps") or (
+                brought and path[0] == "inputs"
+            ):
                 wanted[path] = None
             elif path[0] == "context":
                 names = [str(path[1])] if path[1:] else list(assigned)

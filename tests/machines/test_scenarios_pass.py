@@ -10,7 +10,7 @@ from statewf.definition.document import document
 from statewf.simulator import read_scenario, simulate
 from tests.machines.driving import MACHINES, machine
 
-SCENARIOS = sorted(MACHINES.glob("*/*.yaml"))
+SCENARIOS = sorted(file for file in MACHINES.glob("*/*.yaml") if file.name != "assumed.yaml")
 
 
 @pytest.mark.parametrize("file", SCENARIOS, ids=lambda file: f"{file.parent.name}/{file.stem}")
