@@ -146,15 +146,15 @@ def remaining(store: Sqlite, machine: Machine, steps: Sequence[Step]) -> Estimat
         return None
     survey = observed(store, machine.name, LOOKED_AT)
     now = time.time_ns() // 1_000_000
-    return Remaining(machine, learned(machine, survey)).now(snapshot, now, begun(steps))
+    return Remaining(machine, learned(machine, survey)).now(snapshot, now, begun(machine, steps))
 
 
 def time_left(db: str, machine: Machine) -> Callable[[Snapshot], int | None]:
-    """Says how many ms an instance still takes that has just come to where it is, by what others in the store took."""
+    """Says how many ms an instance still takes from its last step on, by what others in the store took; it is to be shown each."""
     from statewf.errors import StoreError
     from statewf.forecast.learn import learned
     from statewf.forecast.observe import observed
-    from statewf.forecast.remaining import Remaining
+    from statewf.forecast.remaining import Remaining, Watch
 
     try:
         with opened(db) as store:
@@ -162,8 +162,11 @@ def time_left(db: str, machine: Machine) -> Callable[[Snapshot], int | None]:
     except StoreError:
         return lambda _: None  # whatever is wrong is told by whoever needs the store more
 
+    watch = Watch(machine)
+
     def left(snapshot: Snapshot) -> int | None:
-        found = known.now(snapshot, snapshot.at, {})
+        watch.see(snapshot)
+        found = known.now(snapshot, snapshot.at, watch.begun)
         return None if found is None else found.mean
 
     return left

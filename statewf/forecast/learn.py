@@ -28,8 +28,8 @@ from statewf.simulator.scenario import Decision, Fail, Hang, Ok, Send
 
 T = TypeVar("T")
 
-MOST = 20  # results that stand for all that were seen
-TIMES = 100  # times, likewise
+MOST = 100  # times, or results, that stand for all that were seen
+GOLDEN = 0.6180339887498949  # steps of this share of a list come by all parts of it, whatever repeats in it
 
 
 def learned(machine: Machine, survey: Survey) -> Assumptions:
@@ -56,19 +56,22 @@ def learned(machine: Machine, survey: Survey) -> Assumptions:
     return Assumptions(handlers=handlers, tasks=tasks, states=states, events=arrivals, conditions=held, seen=seen)
 
 
-def some(listed: Sequence[T], most: int) -> tuple[T, ...]:
-    """As many of them as are looked at, evenly spread over the list."""
-    if len(listed) <= most:
+def some(listed: Sequence[T]) -> tuple[T, ...]:
+    """As many of them as are looked at, in their order, from all parts of the list."""
+    if len(listed) <= MOST:
         return tuple(listed)
-    return tuple(listed[int((number + 0.5) * len(listed) / most)] for number in range(most))
+    return tuple(
+        listed[at] for at in sorted(int(number * GOLDEN % 1 * len(listed)) for number in range(1, MOST + 1))
+    )
 
 
 def _spread(times: Iterable[int]) -> Sample:
     """These times, or some of them, the least and the greatest among them."""
     ordered = sorted(times)
-    return Sample(
-        (ordered[0], *some(ordered, TIMES)[1:-1], ordered[-1]) if len(ordered) > TIMES else tuple(ordered)
-    )
+    if len(ordered) <= MOST:
+        return Sample(tuple(ordered))
+    middle = (ordered[int((number + 0.5) * len(ordered) / MOST)] for number in range(1, MOST - 1))
+    return Sample((ordered[0], *middle, ordered[-1]))
 
 
 def _failing(survey: Survey) -> float:
@@ -101,7 +104,7 @@ def _each(calls: list[Answered], chance: float, *, asks: bool) -> list[Likely[An
     """Each of the things that these calls did, as often as they did, and as long as that took; of very many things some."""
     if len({_behaviour(call, asks=asks) for call in calls}) > MOST:
         after = _spread(call.lasted for call in calls)
-        chosen = Counter(_behaviour(call, asks=asks) for call in some(calls, MOST))
+        chosen = Counter(_behaviour(call, asks=asks) for call in some(calls))
         return [Likely(behaviour, chance * times / MOST, after) for behaviour, times in chosen.items()]
     did = [_behaviour(call, asks=asks) for call in calls]
     distinct = dict.fromkeys(did)
@@ -127,7 +130,7 @@ def _behaviour(call: Answered, *, asks: bool) -> Answer:
 
 def _task(words: list[Word]) -> tuple[Likely[Decision], ...]:
     """What people decide, and how long each of these decisions takes."""
-    counts = Counter(word.decision for word in words)
+    counts = Counter(word.decision for word in words if word.decision)
     return tuple(
         Likely(Decision(decision), number / len(words), _spread(w.lasted for w in words if w.decision == decision))
         for decision, number in counts.items()

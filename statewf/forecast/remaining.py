@@ -19,15 +19,15 @@ from statewf.forecast.chain import Chain, Node
 from statewf.forecast.crowd import NOTHING, Crowd, Due
 from statewf.forecast.outlook import figures
 from statewf.forecast.slots import NEVER, RECALLED, Slot
-from statewf.machine.effects import Call, OpenTask
 from statewf.machine.fsm import Machine
-from statewf.machine.snapshot import Snapshot, Step
+from statewf.machine.snapshot import Snapshot, Step, region_state
+from statewf.simulator.world import TIMER
 
 LIVES = 200  # that are drawn for one estimate
 VAGUE = 0.1  # the share of them that may depend on who knows what
 TRIES = 30  # to draw a duration that is not over yet; after so many it is over any moment
 
-Begun = Mapping[tuple[Any, ...], int]  # when calls and tasks began, ms
+Begun = Mapping[tuple[Any, ...], int]  # when calls, tasks and the wait for events began, ms
 
 
 @attrs.frozen
@@ -50,19 +50,22 @@ class Remaining:
         self._fresh: dict[Node, Estimate | None] = {}
 
     def now(self, snapshot: Snapshot, at: int, begun: Begun) -> Estimate | None:
-        """For one that is there at that time (ms), and whose calls and tasks began then. None: nobody can tell."""
-        node, slots = self._chain.at(snapshot)
-        return _last(self._drawing(node, slots, snapshot, at, begun))
+        """For one that is there at that time (ms), where this began then. None: nobody can tell."""
+        return _last(self.drawing(snapshot, at, begun))
 
-    def just(self, snapshot: Snapshot) -> Generator[None, None, Estimate | None]:
-        """For one that has just come to where it is: the same for all that do, but for timers that were set before.
+    def drawing(self, snapshot: Snapshot, at: int, begun: Begun) -> Generator[None, None, Estimate | None]:
+        """The same, yielding now and then before it returns, for whoever has something else to do meanwhile.
 
-        It yields now and then before it returns, for whoever has something else to do meanwhile.
+        Where one thing is pending that has just begun, all that come there have the same to expect.
         """
         node, slots = self._chain.at(snapshot)
-        if node not in self._fresh:
-            self._fresh[node] = yield from self._drawing(node, slots, snapshot, snapshot.at, {})
-        return self._fresh[node]
+        fresh = len(slots) == 1 and slots[0].rank != TIMER and begun.get(slots[0].ident, at) == at
+        if fresh and node in self._fresh:
+            return self._fresh[node]
+        found = yield from self._drawing(node, slots, snapshot, at, begun)
+        if fresh:
+            self._fresh[node] = found
+        return found
 
     def _drawing(
         self, node: Node, slots: tuple[Slot, ...], snapshot: Snapshot, at: int, begun: Begun
@@ -111,16 +114,31 @@ def _due(chance: Callable[[], float], slot: Slot, snapshot: Snapshot, at: int, b
     return (max(0, lasts - so_far), slot.rank, slot.tie, 0, outcome) if outcome != NEVER else NOTHING
 
 
-def begun(steps: Iterable[Step]) -> Begun:
-    """When the calls and tasks of an instance began, by the steps it made."""
-    found: dict[tuple[Any, ...], int] = {}
+class Watch:
+    """Notes when what is pending began, from one snapshot of an instance to the next."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._where: dict[str, tuple[Any, ...]] = {}  # of each region that awaits events
+        self.begun: dict[tuple[Any, ...], int] = {}
+
+    def see(self, snapshot: Snapshot) -> None:
+        """Note what is pending there, and was not before."""
+        pending: list[tuple[Any, ...]] = [("call", call) for call in snapshot.flight.calls]
+        pending += [("task", task.id) for task in snapshot.book.tasks.values()]
+        many = len(self._machine.regions) > 1
+        for number in snapshot.book.awaiting if many else (0,):
+            name, there = self._machine.regions[number].name, region_state(snapshot.regions, number)
+            if self._where.get(name) != there:
+                self._where[name] = there
+                self.begun.pop(("event", name), None)
+            pending.append(("event", name))
+        self.begun = {ident: self.begun.get(ident, snapshot.at) for ident in pending}
+
+
+def begun(machine: Machine, steps: Iterable[Step]) -> Begun:
+    """When what is pending began, by the steps an instance made."""
+    watch = Watch(machine)
     for step in steps:
-        for effect in step.effects:
-            match effect:
-                case Call(id=call):
-                    found["call", call] = step.after.at
-                case OpenTask(task):
-                    found.setdefault(("task", task.id), step.after.at)
-                case _:
-                    pass
-    return found
+        watch.see(step.after)
+    return watch.begun

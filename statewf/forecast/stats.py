@@ -123,9 +123,8 @@ def _calls(name: str, calls: list[Answered]) -> CallStats:
 
 
 def _words(name: str, words: list[Word]) -> CallStats:
-    return CallStats(
-        name, dict(Counter(word.decision for word in words).most_common()), _figures([w.lasted for w in words])
-    )
+    outcomes = Counter(word.decision or "nobody decided" for word in words)
+    return CallStats(name, dict(outcomes.most_common()), _figures([word.lasted for word in words]))
 
 
 def _figures(times: list[int]) -> Figures[int] | None:

@@ -41,7 +41,7 @@ class Answered(NamedTuple):
 
 
 class Word(NamedTuple):
-    """What was decided of a task, and how long after it was opened."""
+    """What was decided of a task, and how long after it was opened; without a word: nobody did while it was open."""
 
     decision: str
     lasted: int
@@ -204,4 +204,6 @@ class _Following:
                 case OpenTask(task) if task.id not in self.tasks:
                     self.tasks[task.id] = task.step, at
                 case CloseTask(task):
-                    self.tasks.pop(task, None)
+                    name, since = self.tasks.pop(task, ("", at))
+                    if name and isinstance(step.event, Fired):
+                        self.survey.tasks[name].append(Word("", at - since))

@@ -11,7 +11,7 @@ import anyio.lowlevel
 
 from statewf.errors import StatewfError
 from statewf.forecast.learn import learned
-from statewf.forecast.remaining import OVER, Estimate, Remaining
+from statewf.forecast.remaining import OVER, Begun, Estimate, Remaining
 from statewf.forecast.survey import Survey
 from statewf.history import Store
 from statewf.history.travel import Traveller
@@ -36,8 +36,8 @@ class Estimates:
         self._wanted: dict[str, Machine] = {}
         self._asked = anyio.Event()
 
-    async def of(self, machine: Machine, snapshot: Snapshot) -> Estimate | None:
-        """How long an instance still takes that has just come to where it is; None as long as nobody can tell."""
+    async def of(self, machine: Machine, snapshot: Snapshot, begun: Begun) -> Estimate | None:
+        """How long an instance still takes, from its last step on, where this began then; None as long as nobody can tell."""
         if snapshot.ended:
             return OVER
         if len(machine.regions) > LARGEST:
@@ -48,7 +48,7 @@ class Estimates:
             self._asked.set()
         if remaining is None:
             return None
-        drawing = remaining.just(snapshot)
+        drawing = remaining.drawing(snapshot, snapshot.at, begun)
         while True:
             try:
                 next(drawing)

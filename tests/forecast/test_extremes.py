@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import statewf as wf
 from statewf.definition.model import StateMachine
 from statewf.errors import CompileError
-from statewf.forecast import Arrival, Assumptions, Extreme, Likely, Range, Returns, Uniform, extremes
+from statewf.forecast import Arrival, Assumptions, Constant, Extreme, Likely, Range, Returns, Uniform, extremes
 from statewf.forecast.chain import Chain
 from statewf.forecast.crowd import Crowd
 from statewf.forecast.outlook import label
@@ -62,7 +62,7 @@ def test_no_life_of_a_workflow_is_better_or_worse(data: st.DataObject, flow: Flo
     assert_within(machine, assumed, assumed if told else Assumptions(inputs=INPUTS, volume=1))
 
 
-@given(st.data(), machines(TOLD), st.booleans())
+@given(st.data(), machines(TOLD) | machines(), st.booleans())
 def test_no_life_of_a_state_machine_is_better_or_worse(
     data: st.DataObject, definition: StateMachine, told: bool
 ) -> None:
@@ -147,3 +147,14 @@ def test_too_much_to_tell_is_said() -> None:
     steps = ", ".join(f"{{ id: s{n}, timeout: {n + 1}s }}" for n in range(12))
     machine = wf.compile(wf.loads(f"steps: [{{ id: all, type: parallel, steps: [{steps}] }}]"))
     assert extremes(machine, work=WORK) is None
+
+
+def test_an_event_that_is_refused_holds_nobody_up() -> None:
+    text = """
+    initialState: a
+    states:
+      a: { on: { NO: { guard: 1 > 2, target: b } }, timeout: 1h, timeoutTransition: b }
+      b: { terminal: true }
+    """
+    told = Assumptions(events={"NO": Arrival(1.0, Constant(60_000))})
+    assert cases_of(text, told)["b"].duration == Range(3_600_000, 3_600_000)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 import statewf as wf
-from statewf.forecast import Assumptions, Constant, Likely, Returns, Sample
+from statewf.forecast import Arrival, Assumptions, Constant, Likely, Returns, Sample
 from statewf.forecast.assumptions import Answer
-from statewf.forecast.remaining import Estimate, Remaining, begun
+from statewf.forecast.remaining import Estimate, Remaining, Watch, begun
 from statewf.simulator import Driver
 from statewf.simulator.scenario import Decision
 
@@ -38,7 +38,7 @@ def test_what_is_over_does_not_count_and_what_is_under_way_counts_what_is_left()
     driver, remaining = Driver(job()), Remaining(job(), known())
 
     def left() -> int:
-        found = remaining.now(driver.snapshot, driver.now, begun(driver.history))
+        found = remaining.now(driver.snapshot, driver.now, begun(job(), driver.history))
         assert found is not None
         assert found.mean == found.p50 == found.p90
         return found.mean
@@ -68,7 +68,7 @@ def test_longer_than_some_is_as_long_as_the_others() -> None:
         tasks=known().tasks,
     )
     driver.advance(2)
-    found = Remaining(job(), slow).now(driver.snapshot, driver.now, begun(driver.history))
+    found = Remaining(job(), slow).now(driver.snapshot, driver.now, begun(job(), driver.history))
     assert found == Estimate(7_000 + 75_000, 7_000 + 75_000, 7_000 + 75_000)
 
 
@@ -86,3 +86,47 @@ def test_what_is_behind_it_need_not_be_known() -> None:
     found = Remaining(job(), partly).now(driver.snapshot, driver.now, {})
     assert found is not None
     assert found.mean == 75_000
+
+
+def test_instances_with_other_inputs_go_other_ways() -> None:
+    machine = wf.compile(wf.loads("steps: [{ id: a }, { id: slow, when: inputs.n > 10 }]"))
+    handlers = {
+        name: (Likely[Answer](Returns(), 1.0, Constant(ms)),) for name, ms in (("a", 1_000), ("slow", 60_000))
+    }
+    remaining = Remaining(machine, Assumptions(handlers=handlers))
+    for n, left in ((1, 1_000), (50, 61_000), (2, 1_000)):
+        found = remaining.now(Driver(machine, {"n": n}).snapshot, 0, {})
+        assert found is not None
+        assert found.mean == left
+
+
+def test_an_event_is_nearer_the_longer_it_is_awaited() -> None:
+    machine = wf.compile(wf.loads("steps: [{ id: a, type: event, event: GO }]"))
+    remaining = Remaining(machine, Assumptions(events={"GO": Arrival(1.0, Constant(10_000))}))
+    driver = Driver(machine)
+    driver.advance(4)
+    found = remaining.now(driver.snapshot, driver.now, begun(machine, driver.history))
+    assert found is not None
+    assert found.mean == 6_000
+
+
+def test_what_stands_beside_others_counts_from_when_it_began() -> None:
+    """Two steps side by side, and one after the shorter: what the longer still takes is what is left of it."""
+    machine = wf.compile(
+        wf.loads(
+            "steps: [{ id: b, type: parallel, steps: [{ id: long }, { id: s1 }, { id: s2, dependsOn: [s1] }] }]"
+        )
+    )
+    lasting = {"long": 30_000, "s1": 10_000, "s2": 10_000}
+    known = Assumptions(
+        handlers={name: (Likely[Answer](Returns(), 1.0, Constant(ms)),) for name, ms in lasting.items()}
+    )
+    remaining, driver, watch = Remaining(machine, known), Driver(machine), Watch(machine)
+    for seconds, left in ((0, 30_000), (10, 20_000)):
+        driver.advance(seconds)
+        if seconds:
+            driver.reply({}, handler="s1")
+        watch.see(driver.snapshot)
+        found = remaining.now(driver.snapshot, driver.now, watch.begun)
+        assert found is not None
+        assert found.mean == left
