@@ -5,6 +5,7 @@ Below: `forecast`. The figures are printed here, for both.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +14,7 @@ from statewf.cli.common import MOST_RUNS, assume_option, compiled, db_option, js
 from statewf.cli.tables import lasting, paragraph, table, width
 
 if TYPE_CHECKING:
-    from statewf.forecast import Assumptions, Forecast, Outlook
+    from statewf.forecast import Assumptions, Figures, Forecast, Outlook
     from statewf.forecast.extremes import Extreme
     from statewf.machine.fsm import Machine
 
@@ -126,23 +127,31 @@ def _heading(found: Outlook) -> None:
 def _ends(found: Outlook) -> None:
     """How likely each end is, when it comes, and what it costs."""
     priced = found.price is not None
-    heads = ["end", "", "likely", "half within", "90 %", "99 %", *([f"{found.currency}, mean"] if priced else [])]
+    heads = ["end", "", "likely", "mean", "50 %", "90 %", "99 %", *([f"mean {found.currency}"] if priced else [])]
     rows = []
     for end in found.ends:
-        times = (
-            ["", "", ""]
-            if end.duration is None
-            else map(lasting, (end.duration.p50, end.duration.p90, end.duration.p99))
-        )
         margin = found.margin(end.probability)
         likely = _percent(end.probability) + (f" ±{100 * margin:.2g}" if margin else "")
-        price = [] if not priced else ["" if end.price is None else f"{end.price.mean:.4g}"]
-        rows.append([end.state, end.outcome, likely, *times, *price])
-    if found.duration is not None and len(found.ends) > 1:
-        whole = found.duration
-        price = [] if found.price is None else [f"{found.price.mean:.4g}"]
-        rows.append(["all that end", "", "", *map(lasting, (whole.p50, whole.p90, whole.p99)), *price])
+        price = [_amount(end.price, found.currency)] if priced else []
+        rows.append([end.state, end.outcome, likely, *_times_of(end.duration), *price])
+    if len(found.ends) > 1:
+        price = [_amount(found.price, found.currency)] if priced else []
+        rows.append(["all that end", "", "", *_times_of(found.duration), *price])
     table(heads, rows, empty="nothing was drawn")
+
+
+def _times_of(known: Figures[int] | None) -> list[str]:
+    """The mean, and what a half, nine of ten and 99 of a hundred stay within."""
+    if known is None:
+        return [""] * 4
+    return [lasting(round(known.mean)), lasting(known.p50), lasting(known.p90), lasting(known.p99)]
+
+
+def _amount(known: Figures[Decimal] | None, currency: str | None) -> str:
+    """The mean of prices, in the digits of its currency."""
+    from statewf.pricing.money import rounded
+
+    return "" if known is None or currency is None else f"{rounded(Decimal(repr(known.mean)), currency):,}"
 
 
 def _cases(cases: tuple[Extreme, ...] | None) -> None:

@@ -36,9 +36,23 @@ def test_a_forecast_tells_ends_times_prices_and_what_it_depends_on(cli: Cli, sho
     assert (said.code, said.err) == (0, "")
     lines = said.out.splitlines()
     assert lines[0] == "shop: 75 % end well (exact)"
-    assert lines[1].split() == ["end", "likely", "half", "within", "90", "%", "99", "%", "USD,", "mean"]
-    assert lines[2].split() == ["paid", "success", "75", "%", "1m", "2s", "2m", "4s", "3m", "6s", "2.625"]
-    assert lines[3].split()[:5] == ["gone", "failure", "25", "%", "30s"]
+    assert lines[1].split() == ["end", "likely", "mean", "50", "%", "90", "%", "99", "%", "mean", "USD"]
+    assert lines[2].split() == [
+        "paid",
+        "success",
+        "75",
+        "%",
+        "1m",
+        "17s",
+        "1m",
+        "2s",
+        "2m",
+        "4s",
+        "3m",
+        "6s",
+        "2.62",
+    ]
+    assert lines[3].split()[:5] == ["gone", "failure", "25", "%", "45.5s"]
     assert "fails: gone from open 25 %" in said.out
     assert "not said" not in said.out
     assert (
