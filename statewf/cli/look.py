@@ -13,7 +13,7 @@ from statewf.cli.common import db_option, is_workflow, json_option, print_json
 
 if TYPE_CHECKING:
     from statewf.errors import StatewfError
-    from statewf.forecast.remaining import Estimate
+    from statewf.forecast.remaining import Estimate, Remaining
     from statewf.history import Card, Sqlite
     from statewf.machine.fsm import Machine
     from statewf.machine.snapshot import Snapshot, Step
@@ -137,31 +137,24 @@ def remaining(store: Sqlite, machine: Machine, steps: Sequence[Step]) -> Estimat
     """How long an instance still takes, by what others in the store took; None: nobody can tell, or it has ended."""
     import time
 
-    from statewf.forecast.learn import learned
-    from statewf.forecast.observe import observed
-    from statewf.forecast.remaining import Remaining, begun
+    from statewf.forecast.remaining import begun
 
     snapshot = steps[-1].after
     if snapshot.ended:
         return None
-    survey = observed(store, machine.name, LOOKED_AT)
-    now = time.time_ns() // 1_000_000
-    return Remaining(machine, learned(machine, survey)).now(snapshot, now, begun(machine, steps))
+    return _learnt(store, machine).now(snapshot, time.time_ns() // 1_000_000, begun(machine, steps))
 
 
 def time_left(db: str, machine: Machine) -> Callable[[Snapshot], int | None]:
     """Says how many ms an instance still takes from its last step on, by what others in the store took; it is to be shown each."""
     from statewf.errors import StoreError
-    from statewf.forecast.learn import learned
-    from statewf.forecast.observe import observed
-    from statewf.forecast.remaining import Remaining, Watch
+    from statewf.forecast.remaining import Watch
 
     try:
         with opened(db) as store:
-            known = Remaining(machine, learned(machine, observed(store, machine.name, LOOKED_AT)))
+            known = _learnt(store, machine)
     except StoreError:
         return lambda _: None  # whatever is wrong is told by whoever needs the store more
-
     watch = Watch(machine)
 
     def left(snapshot: Snapshot) -> int | None:
@@ -170,6 +163,14 @@ def time_left(db: str, machine: Machine) -> Callable[[Snapshot], int | None]:
         return None if found is None else found.mean
 
     return left
+
+
+def _learnt(store: Sqlite, machine: Machine) -> Remaining:
+    from statewf.forecast.learn import learned
+    from statewf.forecast.observe import observed
+    from statewf.forecast.remaining import Remaining
+
+    return Remaining(machine, learned(machine, observed(store, machine.name, LOOKED_AT)))
 
 
 def shown(card: Card, machine: Machine, snapshot: Snapshot) -> dict[str, Any]:

@@ -13,7 +13,7 @@ Below: `survey`, `assumptions`. Above: whoever forecasts from a store's history.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from statewf.compiler.plan import plan
@@ -44,13 +44,14 @@ def learned(machine: Machine, survey: Survey) -> Assumptions:
     tasks = {name: _task(survey.tasks[name]) for name in machine.asking() if survey.tasks.get(name)}
     states = {} if len(machine.regions) > 1 else dict(_states(machine, survey))
     events = dict(_events(machine, survey))
-    held = dict(_conditions(machine, survey))
+    asked = list(_conditions(machine, survey))
+    held = {part: chance for part, chance, _ in asked}
     seen = {
         **{f"handlers.{name}": len(survey.calls[name]) for name in handlers},
         **{f"tasks.{name}": len(survey.tasks[name]) for name in tasks},
         **{f"states.{name}": len(survey.places[name].lasted) for name in states},
         **{f"events.{name}": number for name, (_, number) in events.items()},
-        **{f"conditions.{part.text}": survey.instances for part in held},
+        **{f"conditions.{part.text}": number for part, _, number in asked},
     }
     arrivals = {name: arrival for name, (arrival, _) in events.items()}
     return Assumptions(handlers=handlers, tasks=tasks, states=states, events=arrivals, conditions=held, seen=seen)
@@ -166,17 +167,37 @@ def _events(machine: Machine, survey: Survey) -> Iterator[tuple[str, tuple[Arriv
             yield event, (Arrival(sum(place.ends["succeeded"] for place in places) / over, _spread(times)), over)
 
 
-def _conditions(machine: Machine, survey: Survey) -> Iterator[tuple[Expression, float]]:
-    """How often those parts of conditions held that ask for inputs alone; with half an observation of either answer."""
-    parts = dict.fromkeys(part for guard in conditions(machine) for part in guard.askable)
-    for part in parts:
-        if survey.inputs and all(path[0] == "inputs" for path in part.reads):
-            held = sum(_holds(part, inputs) for inputs in survey.inputs)
-            yield part, (held + 0.5) / (len(survey.inputs) + 1)
+def _conditions(machine: Machine, survey: Survey) -> Iterator[tuple[Expression, float, int]]:
+    """How often those parts of conditions held that ask for inputs alone, or for data of an event alone, and of how many.
+
+    Half an observation of either answer is added.
+    """
+    for part, events in _parts(machine).items():
+        scopes: list[dict[str, object]] = []
+        if all(path[0] == "inputs" for path in part.reads):
+            scopes = [{"inputs": inputs} for inputs in survey.inputs]
+        elif all(path[:2] == ("event", "data") for path in part.reads):
+            scopes = [
+                {"event": {"name": name, "data": data}} for name in events for data in survey.events.get(name, ())
+            ]
+        if scopes:
+            yield part, (sum(_holds(part, scope) for scope in scopes) + 0.5) / (len(scopes) + 1), len(scopes)
 
 
-def _holds(part: Expression, inputs: object) -> bool:
+def _parts(machine: Machine) -> dict[Expression, dict[str, None]]:
+    """The parts of conditions that may be asked for, each with the triggers of the transitions it decides."""
+    found: dict[Expression, dict[str, None]] = {}
+    for region in machine.regions:
+        for state in region.states.values():
+            for transition in state.transitions():
+                guard = transition.guard
+                for part in guard.askable if guard is not None and not guard.constant else ():
+                    found.setdefault(part, {})[transition.trigger] = None
+    return found
+
+
+def _holds(part: Expression, scope: Mapping[str, object]) -> bool:
     try:
-        return part.holds({"inputs": inputs})
+        return part.holds(scope)
     except Fault:
         return False

@@ -1,7 +1,7 @@
 """How much longer an instance takes that is under way: the same chain, from where it is now.
 
 What is under way has been so for some time, and so takes longer than that: of a call or a task only such durations are drawn as are
-not over yet. Where too much depends on somebody of whom nothing was learnt, nobody can tell.
+not over yet. Where too much depends on somebody of whom nothing was learnt, or most go no further for ever, nobody can tell.
 
 Below: `crowd`. Above: the runtime, for progress, and the command line.
 """
@@ -84,7 +84,7 @@ class Remaining:
             vague += life.vague
             times[life.duration] += life.node.ended
         known = figures({time: float(number) for time, number in times.items() if number})
-        if known is None or vague > VAGUE * LIVES:
+        if known is None or vague > VAGUE * LIVES or 2 * times.total() < LIVES:
             return None
         return Estimate(round(known.mean), known.p50, known.p90)
 

@@ -74,6 +74,7 @@ class Survey:
     calls: dict[str, list[Answered]] = attrs.field(factory=lambda: defaultdict(list))
     tasks: dict[str, list[Word]] = attrs.field(factory=lambda: defaultdict(list))
     inputs: list[Object] = attrs.field(factory=list)
+    events: dict[str, list[Object]] = attrs.field(factory=lambda: defaultdict(list))  # the data of those that came
 
     def read(self, machine: Machine, steps: Iterable[Step]) -> None:
         """Read one instance, from its start. The first one's machine says in which order places are told."""
@@ -129,6 +130,9 @@ class _Following:
                 self.survey.lasted.append(at - self.began)
 
     def happened(self, step: Step, at: int) -> None:
+        sent = step.event.answer if isinstance(step.event, Returned) else step.event
+        if isinstance(sent, Event):
+            self.survey.events[sent.name].append(sent.data)
         match step.event:
             case Returned(call, result, _, answer) if call in self.calls:
                 told = ("returned", result) if answer is None else ("answered", answer.name)

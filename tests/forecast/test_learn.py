@@ -210,3 +210,21 @@ def test_rare_results_and_long_times_are_as_rare_as_they_were() -> None:
     after = likely[0].after
     assert after.mean == pytest.approx(0.02 * 10_000 + 0.98, rel=0.1)
     assert (after.bounds, after.at(0.97), after.at(0.99)) == ((1, 10_000), 1, 10_000)
+
+
+def test_conditions_on_the_data_of_events_hold_as_often_as_they_did() -> None:
+    text = """
+    initialState: a
+    states:
+      a: { on: { PAID: [{ guard: event.data.sum > 10, target: z }, under] } }
+      under: { terminal: true, outcome: failure }
+      z: { terminal: true }
+    """
+    machine, survey = wf.compile(wf.loads(text)), Survey()
+    for number in range(19):
+        driver = Driver(machine)
+        driver.send("PAID", {"sum": 30 if number else 3})
+        survey.read(machine, driver.history)
+    found = exact(machine, learned(machine, survey))
+    assert found is not None
+    assert found.success == pytest.approx(18.5 / 20)
