@@ -227,7 +227,9 @@ class Chain:
         slots = self._slots.of(after, dead)
         target = self._node(after, known, usage, dead, slots)
         delays = {("timer", e.region, e.timer): e.at - after.at for e in made.effects if isinstance(e, SetTimer)}
-        moved = {("event", move.region) for move in made.moves if move.entered}
+        moved = {
+            ("event", move.region, name) for move in made.moves if move.entered for name in ("", *move.entered)
+        }
         old = {slot.ident: number for number, slot in enumerate(node.slots) if number != place}
         kept: list[int] = []
         fresh: list[tuple[int, Fresh]] = []

@@ -129,10 +129,14 @@ class Watch:
         many = len(self._machine.regions) > 1
         for number in snapshot.book.awaiting if many else (0,):
             name, there = self._machine.regions[number].name, region_state(snapshot.regions, number)
-            if self._where.get(name) != there:
+            local = there[0]
+            if self._where.get(name) != there:  # its innermost states at least were entered anew
                 self._where[name] = there
-                self.begun.pop(("event", name), None)
-            pending.append(("event", name))
+                for inner in ("",) if many else self._machine.notes.leaves.get(local, ()):
+                    self.begun.pop(("event", name, inner), None)
+            pending += [
+                ("event", name, state) for state in (("",) if many else self._machine.notes.active.get(local, ()))
+            ]
         self.begun = {ident: self.begun.get(ident, snapshot.at) for ident in pending}
 
 

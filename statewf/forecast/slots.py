@@ -9,13 +9,15 @@ Below: `assumptions`. Above: `chain`.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
 import attrs
 
 from statewf.compiler import Notes
+from statewf.compiler.tree import grow
+from statewf.definition.model import Definition, StateMachine
 from statewf.expr import Unknown
 from statewf.forecast.assumptions import (
     CERTAIN,
@@ -118,6 +120,7 @@ class Slots:
         self._notes = machine.notes
         self._assumptions = assumptions
         self._jittery = _jittery(machine)
+        self._declared = _declared(self._notes.definition)
         self._lotteries: dict[Hashable, Lottery] = {}
 
     def of(self, snapshot: Snapshot, dead: frozenset[str]) -> tuple[Slot, ...]:
@@ -183,36 +186,68 @@ class Slots:
         return Slot(("task", task.id), ("task", task.step), EVENT, decisions, self._lottery(likely), vague=vague)
 
     def _events(self, snapshot: Snapshot, dead: frozenset[str]) -> Iterator[Slot]:
-        """Of each region that waits for events the next one; none while an action runs, for then they wait."""
+        """Of each step that waits for an event, or of each active state that accepts some, the next one.
+
+        There is none while an action runs, for then they wait.
+        """
         if snapshot.flight.queue:
             return
         many = len(self._machine.regions) > 1
         for number in sorted(snapshot.book.awaiting) if many else (0,):
             region = self._machine.regions[number]
             local, attempt, _ = region_state(snapshot.regions, number)
-            said, alone = (self._assumptions.events, False) if many else self._said(local)
-            accepted = self._accepted(region.states[local].allowed(attempt), said, dead)
-            likely, unsaid = arriving(said, accepted, idle=many or not (alone or snapshot.flight.calls))
-            self.unsaid.update((f"events.{event}", None) for event in unsaid)
-            if likely:
-                events = tuple(_sent(event, each.what) for event, each in likely)
-                lottery = self._lottery([each for _, each in likely], tuple(event for event, _ in likely))
-                ident = ("event", region.name)
-                yield Slot(ident, ident, EVENT, events, lottery, vague=bool(unsaid))
+            accepted = self._accepted(region.states[local].allowed(attempt), dead)
+            if many:
+                yield from self._next(region.name, "", self._assumptions.events, accepted, idle=True)
+                continue
+            groups = self._groups(local, accepted)
+            idle = not snapshot.flight.calls and not any(said for said, _ in groups.values())
+            for owner, (said, events) in groups.items():
+                yield from self._next(
+                    region.name, owner, said, events, idle=idle or bool(said and not snapshot.flight.calls)
+                )
 
-    def _said(self, local: str) -> tuple[Arrivals, bool]:
-        """The events that are said to come in a local state, and whether no others do: so it is where something is said of that state.
+    def _next(
+        self, region: str, owner: str, said: Arrivals, accepted: Iterable[str], *, idle: bool
+    ) -> Iterator[Slot]:
+        """The next of these events, if one can come."""
+        likely, unsaid = arriving(said, accepted, idle=idle)
+        self.unsaid.update((f"events.{event}", None) for event in unsaid)
+        if likely:
+            events = tuple(_sent(event, each.what) for event, each in likely)
+            lottery = self._lottery([each for _, each in likely], tuple(event for event, _ in likely))
+            ident = ("event", region, owner)
+            yield Slot(ident, ident, EVENT, events, lottery, vague=bool(unsaid))
 
-        What is said of the innermost written state goes first.
+    def _groups(self, local: str, accepted: Iterable[str]) -> dict[str, tuple[dict[str, Arrival], list[str]]]:
+        """The events accepted in a local state, by the active state of whose they are, with what is said of them.
+
+        That is the innermost one of which something is said of the event, or else the one that declares it. Where something is said of
+        a state, no others come there.
         """
-        states = self._assumptions.states
-        for state in self._notes.active[local]:
-            if state in states:
-                return states[state], True
-        return self._assumptions.events, False
+        states, active = self._assumptions.states, self._notes.active[local]
+        groups: dict[str, tuple[dict[str, Arrival], list[str]]] = {}
+        for event in accepted:
+            declaring = next((name for name in active if self._declares(name, event)), active[0])
+            speaking = [name for name in active if name in states]
+            owner = next((name for name in speaking if event in states[name]), None)
+            if owner is None and any(name == declaring or name.startswith(f"{declaring}.") for name in speaking):
+                continue
+            arrival = states[owner][event] if owner is not None else self._assumptions.events.get(event)
+            said, events = groups.setdefault(owner or declaring, ({}, []))
+            events.append(event)
+            if arrival is not None:
+                said[event] = arrival
+        return groups
 
-    def _accepted(self, allowed: Sequence[str], said: Arrivals, dead: frozenset[str]) -> tuple[str, ...]:
+    def _declares(self, state: str, event: str) -> bool:
+        return self._machine.known(event) in self._declared[state]
+
+    def _accepted(self, allowed: Sequence[str], dead: frozenset[str]) -> tuple[str, ...]:
         """The events that can come: of those that fit a pattern the ones of which something is said."""
+        said = dict.fromkeys(
+            (*self._assumptions.events, *(e for told in self._assumptions.states.values() for e in told))
+        )
         fitting = (event for event in said if event not in allowed and self._machine.known(event) in allowed)
         named = (event for event in allowed if not is_pattern(event))
         return tuple(event for event in (*named, *fitting) if event not in dead)
@@ -221,6 +256,14 @@ class Slots:
         """The same for the same chances."""
         lottery = Lottery(tuple(each.chance for each in likely), tuple(each.after for each in likely))
         return self._lotteries.setdefault((names, lottery.chances, lottery.spreads), lottery)
+
+
+def _declared(definition: Definition) -> dict[str, frozenset[str]]:
+    """The events that each written state declares, those on which it is tried again among them."""
+    if not isinstance(definition, StateMachine):
+        return {}
+    states = {node.name: node.state for node in grow(definition).nodes.values()}
+    return {name: frozenset((*s.on, *(s.retry.on if s.retry is not None else ()))) for name, s in states.items()}
 
 
 def _sent(event: str, arrival: Arrival) -> Event:

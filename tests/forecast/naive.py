@@ -7,10 +7,11 @@ same order as a crowd does, so that the lives of both are the same, one by one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 
+from statewf.definition.model import State
 from statewf.errors import EventRejected
 from statewf.forecast import Arrival, Assumptions, Constant, Likely, Returns
 from statewf.machine.effects import Call, Task
@@ -19,6 +20,8 @@ from statewf.machine.fsm import Machine
 from statewf.machine.snapshot import Snapshot, allowed, region_state
 from statewf.simulator.scenario import Hang, Ok, decided, reply
 from statewf.simulator.world import EVENT, Answer, Endless, Verdict, World
+
+Arriving: TypeAlias = dict[str, tuple[float, Any]]
 
 MOST = 300  # steps of a life
 
@@ -65,7 +68,7 @@ class Draws:
 
 
 class Naive:
-    """A life of a machine; of one with states events come, too."""
+    """A life of a machine; of one with states events come, too: of each active state that accepts some the next one."""
 
     def __init__(self, machine: Machine, assumptions: Assumptions, chance: Callable[[], float]) -> None:
         self.assumptions = assumptions
@@ -73,67 +76,105 @@ class Naive:
         draws = Draws(assumptions, chance)
         self.world = draws.world = World(machine, draws, volume=assumptions.volume)
         self.machine = machine
-        self.event: tuple[int, str] | None = None  # what comes next
-        self.known: dict[str, tuple[float, Any]] | None = None  # of which it was drawn
+        self.coming: dict[
+            str, tuple[int, int, str] | None
+        ] = {}  # by state: when, the how manieth draw, and which event
+        self.known: dict[str, Arriving] = {}  # of which it was drawn
+        self.drawn = 0
         self.dead: set[str] = set()
 
     def live(self) -> World:
         """From the start to the end. Raises Endless."""
         self.world.start(self.assumptions.inputs)
-        self.draw()
+        self.draw(self.entered())
         while not self.world.snapshot.ended:
             if len(self.world.steps) > MOST:
                 raise Endless
             due = self.world.next()
-            if self.event is not None and (due is None or (self.event[0], EVENT) < due):
-                self.send(*self.event)
+            event = min((coming for coming in self.coming.values() if coming is not None), default=None)
+            if event is not None and (due is None or (event[0], EVENT) < due):
+                self.send(event)
             elif due is None:
                 break
             else:
                 before = len(self.world.steps)
                 self.world.happen()
                 if len(self.world.steps) > before:
-                    self.follow()
+                    self.dead = set()
+                    self.draw(self.entered())
         return self.world
 
-    def send(self, at: int, name: str) -> None:
+    def send(self, event: tuple[int, int, str]) -> None:
+        at, _, name = event
+        own = next(state for state, coming in self.coming.items() if coming == event)
         self.world.now = at
         try:
             taken = self.world.send(Event(name, None, at))
         except EventRejected:
             self.dead.add(name)
-            self.draw()
+            self.draw({own})
             return
         self.dead = set() if taken.disposition == "accepted" else {*self.dead, name}
-        self.draw()
+        self.draw({own, *self.entered()})
 
-    def follow(self) -> None:
-        """After a step of its own: another event comes if a state was entered, or if others are accepted by now."""
-        self.dead = set()
-        if any(move.entered for move in self.world.steps[-1].moves) or self.arriving() != self.known:
-            self.draw()
+    def entered(self) -> set[str]:
+        return {name for move in self.world.steps[-1].moves for name in move.entered}
 
-    def draw(self) -> None:
-        self.known, self.event = self.arriving(), None
-        if self.known:
-            listed = [Likely(name, chance, after) for name, (chance, after) in self.known.items()]
-            found = drawn(listed, self.chance)
-            self.event = None if found is None else (self.world.now + found[1], found[0].what)
+    def draw(self, anew: set[str]) -> None:
+        """Another event comes of these states, and of those that accept others by now."""
+        known = self.arriving()
+        coming = {state: self.coming.get(state) for state in known}
+        for state, arriving in known.items():
+            if state in anew or self.known.get(state) != arriving:
+                self.drawn += 1
+                listed = [Likely(name, chance, after) for name, (chance, after) in arriving.items()]
+                found = drawn(listed, self.chance)
+                coming[state] = None if found is None else (self.world.now + found[1], self.drawn, found[0].what)
+        self.known, self.coming = known, coming
 
-    def arriving(self) -> dict[str, tuple[float, Any]] | None:
-        """The events that may come next, each with its chance and when."""
+    def arriving(self) -> dict[str, Arriving]:
+        """The events that may come next, by the state of whose they are, each with its chance and when."""
         snapshot = self.world.snapshot
         if len(self.machine.regions) > 1 or snapshot.ended or snapshot.flight.queue:
-            return None
-        state = region_state(snapshot.regions, 0)[0]
-        active = self.machine.notes.active[state]
-        own = [self.assumptions.states[state] for state in active if state in self.assumptions.states]
-        said = own[0] if own else self.assumptions.events
-        accepted = [event for event in allowed(self.machine, snapshot) if event not in self.dead]
-        known = {event: said[event] for event in accepted if event in said}
+            return {}
+        local = region_state(snapshot.regions, 0)[0]
+        active, states = self.machine.notes.active[local], self.assumptions.states
+        groups: dict[str, dict[str, Arrival | None]] = {}
+        for event in [event for event in allowed(self.machine, snapshot) if event not in self.dead]:
+            declaring = next(name for name in active if event in declared(written(self.machine, name)))
+            saying = [name for name in active if event in states.get(name, {})]
+            inside = [
+                name
+                for name in active
+                if name in states and (name == declaring or name.startswith(declaring + "."))
+            ]
+            if saying:
+                groups.setdefault(saying[0], {})[event] = states[saying[0]][event]
+            elif not inside:
+                groups.setdefault(declaring, {})[event] = self.assumptions.events.get(event)
+        silent = not any(arrival for group in groups.values() for arrival in group.values())
+        found = {state: self.shared(group, silent=silent) for state, group in groups.items()}
+        return {state: arriving for state, arriving in found.items() if arriving}
+
+    def shared(self, group: dict[str, Arrival | None], *, silent: bool) -> Arriving:
+        known = {event: arrival for event, arrival in group.items() if arrival is not None}
         left = 1 - sum(arrival.chance or 0 for arrival in known.values())
-        if left > 1e-9 and None not in [a.chance for a in known.values()] and not (own or snapshot.flight.calls):
-            known.update({event: Arrival() for event in accepted if event not in said})
+        quiet = not self.world.snapshot.flight.calls and (silent or known)
+        if left > 1e-9 and None not in [a.chance for a in known.values()] and quiet:
+            known.update({event: Arrival() for event, arrival in group.items() if arrival is None})
         sharing = [event for event, arrival in known.items() if arrival.chance is None]
         chances = {e: left / len(sharing) if a.chance is None else a.chance for e, a in known.items()}
-        return {e: (chances[e], known[e].after) for e in known if chances[e] > 0} or None
+        return {e: (chances[e], known[e].after) for e in known if chances[e] > 0}
+
+
+def declared(state: State) -> set[str]:
+    return {*state.on, *(state.retry.on if state.retry is not None else ())}
+
+
+def written(machine: Machine, name: str) -> State:
+    """The written state of that full name."""
+    first, *rest = name.split(".")
+    state: State = machine.notes.definition.states[first]
+    for part in rest:
+        state = state.states[part]
+    return state

@@ -150,6 +150,47 @@ def test_an_event_that_is_refused_for_sure_is_not_sent_for_ever() -> None:
     assert found.duration.mean == pytest.approx(0.5 * 100 + 0.5 * 110)
 
 
+def test_an_event_of_an_outer_state_comes_whatever_goes_on_inside() -> None:
+    text = """
+    initialState: on
+    states:
+      on:
+        initial: x
+        on: { STOP: off }
+        states:
+          x: { timeout: 1m, timeoutTransition: y }
+          y: { timeout: 1m, timeoutTransition: x }
+      off: { terminal: true }
+    """
+    for said in (
+        {"events": {"STOP": Arrival(1.0, Constant(330_000))}},
+        {"states": {"on": {"STOP": Arrival(1.0, Constant(330_000))}}},
+    ):
+        found = forecast_of(text, Assumptions(**said))  # type: ignore[arg-type]  # either of two fields
+        assert found.duration is not None
+        assert found.success == pytest.approx(1)
+        assert (found.duration.p50, found.duration.greatest) == (330_000, 330_000)
+
+
+def test_events_of_states_side_by_side_do_not_wait_for_each_other() -> None:
+    text = """
+    initialState: both
+    states:
+      both:
+        parallel: true
+        onDone: over
+        states:
+          x: { initial: a, states: { a: { on: { A: b } }, b: { final: true } } }
+          y: { initial: c, states: { c: { on: { C: d } }, d: { final: true } } }
+      over: { terminal: true }
+    """
+    told = {"both.x.a": {"A": Arrival(1.0, Constant(120_000))}, "both.y.c": {"C": Arrival(1.0, Constant(180_000))}}
+    found = forecast_of(text, Assumptions(states=told))
+    assert found.duration is not None
+    assert found.success == pytest.approx(1)
+    assert found.duration.mean == pytest.approx(180_000)
+
+
 def assert_drawn_alike(machine: Machine, assumed: Assumptions, seed: int) -> None:
     found = exact(machine, assumed)
     if found is not None and all(end.outcome != "endless" for end in found.ends):  # those take for ever to be drawn
