@@ -166,7 +166,7 @@ def test_an_event_of_an_outer_state_comes_whatever_goes_on_inside() -> None:
         {"events": {"STOP": Arrival(1.0, Constant(330_000))}},
         {"states": {"on": {"STOP": Arrival(1.0, Constant(330_000))}}},
     ):
-        found = forecast_of(text, Assumptions(**said))  # type: ignore[arg-type]  # either of two fields
+        found = forecast_of(text, Assumptions(**said))
         assert found.duration is not None
         assert found.success == pytest.approx(1)
         assert (found.duration.p50, found.duration.greatest) == (330_000, 330_000)
