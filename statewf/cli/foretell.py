@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from statewf.cli.common import MOST_RUNS, assume_option, compiled, db_option, json_option, print_json
-from statewf.cli.tables import lasting, paragraph, table, width
+from statewf.cli.tables import lasting, paragraph, table, tell_unreadable, width
 
 if TYPE_CHECKING:
     from statewf.forecast import Assumptions, Figures, Forecast, Outlook
@@ -101,6 +101,7 @@ def _learned(db: str, machine: Machine, *, quiet: bool) -> Assumptions:
 
     with opened(db) as store, bar(f"reading {db}", quiet=quiet, patience=PATIENCE) as moved:
         survey = observed(store, machine.name, progress=moved)
+    tell_unreadable(survey.unreadable, machine.name)
     if not survey.instances:
         raise StoreError(f"{db} has no instances of {machine.name} to learn from; `statewf list` shows what it has")
     return learned(machine, survey)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from statewf.cli.common import db_option, json_option, print_json
-from statewf.cli.tables import lasting, table
+from statewf.cli.tables import lasting, table, tell_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +76,9 @@ def _read(db: str, machine: str | None, limit: int, *, quiet: bool) -> list[Stat
     with opened(db) as store:
         for name in [machine] if machine is not None else _names(store):
             with bar(f"reading {name}", quiet=quiet, patience=PATIENCE) as moved:
-                found.append(stats(name, observed(store, name, limit, moved)))
+                survey = observed(store, name, limit, moved)
+            tell_unreadable(survey.unreadable, name)
+            found.append(stats(name, survey))
     if machine is not None and not found[0].instances:
         raise UnknownMachine(f"{db} has no instances of {machine}; `statewf list` shows what it has")
     return found

@@ -170,6 +170,13 @@ def paragraph(text: str, columns: int, *, dim: bool = False) -> None:
         click.echo(click.style(line, dim=dim))
 
 
+def tell_unreadable(number: int, machine: str) -> None:
+    """Say on standard error that so many instances were left out."""
+    if number:
+        told = "1 instance" if number == 1 else f"{number:,} instances"
+        click.echo(f"{told} of {machine} cannot be read and was left out; `statewf verify` says why", err=True)
+
+
 # --- tables
 
 

@@ -64,9 +64,13 @@ class Place:
 
 @attrs.define(eq=False)
 class Survey:
-    """All that was observed. `moves` counts the ways between states: from, by what, to. `lasted` are those that ended."""
+    """All that was observed. `moves` counts the ways between states: from, by what, to. `lasted` are those that ended.
+
+    `unreadable` is how many could not be looked at.
+    """
 
     instances: int = 0
+    unreadable: int = 0
     ends: Counter[tuple[str, str]] = attrs.field(factory=Counter)  # state and outcome
     lasted: list[int] = attrs.field(factory=list)
     places: dict[str, Place] = attrs.field(factory=lambda: defaultdict(Place))

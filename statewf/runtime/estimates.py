@@ -11,6 +11,7 @@ import anyio.lowlevel
 
 from statewf.errors import StatewfError
 from statewf.forecast.learn import learned
+from statewf.forecast.observe import look
 from statewf.forecast.remaining import OVER, Begun, Estimate, Remaining
 from statewf.forecast.survey import Survey
 from statewf.history import Store
@@ -75,6 +76,6 @@ class Estimates:
         survey, traveller = Survey(), Traveller(self._store)
         for card in self._store.cards(name=machine.name, limit=LOOKED_AT):
             if card.seq <= LONGEST:
-                survey.read(traveller.machine(card), traveller.steps(card))
+                look(survey, traveller, card)
             await anyio.lowlevel.checkpoint()
         return Remaining(machine, learned(machine, survey))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -183,3 +185,19 @@ def test_a_picture_tells_how_all_of_them_went(cli: Cli, shop: Path) -> None:
     assert cli("draw", "shop.yaml", "--stats", "--flat").code == 2
     (shop / "other.yaml").write_text(SHOP.replace("name: shop", "name: other"))
     assert cli("draw", "other.yaml", "--stats").code == 2
+
+
+def test_a_damaged_instance_is_left_out_and_told(cli: Cli, shop: Path) -> None:
+    run_some(cli, shop)
+    damaged = cli("start", "shop.yaml", "--json").json["instance"]
+    good = cli("start", "shop.yaml", "--json").json["instance"]
+    with closing(sqlite3.connect("statewf.db")) as db:
+        db.execute(
+            "UPDATE history SET body = '{}' WHERE instance = (SELECT number FROM instance WHERE id = ?)", (damaged,)
+        )
+        db.commit()
+    for verb in (("stats",), ("forecast", "shop.yaml", "--from-history")):
+        said = cli(*verb)
+        assert said.code == 0
+        assert said.err == "1 instance of shop cannot be read and was left out; `statewf verify` says why\n"
+    assert "time left  about" in cli("show", good).out
