@@ -51,7 +51,8 @@ def test_all_scenarios_of_the_order_machine_pass(cli: Cli) -> None:
     assert (document["ok"], document["passed"], document["failed"], document["wrong"]) == (True, 8, 0, 0)
     ends = {scenario["state"] for scenario in document["scenarios"]}
     assert ends == {"cancelled", "delivered", "payment-failed", "returned", "validation-failed"}
-    assert len(list((ROOT / "machines" / "order").glob("*.yaml"))) == 8
+    files = [file for file in (ROOT / "machines" / "order").glob("*.yaml") if file.name != "assumed.yaml"]
+    assert len(files) == 8
 
 
 def test_a_folder_is_searched_for_scenarios_and_each_gets_a_verdict(cli: Cli, scenarios: Path) -> None:
