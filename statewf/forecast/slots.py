@@ -136,11 +136,10 @@ class Slots:
         return (*calls, *timers, *tasks, *self._events(snapshot, dead))
 
     def _call(self, call: Call) -> Slot:
-        likely = self._assumptions.handlers.get(call.handler)
-        vague = likely is None
-        if likely is None:
-            likely = UNSAID_HANDLER
+        vague = call.handler not in self._assumptions.handlers
+        if vague:
             self.unsaid[f"handlers.{call.handler}"] = None
+        likely = self._assumptions.handlers.get(call.handler, UNSAID_HANDLER)
         answers = [each for each in likely if not isinstance(each.what, Hang)]
         return Slot(
             ("call", call.id),
@@ -177,11 +176,10 @@ class Slots:
         return self._lottery((Likely(None, after=Uniform(0, delay) if jitters else Constant(delay)),))
 
     def _task(self, task: Task) -> Slot:
-        likely = self._assumptions.tasks.get(task.step)
-        vague = likely is None
-        if likely is None:
-            likely = UNSAID_TASK
+        vague = task.step not in self._assumptions.tasks
+        if vague:
             self.unsaid[f"tasks.{task.step}"] = None
+        likely = self._assumptions.tasks.get(task.step, UNSAID_TASK)
         decisions = tuple(decided(each.what, task.id) for each in likely)
         return Slot(("task", task.id), ("task", task.step), EVENT, decisions, self._lottery(likely), vague=vague)
 

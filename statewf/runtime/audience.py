@@ -5,15 +5,19 @@ Stands on `outbox` and `progress`, which tell them; `executor` says when there i
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from anyio.abc import TaskGroup
 
 from statewf.errors import StatewfError
 from statewf.history import Store
-from statewf.runtime.estimates import Estimates
 from statewf.runtime.live import Live
 from statewf.runtime.outbox import Listener, Subscription
 from statewf.runtime.progress import PROGRESS, Watching
 from statewf.values.frozen import plain_text
+
+if TYPE_CHECKING:
+    from statewf.runtime.estimates import Estimates
 
 
 class Audience:
@@ -36,6 +40,8 @@ class Audience:
 
     def _watch(self, watching: Watching, group: TaskGroup, store: Store) -> None:
         if self._estimates is None:
+            from statewf.runtime.estimates import Estimates
+
             self._estimates = Estimates(store)
             group.start_soon(self._estimates.run)
         watching.estimates = self._estimates

@@ -1,7 +1,7 @@
 """How long workflows still take, learnt beside the work of what others of their machine went through.
 
-Best effort, as progress is: what is not known yet is not told, and nobody waits for it. Below: `forecast`, `history`. Above:
-`audience`, whose watchers ask.
+Best effort, as progress is: what is not known yet is not told, and nobody waits for it. Imported when somebody watches: nobody else
+shall pay for it. Below: `forecast`, `history`. Above: `audience`, whose watchers ask.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import anyio.lowlevel
 from statewf.errors import StatewfError
 from statewf.forecast.learn import learned
 from statewf.forecast.observe import look
-from statewf.forecast.remaining import OVER, Begun, Estimate, Remaining
+from statewf.forecast.remaining import OVER, Estimate, Remaining, Watch
 from statewf.forecast.survey import Survey
 from statewf.history import Store
 from statewf.history.travel import Traveller
@@ -25,6 +25,7 @@ log = Log("statewf.estimates")
 LOOKED_AT = 200  # of the newest instances of a machine
 LONGEST = 300  # steps of one that is looked at: reading it holds everybody up
 LARGEST = 100  # steps of a workflow of which estimates are made, likewise
+WATCHED = 1_000  # instances of which it is known since when things are pending
 FRESH = 60.0  # seconds until it is learnt anew
 
 
@@ -35,11 +36,21 @@ class Estimates:
         self._store = store
         self._learnt: dict[str, tuple[Remaining, float]] = {}  # by the digest of the machine, and when
         self._wanted: dict[str, Machine] = {}
+        self._watches: dict[str, Watch] = {}  # by instance
         self._asked = anyio.Event()
 
-    async def of(self, machine: Machine, snapshot: Snapshot, begun: Begun) -> Estimate | None:
-        """How long an instance still takes, from its last step on, where this began then; None as long as nobody can tell."""
+    def see(self, machine: Machine, snapshot: Snapshot) -> None:
+        """An instance has come there: what is pending from now on began now."""
+        if len(machine.regions) > LARGEST:
+            return
+        self._watches.setdefault(snapshot.instance, Watch(machine)).see(snapshot)
+        if len(self._watches) > WATCHED:
+            del self._watches[next(iter(self._watches))]
+
+    async def of(self, machine: Machine, snapshot: Snapshot) -> Estimate | None:
+        """How long an instance still takes, from its last step on; None as long as nobody can tell."""
         if snapshot.ended:
+            self._watches.pop(snapshot.instance, None)
             return OVER
         if len(machine.regions) > LARGEST:
             return None
@@ -49,7 +60,8 @@ class Estimates:
             self._asked.set()
         if remaining is None:
             return None
-        drawing = remaining.drawing(snapshot, snapshot.at, begun)
+        watch = self._watches.get(snapshot.instance)
+        drawing = remaining.drawing(snapshot, snapshot.at, {} if watch is None else watch.begun)
         while True:
             try:
                 next(drawing)

@@ -6,22 +6,25 @@ between two looks. Beside `outbox`, above `estimates`; below `executor`, which s
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import anyio
 import attrs
 
 from statewf.definition.model import Workflow
-from statewf.forecast.remaining import Watch
 from statewf.history import Emitted
 from statewf.machine.fsm import Machine
 from statewf.machine.naming import base
 from statewf.machine.record import busy_regions
 from statewf.machine.snapshot import Snapshot, region_state
 from statewf.runtime.calling import Calling
-from statewf.runtime.estimates import LARGEST, Estimates
 from statewf.runtime.live import Live
 from statewf.runtime.logs import Log
 from statewf.runtime.outbox import Listener
 from statewf.values.frozen import Object
+
+if TYPE_CHECKING:
+    from statewf.runtime.estimates import Estimates
 
 log = Log("statewf.progress")
 
@@ -66,7 +69,6 @@ class Watching:
     listener: Listener
     estimates: Estimates | None = None  # set while it runs
     _moved: dict[str, Live] = attrs.field(factory=dict)
-    _watches: dict[str, Watch] = attrs.field(factory=dict)  # when what is pending began
     _told: dict[str, float] = attrs.field(factory=dict)  # when, in the loop's time
     _news: anyio.Event = attrs.field(factory=anyio.Event)
 
@@ -74,12 +76,10 @@ class Watching:
         """That workflow went on."""
         if isinstance(live.machine.notes.definition, Workflow):
             self._moved[live.card.id] = live
-            if len(live.machine.regions) <= LARGEST:
-                self._watches.setdefault(live.card.id, Watch(live.machine)).see(live.kept)
+            if self.estimates is not None:
+                self.estimates.see(live.machine, live.kept)
             if len(self._moved) > MOST:
-                oldest = next(iter(self._moved))
-                del self._moved[oldest]
-                self._watches.pop(oldest, None)
+                del self._moved[next(iter(self._moved))]
             self._news.set()
 
     async def run(self) -> None:
@@ -100,11 +100,7 @@ class Watching:
     async def _tell(self, live: Live) -> None:
         instance = live.card.id
         kept = live.kept
-        watch = self._watches.get(instance)
-        begun = {} if watch is None else watch.begun
-        if kept.ended:
-            self._watches.pop(instance, None)
-        estimate = await self.estimates.of(live.machine, kept, begun) if self.estimates is not None else None
+        estimate = await self.estimates.of(live.machine, kept) if self.estimates is not None else None
         data = progress(live.machine, kept, None if estimate is None else estimate.mean)
         if not kept.ended:
             self._told[instance] = anyio.current_time()
