@@ -34,7 +34,9 @@ class Estimates:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._learnt: dict[str, tuple[Remaining, float]] = {}  # by the digest of the machine, and when
+        self._learnt: dict[
+            str, tuple[Remaining | None, float]
+        ] = {}  # by the digest of the machine, and when it was asked for
         self._wanted: dict[str, Machine] = {}
         self._watches: dict[str, Watch] = {}  # by instance
         self._asked = anyio.Event()
@@ -56,6 +58,7 @@ class Estimates:
             return None
         remaining, at = self._learnt.get(machine.digest, (None, -FRESH))
         if anyio.current_time() >= at + FRESH:
+            self._learnt[machine.digest] = remaining, anyio.current_time()  # once in a while, whatever comes of it
             self._wanted[machine.digest] = machine
             self._asked.set()
         if remaining is None:

@@ -66,8 +66,11 @@ async def test_it_is_not_told_of_very_large_workflows() -> None:
 
 
 async def test_a_store_that_cannot_be_read_keeps_nobody_from_progress() -> None:
+    asked = []
+
     class Unreadable(Memory):
         def cards(self, **_: Any) -> Any:
+            asked.append(1)
             raise StoreError("a tooth is out")
 
     owner, seen = watched(Unreadable())
@@ -76,3 +79,4 @@ async def test_a_store_that_cannot_be_read_keeps_nobody_from_progress() -> None:
         await (await owner.start("two")).wait()
         await anyio.sleep(0.5)
     assert [step for step, _ in seen] == ["one", "other", None]
+    assert len(asked) == 1  # nor is it told again and again that it cannot
