@@ -52,8 +52,7 @@ class Fresh(NamedTuple):
 class Way:
     """What happens leads to a node. `kept` says for each of its slots which one of before that is; -1: none.
 
-    `fresh` are in the order in which they were asked for. `moves` are what the step did, `asks`: it opened a task. `refused`:
-    nothing changed.
+    `fresh` are in the order in which they were asked for. `moves` are what the step did, `asks`: it opened a task.
     """
 
     target: Node
@@ -64,7 +63,6 @@ class Way:
     )  # the kept ones: where they are, and were
     moves: tuple[Move, ...] = ()
     asks: bool = False
-    refused: bool = False
 
     @carried.default
     def _carried(self) -> tuple[tuple[int, int], ...]:
@@ -269,7 +267,7 @@ class Chain:
         fresh = tuple(
             Fresh(at, slot.rank, slot.tie, slot.lottery) for at, slot in enumerate(slots) if slot.ident == again
         )
-        return Way(target, kept, fresh, refused=True)
+        return Way(target, kept, fresh)
 
     def _node(
         self,
