@@ -50,6 +50,12 @@ def assume_option(verb: Verb) -> Verb:
     return click.option("--assume", metavar="FILE", help=text)(verb)
 
 
+def history_option(verb: Verb) -> Verb:
+    """`--from-history`."""
+    text = "Assume what the newest instances in the store went through, where --assume says nothing."
+    return click.option("--from-history", is_flag=True, help=text)(verb)
+
+
 def handlers_option(verb: Verb) -> Verb:
     """`--handlers module[:name]`."""
     text = "The Python module (or mapping in it) whose functions are the handlers."

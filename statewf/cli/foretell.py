@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from statewf.cli.common import MOST_RUNS, assume_option, compiled, db_option, json_option, print_json
+from statewf.cli.common import (
+    MOST_RUNS,
+    assume_option,
+    compiled,
+    db_option,
+    history_option,
+    json_option,
+    print_json,
+)
 from statewf.cli.tables import lasting, paragraph, table, tell_unreadable, width
 
 if TYPE_CHECKING:
     from statewf.forecast import Assumptions, Figures, Forecast, Outlook
-    from statewf.forecast.extremes import Extreme
+    from statewf.forecast.cases import Extreme
     from statewf.machine.fsm import Machine
 
 BAR = 40  # columns of the longest bar of a histogram
@@ -26,7 +34,7 @@ FEW = 6  # states or steps whose time is told
 @click.command("forecast")
 @click.argument("file")
 @assume_option
-@click.option("--from-history", is_flag=True, help="Assume what the newest instances in the store went through.")
+@history_option
 @click.option(
     "--runs",
     type=click.IntRange(1, MOST_RUNS),
@@ -50,9 +58,7 @@ def forecast_verb(
     from statewf.forecast import forecast
 
     machine = compiled(file)
-    assumptions = _assumptions(assume, machine)
-    if from_history:
-        assumptions = _learned(db, machine, quiet=as_json).under(assumptions)
+    assumptions = _assumptions(machine, assume, db if from_history else None, quiet=as_json)
     with bar(f"forecasting {machine.name}", quiet=as_json, patience=PATIENCE) as moved:
         found = forecast(machine, assumptions, runs=runs, seed=seed, progress=lambda done: moved(done, runs))
     if as_json:
@@ -61,13 +67,13 @@ def forecast_verb(
         _tell(found)
 
 
-def draw(file: str, runs: int, seed: int, assume: str | None, *, as_json: bool) -> None:
-    """Draw so many lives, and tell what became of them."""
+def draw(file: str, runs: int, seed: int, assume: str | None, history: str | None, *, as_json: bool) -> None:
+    """Draw so many lives, and tell what became of them. `history` is a store to learn from."""
     from statewf.cli.waiting import bar
     from statewf.forecast import crowd
 
     machine = compiled(file)
-    assumptions = _assumptions(assume, machine)
+    assumptions = _assumptions(machine, assume, history, quiet=as_json)
     with bar(f"simulating {machine.name}", quiet=as_json, patience=PATIENCE) as moved:
         found = crowd(machine, assumptions, runs=runs, seed=seed, progress=lambda done: moved(done, runs))
     if as_json:
@@ -79,16 +85,19 @@ def draw(file: str, runs: int, seed: int, assume: str | None, *, as_json: bool) 
         _times(found)
         _failures(found)
         _unsaid(found)
+        _seen(assumptions)
 
 
-def _assumptions(file: str | None, machine: Machine) -> Assumptions:
+def _assumptions(machine: Machine, file: str | None, history: str | None, *, quiet: bool) -> Assumptions:
+    """What a file says, and for the rest what is learnt from a store."""
     from statewf.forecast import Assumptions, read_assumptions
     from statewf.testing.files import document
 
-    if file is None:
-        return Assumptions()
-    read = document(file)
-    return read_assumptions(read.value, read.places, machine)
+    said = Assumptions()
+    if file is not None:
+        read = document(file)
+        said = read_assumptions(read.value, read.places, machine)
+    return said if history is None else _learned(history, machine, quiet=quiet).under(said)
 
 
 def _learned(db: str, machine: Machine, *, quiet: bool) -> Assumptions:
@@ -127,18 +136,20 @@ def _heading(found: Outlook) -> None:
 
 def _ends(found: Outlook) -> None:
     """How likely each end is, when it comes, and what it costs."""
-    priced = found.price is not None
-    heads = ["end", "", "likely", "mean", "50 %", "90 %", "99 %", *([f"mean {found.currency}"] if priced else [])]
     rows = []
     for end in found.ends:
         margin = found.margin(end.probability)
         likely = _percent(end.probability) + (f" ±{100 * margin:.2g}" if margin else "")
-        price = [_amount(end.price, found.currency)] if priced else []
-        rows.append([end.state, end.outcome, likely, *_times_of(end.duration), *price])
+        rows.append([end.state, end.outcome, likely, *_times_of(end.duration)])
     if len(found.ends) > 1:
-        price = [_amount(found.price, found.currency)] if priced else []
-        rows.append(["all that end", "", "", *_times_of(found.duration), *price])
-    table(heads, rows, empty="nothing was drawn")
+        rows.append(["all that end", "", "", *_times_of(found.duration)])
+    table(["end", "", "likely", "mean", "50 %", "90 %", "99 %"], rows, empty="nothing was drawn")
+    if found.price is not None and found.currency is not None:
+        click.echo()
+        costs = [[end.state, *_amounts(end.price, found.currency)] for end in found.ends if end.price is not None]
+        if len(costs) > 1:
+            costs.append(["all that end", *_amounts(found.price, found.currency)])
+        table([f"costs {found.currency}", "mean", "50 %", "90 %", "99 %"], costs, empty="nothing ends")
 
 
 def _times_of(known: Figures[int] | None) -> list[str]:
@@ -148,19 +159,18 @@ def _times_of(known: Figures[int] | None) -> list[str]:
     return [lasting(round(known.mean)), lasting(known.p50), lasting(known.p90), lasting(known.p99)]
 
 
-def _amount(known: Figures[Decimal] | None, currency: str | None) -> str:
-    """The mean of prices, in the digits of its currency."""
+def _amounts(known: Figures[Decimal], currency: str) -> list[str]:
+    """The mean of prices, in the digits of their currency, and what a half, nine of ten and 99 of a hundred stay within."""
     from statewf.pricing.money import rounded
 
-    return "" if known is None or currency is None else f"{rounded(Decimal(repr(known.mean)), currency):,}"
+    return [
+        f"{amount:,}" for amount in (rounded(Decimal(repr(known.mean)), currency), known.p50, known.p90, known.p99)
+    ]
 
 
-def _cases(cases: tuple[Extreme, ...] | None) -> None:
+def _cases(cases: tuple[Extreme, ...]) -> None:
     """The best and worst case of each end."""
     click.echo()
-    if cases is None:
-        click.echo("best and worst case: too much can happen to tell")
-        return
     priced = any(case.price is not None for case in cases)
     rows = []
     for case in cases:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from statewf.cli.common import MOST_RUNS, assume_option, compiled, json_option, print_json
+from statewf.cli.common import (
+    MOST_RUNS,
+    assume_option,
+    compiled,
+    db_option,
+    history_option,
+    json_option,
+    print_json,
+)
 from statewf.errors import Diagnostic, InputError, ScenarioError
 from statewf.testing.files import document as read_document
 from statewf.testing.files import play
@@ -27,25 +35,35 @@ if TYPE_CHECKING:
     "--seed", type=int, metavar="K", help="What chance begins with (--runs); the same gives the same. [1]"
 )
 @assume_option
+@history_option
+@db_option
 @json_option
 def simulate_verb(
-    file: str, scenario: str | None, runs: int | None, seed: int | None, assume: str | None, as_json: bool
+    file: str,
+    scenario: str | None,
+    runs: int | None,
+    seed: int | None,
+    assume: str | None,
+    from_history: bool,
+    db: str,
+    as_json: bool,
 ) -> None:
     """Play one scenario on the machine in FILE, in virtual time; or with --runs draw many lives by chance.
 
-    What chance there is, --assume says. Exit code of a scenario: 0, the instance ended well and no expectation failed; else 1.
+    What chance there is, --assume says, or --from-history. Exit code of a scenario: 0, the instance ended well and no expectation failed; else 1.
     """
     if (scenario is None) == (runs is None):
         raise click.UsageError("Say --scenario FILE for one run, or --runs N for many.")
     if scenario is not None:
-        for option, value in (("--seed", seed), ("--assume", assume)):
+        for option, value in (("--seed", seed), ("--assume", assume), ("--from-history", from_history or None)):
             if value is not None:
                 raise click.UsageError(f"{option} goes with --runs: a scenario leaves nothing to chance.")
         _play(file, scenario, as_json=as_json)
     else:
         from statewf.cli.foretell import draw
 
-        draw(file, runs or 0, 1 if seed is None else seed, assume, as_json=as_json)
+        history = db if from_history else None
+        draw(file, runs or 0, 1 if seed is None else seed, assume, history, as_json=as_json)
 
 
 def _play(file: str, scenario: str, *, as_json: bool) -> None:

@@ -12,7 +12,8 @@
     states: { shipped: { DELIVERED: 0.97, RETURN_REQUESTED: { chance: 0.03, after: P5D } } }
     conditions: { "inputs.total > 100": 0.2 }
 
-Below: `assumptions`, what this makes; the reader of scenarios, whose words these are. Above: whoever has read the text.
+Below: `assumptions`, what this makes; the reader of scenarios, whose words these are. Above: whoever has read the
+text.
 """
 
 from __future__ import annotations
@@ -178,9 +179,7 @@ class _Assuming:
     ) -> tuple[Likely[T], ...]:
         """Entries with chances; those without one share what the others leave over."""
         if not entries:
-            self.reader.tell(
-                "empty-list", "the list has no entry, and so nothing can happen", path, "remove the name"
-            )
+            self.nothing(path)
         listed = []
         for i, entry in enumerate(entries):
             at = path if entries[0] is entry and len(entries) == 1 else (*path, i)
@@ -198,9 +197,14 @@ class _Assuming:
         listed = self.reader.members(
             path, entry, "names with their chances, as in { approved: 0.9, rejected: 0.1 }"
         )
+        if isinstance(entry, Mapping) and not entry:
+            self.nothing(path)
         given = [self.reader.value((*path, name), _chance, chance, None) for name, chance in listed.items()]
         chances = zip(listed, self.completed(path, given), strict=True)
         return [(name, (*path, name), chance) for name, chance in chances if chance]
+
+    def nothing(self, path: Path) -> None:
+        self.reader.tell("empty-list", "there is no entry, and so nothing can happen", path, "remove the name")
 
     def completed(self, path: Path, chances: Sequence[float | None]) -> list[float]:
         """The chances, with those that are not given."""
@@ -294,7 +298,7 @@ def _unknown_conditions(found: Assumptions, machine: Machine) -> Iterator[Mistak
     known = {part for guard in guards for part in (guard.positive[0], *guard.askable)}
     for condition in found.conditions:
         if condition is not NOTHING and condition.positive[0] not in known:
-            texts = [guard.text for guard in guards]
+            texts = [part.text for guard in guards for part in (guard, *guard.askable)]
             hint = meant(condition.text, texts, "it asks no conditions")
             message = f"{machine.name} never asks whether {condition.text}"
             yield Mistake("unknown-condition", message, ("conditions", condition.text), hint)

@@ -1,7 +1,7 @@
 """What is assumed of the world outside: what handlers answer, people decide, events come and conditions hold, how likely, and when.
 
-Frozen values. Below: `spread`, and the words of scenarios, for an assumption is a scenario with chances. Above: `assume`, which
-reads them from a document, `learn`, which makes them of histories, and `chain`, which goes by them.
+Frozen values. Below: `spread`, and the words of scenarios, for an assumption is a scenario with chances. Above:
+`assume`, which reads them from a document, `learn`, which makes them of histories, and `chain`, which goes by them.
 
 What a list of chances leaves over is that nothing happens: a handler hangs, nobody decides, no event comes.
 """
@@ -64,9 +64,10 @@ Arrivals: TypeAlias = "Mapping[str, Arrival]"
 class Assumptions:
     """All that is assumed, by the names of handlers, steps with tasks, events and conditions.
 
-    `states` says for single states which events come there, in place of `events`, and no others do. `conditions` are the chances that conditions
-    hold which the data do not decide. `inputs` and `volume` are what an instance is started with, as in a scenario. `seen` is
-    how often each was observed, of what was learnt: by kind and name, such as `handlers.charge`.
+    `states` says for single states which events come there, in place of `events`, and no others do. `conditions`
+    are the chances that conditions hold which the data do not decide. `inputs` and `volume` are what an instance is
+    started with, as in a scenario. `seen` is how often each was observed, of what was learnt: by kind and name,
+    such as `handlers.charge`.
     """
 
     handlers: Handlers = attrs.field(factory=dict)
@@ -104,8 +105,9 @@ def arriving(
 ) -> tuple[tuple[tuple[str, Likely[Arrival]], ...], tuple[str, ...]]:
     """Which of the accepted events may come next, and those among them of which nothing is said.
 
-    What the chances leave over is shared by those without one. Is there none, then by those of which nothing is said, which
-    come at once, and only where it is `idle`: where nothing is known to move it on, and no handler is at work that may.
+    What the chances leave over is shared by those without one. Is there none, then by those of which nothing is
+    said, which come at once, and only where it is `idle`: where nothing is known to move it on, and no handler is
+    at work that may.
     """
     known = {event: said[event] for event in accepted if event in said}
     left = max(0.0, 1 - sum(arrival.chance or 0.0 for arrival in known.values()))

@@ -1,12 +1,12 @@
 """A machine as a chain: where an instance may be, what may happen to it there, and what that leads to.
 
-A `Node` is all that decides what can come next, but for the time: a configuration, what is supposed of conditions, what counts
-for the price. Its `slots` are what comes next by and by: answers of open calls, timers that are set, decisions of open tasks,
-an event. What happens in one of them is a `Way`: the next node, which of its slots were there before, and which are new and
-have to be drawn. A condition that no data decide is a `Fork` on the way.
+A `Node` is all that decides what can come next, but for the time: a configuration, what is supposed of conditions,
+what counts for the price. Its `slots` are what comes next by and by: answers of open calls, timers that are set,
+decisions of open tasks, an event. What happens in one of them is a `Way`: the next node, which of its slots were
+there before, and which are new and have to be drawn. A condition that no data decide is a `Fork` on the way.
 
-The real `step` says where a way leads, once; whoever comes by again finds it. So thousands of lives cost little more than one.
-`crowd` draws lives by chance, `exact` follows all of them at once.
+The real `step` says where a way leads, once; whoever comes by again finds it. So thousands of lives cost little
+more than one. `crowd` draws lives by chance, `exact` follows all of them at once.
 
 Below: `assumptions`, `step`. Above: `crowd`, `exact`.
 """
@@ -40,7 +40,10 @@ MOST_NODES = 100_000  # that are kept; what is beyond is found anew each time
 
 
 class Fresh(NamedTuple):
-    """A slot of the next node, by its place, that is new there: of its lottery is drawn. Without one it is a call that is recalled."""
+    """A slot of the next node, by its place, that is new there: of its lottery is drawn.
+
+    Without one it is a call that is recalled.
+    """
 
     place: int
     rank: int
@@ -71,9 +74,10 @@ class Way:
 
 @attrs.frozen(eq=False)
 class Fork:
-    """On the way from a node a condition is asked that no data decide. `ways` are by the number of its answer, where one was tried.
+    """On the way from a node a condition is asked that no data decide.
 
-    `place` and `event` are what happened, `answers` those to what was asked before. `vague`: nothing is said of it.
+    `ways` are by the number of its answer, where one was tried. `place` and `event` are what happened, `answers`
+    those to what was asked before. `vague`: nothing is said of it.
     """
 
     node: Node
@@ -98,9 +102,10 @@ Branch: TypeAlias = Way | Fork
 
 @attrs.frozen(eq=False)
 class Node:
-    """Where an instance may be. `snapshot` is one of those that it stands for, `known` what is supposed of conditions.
+    """Where an instance may be.
 
-    `dead` are events that are in vain there, `busy` the states it is in, or the steps at work, by their names.
+    `snapshot` is one of those that it stands for, `known` what is supposed of conditions. `dead` are events that
+    are in vain there, `busy` the states it is in, or the steps at work, by their names.
     """
 
     snapshot: Snapshot
@@ -252,7 +257,10 @@ class Chain:
         return Way(target, tuple(kept), tuple(one for _, one in fresh), made.moves, asks)
 
     def _refused(self, node: Node, place: int, event: AnyEvent) -> Way:
-        """The way of what is refused. An event that is refused for sure is not sent there any more; another may come again."""
+        """The way of what is refused.
+
+        An event that is refused for sure is not sent there any more; another may come again.
+        """
         dead, known = node.dead, node.known
         if isinstance(event, Event):
             if self._supposer.asked:

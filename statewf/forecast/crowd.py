@@ -1,7 +1,7 @@
 """Many lives of a machine in virtual time, drawn by chance: the same for a seed, wherever it is drawn.
 
-Below: `chain`, `outlook`. Beside `exact`. Chance is `random.Random(seed).random()` alone, whose numbers are the same on every
-Python; nothing else of that module promises this.
+Below: `chain`, `outlook`. Beside `exact`. Chance is `random.Random(seed).random()` alone, whose numbers are the
+same on every Python; nothing else of that module promises this.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ NOTHING: Due = (inf, 0, 0, 0, NEVER)
 class Life(NamedTuple):
     """How a life ended: in which node, and where it was before; how long it took (ms), and what it costs.
 
-    `cut`: it had made so many steps that nobody looked further. `vague`: it depended on somebody of whom nothing is said.
+    `cut`: it had made so many steps that nobody looked further. `vague`: it depended on somebody of whom nothing is
+    said.
     """
 
     node: Node

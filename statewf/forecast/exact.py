@@ -1,11 +1,12 @@
 """All lives of a machine at once: how the probability of being somewhere flows through its chain, until it has come to the ends.
 
-An absorbing Markov chain: a state is a node together with the times at which its slots are due, as seen from now. So it
-decides all that follows, and there are few of them where durations are, too: constants and samples, and not many at once.
-Its transient distribution is followed forwards in time, which gives each end with the distribution of its times; a loop is gone
-round until what is left in it is less than one in a million million.
+An absorbing Markov chain: a state is a node together with the times at which its slots are due, as seen from now.
+So it decides all that follows, and there are few of them where durations are, too: constants and samples, and not
+many at once. Its transient distribution is followed forwards in time, which gives each end with the distribution of
+its times; a loop is gone round until what is left in it is less than one in a million million.
 
-Below: `flow`, `outlook`. Beside `crowd`, which draws lives where there are too many states, or a continuum of durations.
+Below: `flow`, `outlook`. Beside `crowd`, which draws lives where there are too many states, or a continuum of
+durations.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ LEAST = 1e-12  # probability that is not followed any more
 def exact(machine: Machine, assumptions: Assumptions | None = None) -> Outlook | None:
     """What becomes of an instance; None if that is too much to be followed.
 
-    Where the price depends on how long single steps take, which of all ways they took is not known at the end: None, too.
+    Where the price depends on how long single steps take, which of all ways they took is not known at the end:
+    None, too.
     """
     prices = machine.notes.definition.pricing
     if isinstance(prices, TimeBased) and prices.step_multipliers:

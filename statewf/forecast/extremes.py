@@ -1,9 +1,10 @@
 """Best and worst case: how long it takes at least and at most to come to each end, and what it costs, whatever the chances.
 
-Everything happens that can: of whom nothing is said answers, fails, decides and comes at any time, or never; of whom something
-is said keeps to the least and the greatest of the durations that are said. Nobody cancels.
+Everything happens that can: of whom nothing is said answers, fails, decides and comes at any time, or never; of
+whom something is said keeps to the least and the greatest of the durations that are said. Nobody cancels.
 
-Below: `reach`, which finds all that can happen. Beside `exact`.
+Below: `reach`, which finds all that can happen. Beside `exact`. Above: `whole`, which takes `rough` where that is
+too much.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from graphlib import TopologicalSorter
 from heapq import heappop, heappush
 from itertools import count
 from math import inf
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -23,10 +24,11 @@ from statewf.checker.states.search import components
 from statewf.definition.model import StateMachine
 from statewf.definition.pricing import PerExecution, TimeBased
 from statewf.forecast.assumptions import Answer, Arrival, Assumptions, Likely, Returns
+from statewf.forecast.cases import Extreme, Range, charged, price_of_time
 from statewf.forecast.chain import Chain
 from statewf.forecast.flow import TooLarge
-from statewf.forecast.outlook import total
 from statewf.forecast.reach import Edge, Reach, Stage, reached
+from statewf.forecast.slots import sample
 from statewf.forecast.spread import Exponential
 from statewf.forecast.zones import lasted
 from statewf.machine.fsm import ERROR, Machine, Open, is_pattern
@@ -35,43 +37,8 @@ from statewf.machine.tries import USUAL, decisions
 from statewf.pricing import Usage
 from statewf.simulator.scenario import Decision, Fail
 
-MOST_WORK = 60_000  # things that happen, and ways on
-LONG = 10**15  # ms: 30,000 years
+MOST_WORK = 30_000  # things that happen, and ways on
 ANY_TIME = Exponential(1)  # it has no greatest duration, and that is all that counts here
-
-
-T = TypeVar("T")
-
-
-@attrs.frozen
-class Range(Generic[T]):
-    """What something is at least and at most; None: there is no greatest."""
-
-    least: T
-    greatest: T | None
-
-
-@attrs.frozen
-class Extreme:
-    """An end with its range of durations (ms) and, if it has a price that can be told, of prices."""
-
-    state: str
-    outcome: str
-    duration: Range[int]
-    price: Range[Decimal] | None
-
-    def document(self) -> dict[str, Any]:
-        """The same as JSON."""
-        return {
-            "state": self.state,
-            "outcome": self.outcome,
-            "duration": attrs.asdict(self.duration),
-            "price": None if self.price is None else _told(self.price),
-        }
-
-
-def _told(price: Range[Decimal]) -> dict[str, str | None]:
-    return {"least": str(price.least), "greatest": None if price.greatest is None else str(price.greatest)}
 
 
 def whatever(machine: Machine, said: Assumptions) -> Assumptions:
@@ -81,7 +48,7 @@ def whatever(machine: Machine, said: Assumptions) -> Assumptions:
     retried = _retried(machine)
     handlers = {name: (*does, Fail(retryable=False)) if name in retried else does for name in machine.handlers()}
     decided = tuple(Likely(Decision(word), 1 / len(words), ANY_TIME) for word in words)
-    names = (_sample(event) if is_pattern(event) else event for event in machine.listeners)
+    names = (sample(machine, event) if is_pattern(event) else event for event in machine.listeners)
     unsaid = Assumptions(
         handlers={
             name: tuple(Likely[Answer](each, 1 / len(can), ANY_TIME, stubborn=True) for each in can)
@@ -101,11 +68,6 @@ def _retried(machine: Machine) -> set[str]:
         if any(t.below is not None and t.trigger.startswith(ERROR) for t in transitions):
             found.update(op.handler for t in transitions for op in t.entry if isinstance(op, Open))
     return found
-
-
-def _sample(pattern: str) -> str:
-    """An event that fits a pattern."""
-    return pattern.removesuffix(".*") if pattern != "*" else "any"
 
 
 @attrs.frozen
@@ -213,21 +175,18 @@ def extremes(
 
 
 def _prices(ways: _Ways, goals: list[Stage], duration: Range[int], volume: int | None) -> Range[Decimal] | None:
-    """What those pay who end there; None where there are no prices, or single steps are charged by their time."""
+    """What those pay who end there; None where there are no prices."""
     machine = ways.reach.flow.chain.machine
     prices = machine.notes.definition.pricing
     any_goal = Usage(machine, volume, snapshot=goals[0].node.snapshot)
     match prices:
         case PerExecution() if ways.reach.flow.chain.priced:
-            totals = {_total(goal.node.usage) for goal in goals if goal.node.usage is not None}
+            totals = {charged(goal.node.usage) for goal in goals if goal.node.usage is not None}
             return Range(min(totals), max(totals))
         case PerExecution():
             return _prices_of_entries(ways, goals, prices, any_goal)
-        case TimeBased() if not prices.step_multipliers:
-            least = _total(attrs.evolve(any_goal, at=duration.least))
-            most = _total(attrs.evolve(any_goal, at=LONG if duration.greatest is None else duration.greatest))
-            bounded = duration.greatest is not None or prices.maximum is not None or not most
-            return Range(least, most if bounded else None)
+        case TimeBased():
+            return price_of_time(prices, any_goal, duration)
         case _:
             return None
 
@@ -243,13 +202,7 @@ def _prices_of_entries(ways: _Ways, goals: list[Stage], prices: PerExecution, us
     sums = ways.least(weigh)
     least = min((sums[goal] for goal in goals), key=lambda one: one.much)
     greatest = ways.greatest(weigh, goals)
-    cheapest = _total(attrs.evolve(usage, done=least.entered))
+    cheapest = charged(attrs.evolve(usage, done=least.entered))
     if greatest is None and usage.snapshot is not None and usage.snapshot.ended == "success":
         return Range(cheapest, None)
-    return Range(cheapest, cheapest if greatest is None else _total(attrs.evolve(usage, done=greatest.entered)))
-
-
-def _total(usage: Usage) -> Decimal:
-    amount = total(usage)
-    assert amount is not None, "there are prices"
-    return amount
+    return Range(cheapest, cheapest if greatest is None else charged(attrs.evolve(usage, done=greatest.entered)))

@@ -1,6 +1,7 @@
 """From node to node of a chain, with what is pending in their slots. What is drawn is followed in all its outcomes.
 
-Below: `chain`. Above: `exact`, which goes by the chances of all outcomes, and `extremes`, which goes by what is possible.
+Below: `chain`. Above: `exact`, which goes by the chances of all outcomes, and `extremes`, which goes by what is
+possible.
 """
 
 from __future__ import annotations

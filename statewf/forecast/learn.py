@@ -1,12 +1,12 @@
 """Assumptions from what was observed, by counting.
 
-What somebody did is expected again: each outcome as often as it was seen, after one of the times that were seen. That may be few,
-and so failures have a prior: to what is known of a handler one more observation is added, which failed as often as all handlers of the
-machine did (half a failure among one more in all: Jeffreys' prior, pooled). Of whom nothing was observed nothing is assumed: a
-forecast tells that it depends on them.
+What somebody did is expected again: each outcome as often as it was seen, after one of the times that were seen.
+That may be few, and so failures have a prior: to what is known of a handler one more observation is added, which
+failed as often as all handlers of the machine did (half a failure among one more in all: Jeffreys' prior, pooled).
+Of whom nothing was observed nothing is assumed: a forecast tells that it depends on them.
 
-What handlers returned is returned again, if conditions ask for it; conditions that ask for inputs alone, or for data of an event alone,
-hold as often as they did.
+What handlers returned is returned again, if conditions ask for it; conditions that ask for inputs alone, or for
+data of an event alone, hold as often as they did.
 
 Below: `survey`, `assumptions`. Above: whoever forecasts from a store's history.
 """

@@ -1,6 +1,7 @@
 """Surveys of what a store's instances went through.
 
-Below: `survey`, the port of stores. Above: `statewf forecast --from-history` and `stats`; the runtime, for live estimates.
+Below: `survey`, the port of stores. Above: `statewf forecast --from-history` and `stats`; the runtime, for live
+estimates.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ def observed(
 ) -> Survey:
     """What the newest instances of machines of that name went through; those that are damaged are counted, and left out.
 
-    `progress` is told now and then how many were read, of how many. Raises StoreError when the store cannot be read.
+    `progress` is told now and then how many were read, of how many. Raises StoreError when the store cannot be
+    read.
     """
     survey, traveller = Survey(), Traveller(store)
     cards = store.cards(name=name, limit=most)

@@ -30,8 +30,9 @@ Outcome: TypeAlias = Literal["success", "failure", "waiting", "endless", "cut"]
 
 
 class Label(NamedTuple):
-    """An end. `waiting`: it has none, for it waits in that state for ever; `endless`: nor has it one, for it runs in a circle.
+    """An end.
 
+    `waiting`: it has none, for it waits in that state for ever; `endless`: nor has it one, for it runs in a circle.
     `cut`: nobody looked further, so many steps it had made.
     """
 
@@ -168,11 +169,11 @@ class End:
 class Outlook:
     """What will become of an instance.
 
-    `duration` (ms) and `price` are of all that end. `time` is how long each state lasts in all, or each step is at work, on
-    average (ms), the longest first; `blame` how likely which failure comes from where, as (end, state or step). `durations` are
-    all there are of those that end (ms), each with its weight.
-    `method` is `exact`, or `simulated` by so many `runs` with that `seed`; `size` how many nodes the chain had. `unsaid` are
-    those of whom it depends and nothing was assumed.
+    `duration` (ms) and `price` are of all that end. `time` is how long each state lasts in all, or each step is at
+    work, on average (ms), the longest first; `blame` how likely which failure comes from where, as (end, state or
+    step). `durations` are all there are of those that end (ms), each with its weight. `method` is `exact`, or
+    `simulated` by so many `runs` with that `seed`; `size` how many nodes the chain had. `unsaid` are those of whom
+    it depends and nothing was assumed.
     """
 
     machine: str
@@ -260,9 +261,7 @@ def outlook(
         machine=chain.machine.name,
         method=method,
         ends=ends,
-        duration=figures(
-            _joined(tally.durations[label] for label in found if label.outcome in ("success", "failure"))
-        ),
+        duration=figures(durations),
         price=figures(_joined(tally.prices[label] for label in found)),
         currency=definition.pricing.currency if definition.pricing is not None else None,
         time={name: tally.time[name] / whole for name in sorted(tally.time, key=lambda n: (-tally.time[n], n))},

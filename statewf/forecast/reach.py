@@ -2,10 +2,11 @@
 
 Below: `flow`, `zones`. Above: `extremes`.
 
-A timed automaton: a *stage* is a node with what is pending there, and a zone of all the times at which that can have begun (so no time
-has to be chosen before it is known what it is to be compared with). Of stages that differ in nothing but how long it took to come
-there, many are taken together, which may make a range too wide, never too narrow. If it comes round to where it was, and that takes
-longer each time, there is no end to it: after more rounds than a zone has points nothing grows that does not grow for ever.
+A timed automaton: a *stage* is a node with what is pending there, and a zone of all the times at which that can
+have begun (so no time has to be chosen before it is known what it is to be compared with). Of stages that differ in
+nothing but how long it took to come there, many are taken together, which may make a range too wide, never too
+narrow. If it comes round to where it was, and that takes longer each time, there is no end to it: after more rounds
+than a zone has points nothing grows that does not grow for ever.
 """
 
 from __future__ import annotations
@@ -30,9 +31,12 @@ AT_ONCE = (0, 0)
 
 @attrs.frozen(eq=False)
 class Stage:
-    """Where it may be. `dues` are what is pending, with the least and greatest time that takes (ms; None: it happens at any time).
+    """Where it may be.
 
-    The points of the `zone`, after its own two, are when those began that take some time, in their order. `source`: from where.
+    `dues` are what is pending, with the least and greatest time that takes (ms; None: it happens at any time).
+
+    The points of the `zone`, after its own two, are when those began that take some time, in their order. `source`:
+    from where.
     """
 
     node: Node

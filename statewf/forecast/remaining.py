@@ -1,7 +1,9 @@
 """How much longer an instance takes that is under way: the same chain, from where it is now.
 
-What is under way has been so for some time, and so takes longer than that: of a call or a task only such durations are drawn as are
-not over yet. Where too much depends on somebody of whom nothing was learnt, or most go no further for ever, nobody can tell.
+What is under way has been so for some time, and so takes longer than that: of a call or a task only such durations
+are drawn as are not over yet; what takes a little longer than ever is over any moment. Where too much depends on
+somebody of whom nothing was learnt, or who has taken far longer than ever, or where most go no further for ever,
+nobody can tell.
 
 Below: `crowd`. Above: the runtime, for progress, and the command line.
 """
@@ -25,7 +27,9 @@ from statewf.simulator.world import TIMER
 
 LIVES = 200  # that are drawn for one estimate
 VAGUE = 0.1  # the share of them that may depend on who knows what
-TRIES = 30  # to draw a duration that is not over yet; after so many it is over any moment
+TRIES = 30  # to draw a duration that is not over yet
+FAR = 2  # times as long as the longest of these, and a moment: then nobody can tell any more
+MOMENT = 1_000  # ms
 
 Begun = Mapping[tuple[Any, ...], int]  # when calls, tasks and the wait for events began, ms
 
@@ -40,6 +44,10 @@ class Estimate:
 
 
 OVER = Estimate(0, 0, 0)
+
+
+class _Unheard(Exception):
+    """It takes longer than it is likely to take at all."""
 
 
 class Remaining:
@@ -78,9 +86,12 @@ class Remaining:
         vague = 0
         for _ in range(LIVES):
             yield
-            life = crowd.live_on(
-                node, [_due(crowd.chance, slot, snapshot, max(at, snapshot.at), begun) for slot in slots]
-            )
+            try:
+                dues = [_due(crowd.chance, slot, snapshot, max(at, snapshot.at), begun) for slot in slots]
+            except _Unheard:
+                vague += 1
+                continue
+            life = crowd.live_on(node, dues)
             vague += life.vague
             times[life.duration] += life.node.ended
         known = figures({time: float(number) for time, number in times.items() if number})
@@ -99,7 +110,7 @@ def _last(drawing: Generator[None, None, Estimate | None]) -> Estimate | None:
 
 
 def _due(chance: Callable[[], float], slot: Slot, snapshot: Snapshot, at: int, begun: Begun) -> Due:
-    """When what is under way happens, in ms from then."""
+    """When what is under way happens, in ms from then. Raises _Unheard."""
     match slot.ident:
         case ("timer", region, timer):
             return max(0, snapshot.flight.deadlines[region, timer] - at), slot.rank, slot.tie, 0, 0
@@ -107,11 +118,17 @@ def _due(chance: Callable[[], float], slot: Slot, snapshot: Snapshot, at: int, b
             return 0, slot.rank, slot.tie, 0, RECALLED
     so_far = at - begun.get(slot.ident, at)
     outcome, lasts = slot.lottery.draw(chance)
+    longest = lasts
     for _ in range(TRIES):
         if outcome == NEVER or lasts >= so_far:
             break
         outcome, lasts = slot.lottery.draw(chance)
-    return (max(0, lasts - so_far), slot.rank, slot.tie, 0, outcome) if outcome != NEVER else NOTHING
+        longest = max(longest, lasts)
+    if outcome == NEVER:
+        return NOTHING
+    if so_far > FAR * longest + MOMENT:
+        raise _Unheard
+    return max(0, lasts - so_far), slot.rank, slot.tie, 0, outcome
 
 
 class Watch:

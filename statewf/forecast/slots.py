@@ -1,7 +1,7 @@
 """What happens to an instance by and by where it is, and how likely, and when, under some assumptions: its slots.
 
-Answers of open calls, timers that are set, decisions of open tasks, the next event. A slot has a lottery, of which is drawn
-what happens in it.
+Answers of open calls, timers that are set, decisions of open tasks, the next event. A slot has a lottery, of which
+is drawn what happens in it.
 
 Below: `assumptions`. Above: `chain`.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain, count
 from typing import Any
 
 import attrs
@@ -50,7 +50,10 @@ FREE = -3  # any outcome, at any time: none was drawn
 
 @attrs.frozen(eq=False)
 class Lottery:
-    """What may happen next in a slot: for each outcome its chance, and how long it takes. The rest is that nothing does."""
+    """What may happen next in a slot: for each outcome its chance, and how long it takes.
+
+    The rest is that nothing does.
+    """
 
     chances: tuple[float, ...]
     spreads: tuple[Spread, ...]
@@ -70,7 +73,10 @@ class Lottery:
         return self.spreads[0].at(0.0) if alone else None
 
     def draw(self, chance: Callable[[], float]) -> tuple[int, int]:
-        """An outcome by its number, or `NEVER`, and how long it takes, ms. `chance` gives numbers from 0 to 1, without 1."""
+        """An outcome by its number, or `NEVER`, and how long it takes, ms.
+
+        `chance` gives numbers from 0 to 1, without 1.
+        """
         if self.sure is not None:
             return 0, self.sure
         outcome = bisect_right(self.sums, chance()) if self.sums != (1.0,) else 0
@@ -83,9 +89,9 @@ class Lottery:
 class Slot:
     """Something that happens by and by. `events` are its outcomes, as they happen.
 
-    `ident` tells it from others of its snapshot, `sort` says what it is in any snapshot of its node. `rank` and `tie` say what
-    goes first at one instant, as in the simulator. `recall` is how the handler of a call answers that is told to end, `stubborn`
-    in which outcomes it is told in vain. `vague`: nothing is said of it.
+    `ident` tells it from others of its snapshot, `sort` says what it is in any snapshot of its node. `rank` and
+    `tie` say what goes first at one instant, as in the simulator. `recall` is how the handler of a call answers
+    that is told to end, `stubborn` in which outcomes it is told in vain. `vague`: nothing is said of it.
     """
 
     ident: tuple[Any, ...]
@@ -111,7 +117,10 @@ class Slot:
 
 
 class Slots:
-    """Finds the slots of snapshots. `unsaid` are those of whom something depended and nothing is assumed: `handlers.charge`."""
+    """Finds the slots of snapshots.
+
+    `unsaid` are those of whom something depended and nothing is assumed: `handlers.charge`.
+    """
 
     def __init__(self, machine: Machine, assumptions: Assumptions) -> None:
         assert isinstance(machine.notes, Notes), "a machine that no compiler made"
@@ -210,7 +219,7 @@ class Slots:
     ) -> Iterator[Slot]:
         """The next of these events, if one can come."""
         likely, unsaid = arriving(said, accepted, idle=idle)
-        self.unsaid.update((f"events.{event}", None) for event in unsaid)
+        self.unsaid.update((f"events.{self._machine.known(event)}", None) for event in unsaid)
         if likely:
             events = tuple(_sent(event, each.what) for event, each in likely)
             lottery = self._lottery([each for _, each in likely], tuple(event for event, _ in likely))
@@ -220,8 +229,8 @@ class Slots:
     def _groups(self, local: str, accepted: Iterable[str]) -> dict[str, tuple[dict[str, Arrival], list[str]]]:
         """The events accepted in a local state, by the active state of whose they are, with what is said of them.
 
-        That is the innermost one of which something is said of the event, or else the one that declares it. Where something is said of
-        a state, no others come there.
+        That is the innermost one of which something is said of the event, or else the one that declares it. Where
+        something is said of a state, no others come there.
         """
         states, active = self._assumptions.states, self._notes.active[local]
         groups: dict[str, tuple[dict[str, Arrival], list[str]]] = {}
@@ -242,18 +251,31 @@ class Slots:
         return self._machine.known(event) in self._declared[state]
 
     def _accepted(self, allowed: Sequence[str], dead: frozenset[str]) -> tuple[str, ...]:
-        """The events that can come: of those that fit a pattern the ones of which something is said."""
+        """The events that can come: of those that fit a pattern the ones that are spoken of, or one that stands for them.
+
+        For all that have no name (`*`) one stands only where no other event comes.
+        """
         said = dict.fromkeys(
             (*self._assumptions.events, *(e for told in self._assumptions.states.values() for e in told))
         )
         fitting = (event for event in said if event not in allowed and self._machine.known(event) in allowed)
-        named = (event for event in allowed if not is_pattern(event))
-        return tuple(event for event in (*named, *fitting) if event not in dead)
+        events = [*(event for event in allowed if not is_pattern(event)), *fitting]
+        for pattern in filter(is_pattern, allowed):
+            if not any(self._machine.known(event) == pattern for event in said) and (pattern != "*" or not events):
+                events.append(sample(self._machine, pattern))
+        return tuple(event for event in events if event not in dead)
 
     def _lottery(self, likely: Sequence[Likely[Any]], names: tuple[str, ...] = ()) -> Lottery:
         """The same for the same chances."""
         lottery = Lottery(tuple(each.chance for each in likely), tuple(each.after for each in likely))
         return self._lotteries.setdefault((names, lottery.chances, lottery.spreads), lottery)
+
+
+def sample(machine: Machine, pattern: str) -> str:
+    """An event that fits a pattern, and none that is more exact."""
+    stem, dot = ("any", "") if pattern == "*" else (pattern.removesuffix(".*"), ".")
+    names = chain([stem], (f"{stem}{dot}{number}" for number in count(1)))
+    return next(name for name in names if machine.known(name) == pattern)
 
 
 def _declared(definition: Definition) -> dict[str, frozenset[str]]:

@@ -2,8 +2,8 @@
 
 Below: nothing. Above: `assumptions`, which say them, and `chain`, which draws of them.
 
-A spread is its quantile function: `at(u)` is what a share `u` of all take at most. So one uniform number draws a duration,
-and the same number draws the same one on every Python.
+A spread is its quantile function: `at(u)` is what a share `u` of all take at most. So one uniform number draws a
+duration, and the same number draws the same one on every Python.
 """
 
 from __future__ import annotations

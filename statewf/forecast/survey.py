@@ -1,8 +1,8 @@
 """What was observed of instances: how long things took, how they went, and where instances went on to.
 
-Reads the steps of one instance after another, as they were made or as a history makes them again. Times are ms. A *place* is a
-state, of which a visit lasts until it is left, or a step of a workflow, of which it lasts from when it begins until it has
-settled, waits between attempts and for people included.
+Reads the steps of one instance after another, as they were made or as a history makes them again. Times are ms. A
+*place* is a state, of which a visit lasts until it is left, or a step of a workflow, of which it lasts from when it
+begins until it has settled, waits between attempts and for people included.
 
 Below: `machine`. Above: `learn`, which makes assumptions of it, and `statewf stats`, which shows it.
 """
@@ -32,7 +32,10 @@ Outcome: TypeAlias = Literal["returned", "answered", "failed", "late"]
 
 
 class Answered(NamedTuple):
-    """How a call went. `what` is its result, or the name of its event or error; of one that was `late`, for its time was up, nothing."""
+    """How a call went.
+
+    `what` is its result, or the name of its event or error; of one that was `late`, for its time was up, nothing.
+    """
 
     outcome: Outcome
     what: Json
@@ -64,9 +67,10 @@ class Place:
 
 @attrs.define(eq=False)
 class Survey:
-    """All that was observed. `moves` counts the ways between states: from, by what, to. `lasted` are those that ended.
+    """All that was observed.
 
-    `unreadable` is how many could not be looked at.
+    `moves` counts the ways between states: from, by what, to. `lasted` are those that ended. `unreadable` is how
+    many could not be looked at.
     """
 
     instances: int = 0
@@ -107,6 +111,7 @@ class _Following:
     def __init__(self, survey: Survey, machine: Machine) -> None:
         assert isinstance(machine.notes, Notes), "a machine that no compiler made"
         self.survey = survey
+        self.machine = machine
         self.notes = machine.notes
         self.of_states = len(machine.regions) == 1
         self.began = 0
@@ -123,11 +128,12 @@ class _Following:
             self.survey.inputs.append(step.after.inputs)
         if not step.before.ended:
             self.happened(step, at)
-            for move in step.moves:
-                if self.of_states:
-                    self.entered(step, move, at)
-                elif move.region != WHOLE:
-                    self.came(move, at)
+            if self.of_states:
+                self.moved(step, at)
+            else:
+                for move in step.moves:
+                    if move.region != WHOLE:
+                        self.came(move, at)
             self.begun(step, at)
             if step.after.ended:
                 self.survey.ends[state_of(step.after), step.after.ended] += 1
@@ -150,8 +156,7 @@ class _Following:
                 name, since = self.tasks[task]
                 self.survey.tasks[name].append(Word(decision, at - since))
             case Event(name) if self.of_states and step.disposition == "accepted":
-                for place in self.since:
-                    self.survey.places[place].arrivals[name].append(at - self.since[place])
+                self.arrived(name, at)
             case Fired(region, timer) if timer.startswith(TIMEOUT):
                 place = timer.removeprefix(TIMEOUT) if self.of_states else region
                 self.survey.places[place].timeouts += 1
@@ -160,12 +165,32 @@ class _Following:
         opened, _ = self.calls.pop(call)
         self.survey.calls[opened.handler].append(how)
 
-    def entered(self, step: Step, move: Move, at: int) -> None:
+    def arrived(self, event: str, at: int) -> None:
+        """An event came to where it is."""
+        for place in self.since:
+            self.survey.places[place].arrivals[event].append(at - self.since[place])
+
+    def moved(self, step: Step, at: int) -> None:
+        """A state machine moved on. An event that was deferred came to where it is taken at last."""
+        kept = {event.name for event in step.before.flight.deferred}
+        taken = [note.event for note in step.notes if note.kind == "taken" and note.event in kept]
+        cause = event_name(step.event)
+        for number, move in enumerate(step.moves):
+            if number and taken and self.hears(move.source, taken[0]):
+                self.arrived(cause := taken.pop(0), at)
+            self.entered(cause, move, at)
+        for event in taken:  # which moved nothing
+            self.arrived(event, at)
+
+    def hears(self, local: str, event: str) -> bool:
+        return self.machine.known(event) in self.machine.regions[0].states[local].on
+
+    def entered(self, cause: str, move: Move, at: int) -> None:
         """A state machine came to other states, or to the same once more."""
         if not move.entered:
             return
         if move.source:
-            self.survey.moves[self.shown(move.source), event_name(step.event), self.shown(move.target)] += 1
+            self.survey.moves[self.shown(move.source), cause, self.shown(move.target)] += 1
         there = self.notes.shown(move.target)
         for place in [place for place in self.since if place not in there or place in move.entered]:
             self.survey.places[place].lasted.append(at - self.since.pop(place))

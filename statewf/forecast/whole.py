@@ -1,6 +1,6 @@
 """`forecast`: what will become of an instance, exactly where that can be followed, and else by many lives drawn of it.
 
-Below: `exact`, `crowd`, `extremes`. Above: `statewf forecast`.
+Below: `exact`, `crowd`, `extremes`, `rough`. Above: `statewf forecast`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import attrs
 from statewf.compiler import compile_definition
 from statewf.definition.model import Definition
 from statewf.forecast.assumptions import Assumptions
+from statewf.forecast.cases import Extreme
 from statewf.forecast.crowd import RUNS, crowd
 from statewf.forecast.exact import exact
-from statewf.forecast.extremes import Extreme, extremes
+from statewf.forecast.extremes import extremes
 from statewf.forecast.outlook import Outlook
+from statewf.forecast.rough import rough
 from statewf.machine.fsm import Machine
 
 MOST_STEPS = 2_000_000  # of all lives that are drawn: half a minute, where each leads to where nobody was before
@@ -24,15 +26,15 @@ MOST_STEPS = 2_000_000  # of all lives that are drawn: half a minute, where each
 
 @attrs.frozen
 class Forecast:
-    """The outlook of a machine under some assumptions, and the best and worst `cases` of each end, if these can be told."""
+    """The outlook of a machine under some assumptions, and the best and worst `cases` of each end."""
 
     outlook: Outlook
-    cases: tuple[Extreme, ...] | None
+    cases: tuple[Extreme, ...]
     assumptions: Assumptions
 
     def document(self) -> dict[str, Any]:
         """The forecast as JSON, as `statewf forecast --json` prints it."""
-        cases = None if self.cases is None else [case.document() for case in self.cases]
+        cases = [case.document() for case in self.cases]
         return {**self.outlook.document(), "cases": cases, "seen": dict(self.assumptions.seen)}
 
 
@@ -46,8 +48,8 @@ def forecast(
 ) -> Forecast:
     """What will become of an instance. Raises CompileError for a definition that is wrong.
 
-    `runs` lives are drawn with that `seed` only where the exact way is too long, and fewer if that is too long as well; `progress`
-    is told how many there were by then.
+    `runs` lives are drawn with that `seed` only where the exact way is too long, and fewer if that is too long as
+    well; `progress` is told how many there were by then.
     """
     if not isinstance(machine, Machine):
         machine = compile_definition(machine)
@@ -55,4 +57,5 @@ def forecast(
     found = exact(machine, assumptions) or crowd(
         machine, assumptions, runs=runs, seed=seed, most=MOST_STEPS, progress=progress
     )
-    return Forecast(found, extremes(machine, assumptions), assumptions)
+    cases = extremes(machine, assumptions)
+    return Forecast(found, rough(machine, assumptions) if cases is None else cases, assumptions)

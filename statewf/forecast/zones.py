@@ -1,8 +1,8 @@
 """Zones: what is known of points in time from what must lie between them.
 
-A difference-bound matrix (Dill 1989) over whole ms: `bounds[i][j]` is the most that point i lies after point j, inf if nothing says
-so. Point 0 is now, point 1 the start of the instance, the others are when what is pending began. Kept closed: no bound follows more
-narrowly from two others.
+A difference-bound matrix (Dill 1989) over whole ms: `bounds[i][j]` is the most that point i lies after point j, inf
+if nothing says so. Point 0 is now, point 1 the start of the instance, the others are when what is pending began.
+Kept closed: no bound follows more narrowly from two others.
 
 Below: nothing. Above: `extremes`.
 """
@@ -21,9 +21,9 @@ BEGIN: Zone = ((0.0, 0.0), (0.0, 0.0))  # it starts now
 
 
 def later(zone: Zone, least: Sequence[float], most: Sequence[float]) -> Zone | None:
-    """The zone in which now is a later point: after each point i at least `least[i]`, at most `most[i]` (ms). None: there is none.
+    """The zone in which now is a later point: after each point i at least `least[i]`, at most `most[i]` (ms).
 
-    The former now is no point of it any more.
+    None: there is none. The former now is no point of it any more.
     """
     size = range(len(zone))
     # what the bounds say of the new point x and each other one: x lies at most after[i] after it, it at most before[i] after x

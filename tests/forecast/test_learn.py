@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import statewf as wf
-from statewf.forecast import Assumptions, Constant, exact, read_assumptions
+from statewf.forecast import Arrival, Assumptions, Constant, Sample, exact, read_assumptions
 from statewf.forecast.learn import MOST, learned, some
 from statewf.forecast.stats import stats
 from statewf.forecast.survey import Answered, Survey
@@ -228,3 +228,34 @@ def test_conditions_on_the_data_of_events_hold_as_often_as_they_did() -> None:
     found = exact(machine, learned(machine, survey))
     assert found is not None
     assert found.success == pytest.approx(18.5 / 20)
+
+
+def test_a_deferred_event_came_to_where_it_is_taken() -> None:
+    text = """
+    unexpected: defer
+    initialState: new
+    states:
+      new: { on: { OPEN: open } }
+      open: { on: { PAY: paid } }
+      paid: { on: { SEND: sent } }
+      sent: { terminal: true }
+    """
+    machine, survey = wf.compile(wf.loads(text)), Survey()
+    driver = Driver(machine)
+    driver.send("SEND")
+    driver.send("PAY")
+    driver.advance(5)
+    driver.send("OPEN")
+    survey.read(machine, driver.history)
+    assert driver.snapshot.ended
+    found = learned(machine, survey)
+    assert {state: dict(events) for state, events in found.states.items()} == {
+        "new": {"OPEN": Arrival(1.0, Sample((5_000,)))},
+        "open": {"PAY": Arrival(1.0, Sample((0,)))},
+        "paid": {"SEND": Arrival(1.0, Sample((0,)))},
+    }
+    ways = {(way.source, way.by, way.target) for way in stats("any", survey).ways}
+    assert ways == {("new", "OPEN", "open"), ("open", "PAY", "paid"), ("paid", "SEND", "sent")}
+    foretold = exact(machine, found)
+    assert foretold is not None
+    assert (foretold.success, foretold.duration and foretold.duration.p50) == (1.0, 5_000)

@@ -46,8 +46,10 @@ def test_what_is_over_does_not_count_and_what_is_under_way_counts_what_is_left()
     assert left() == 2_000 + 10_000 + 5_000 + 60_000
     driver.advance(0.5)
     assert left() == 1_500 + 10_000 + 5_000 + 60_000
-    driver.advance(4)
+    driver.advance(3)
     assert left() == 10_000 + 5_000 + 60_000  # it takes longer than ever before: it may be over any moment
+    driver.advance(2)
+    assert remaining.now(driver.snapshot, driver.now, begun(job(), driver.history)) is None  # far longer
     driver.reply({}, handler="fetch")
     driver.advance(4)
     assert left() == 6_000 + 5_000 + 60_000
