@@ -36,7 +36,7 @@ from statewf.machine.suppose import Question, Supposer, Suppositions, asking, st
 from statewf.pricing import Usage, counted, is_priced
 from statewf.simulator.world import EVENT
 
-MOST_NODES = 100_000  # that are kept; what is beyond is found anew each time
+MOST_KEPT = 2_000_000  # regions and slots of all nodes that are kept; what is beyond is found anew each time
 
 
 class Fresh(NamedTuple):
@@ -149,6 +149,7 @@ class Chain:
         self._slots = Slots(machine, assumptions)
         self._lens = lens(machine, brought=True)
         self._nodes: dict[Hashable, Node] = {}
+        self._room = MOST_KEPT
         usage = Usage(machine, assumptions.volume) if self.priced else None
         self.before = Node(blank(self._machine, "any"), {}, usage, frozenset(), (), ())
         self.start = self._tried(self.before, -1, Start(assumptions.inputs), ())
@@ -168,15 +169,18 @@ class Chain:
         """What comes of that outcome of the slot at that place."""
         found = node.branches.get((place, outcome))
         if found is None:
-            found = node.branches[place, outcome] = self._tried(node, place, node.slots[place].event(outcome), ())
+            found = self._tried(node, place, node.slots[place].event(outcome), ())
+            if self._room > 0:
+                node.branches[place, outcome] = found
         return found
 
     def answered(self, fork: Fork, number: int) -> Branch:
         """What comes of the answer of that number."""
         found = fork.ways.get(number)
         if found is None:
-            answers = (*fork.answers, fork.choices[number])
-            found = fork.ways[number] = self._tried(fork.node, fork.place, fork.event, answers)
+            found = self._tried(fork.node, fork.place, fork.event, (*fork.answers, fork.choices[number]))
+            if self._room > 0:
+                fork.ways[number] = found
         return found
 
     def at(self, snapshot: Snapshot) -> tuple[Node, tuple[Slot, ...]]:
@@ -297,7 +301,8 @@ class Chain:
         node = self._nodes.get(key)
         if node is None:
             node = Node(snapshot, known, usage, dead, slots, self._busy(snapshot))
-            if len(self._nodes) < MOST_NODES:
+            if self._room > 0:
+                self._room -= len(self.machine.regions) + len(slots)
                 self._nodes[key] = node
         return node
 

@@ -47,6 +47,8 @@ RECALLED = -1  # the outcome of a call whose handler was told to end
 NEVER = -2  # nothing happens there
 FREE = -3  # any outcome, at any time: none was drawn
 
+MOST_CALLS = 10_000  # whose slots are kept
+
 
 @attrs.frozen(eq=False)
 class Lottery:
@@ -131,6 +133,7 @@ class Slots:
         self._jittery = _jittery(machine)
         self._declared = _declared(self._notes.definition)
         self._lotteries: dict[Hashable, Lottery] = {}
+        self._calls: dict[Hashable, Slot] = {}
 
     def of(self, snapshot: Snapshot, dead: frozenset[str]) -> tuple[Slot, ...]:
         """What happens there by and by, in an order that is the same for all snapshots of a node."""
@@ -145,6 +148,16 @@ class Slots:
         return (*calls, *timers, *tasks, *self._events(snapshot, dead))
 
     def _call(self, call: Call) -> Slot:
+        """The slot of a call: the very same as long as the call is open, for there may be many at once."""
+        known = call.id, call.region, call.owner, call.stopped, call.step, call.handler
+        slot = self._calls.get(known)
+        if slot is None:
+            if len(self._calls) == MOST_CALLS:
+                self._calls.clear()
+            slot = self._calls[known] = self._slot(call)
+        return slot
+
+    def _slot(self, call: Call) -> Slot:
         vague = call.handler not in self._assumptions.handlers
         if vague:
             self.unsaid[f"handlers.{call.handler}"] = None

@@ -7,14 +7,17 @@ from decimal import Decimal
 from random import Random
 
 import attrs
+import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
+import statewf as wf
 from statewf.compiler import compile_definition
 from statewf.definition.model import StateMachine
 from statewf.definition.pricing import Discounts, PerExecution, Pricing, Rates, Tier, TimeBased
 from statewf.errors import CompileError
-from statewf.forecast import Arrival, Assumptions
+from statewf.forecast import Arrival, Assumptions, crowd, read_assumptions
+from statewf.forecast import chain as chain_module
 from statewf.forecast.chain import Chain
 from statewf.forecast.crowd import Crowd
 from statewf.machine.fsm import Machine
@@ -84,3 +87,20 @@ def test_state_machines_live_as_in_the_simulator(data: st.DataObject, definition
             assumed, states={data.draw(st.sampled_from(("a", "b", "p"))): assumed.events}, events={}
         )
     assert_same_lives(machine, assumed, seed)
+
+
+def test_lives_are_the_same_where_no_nodes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = """
+    steps:
+      - { id: all, type: parallel, steps: [{ id: a }, { id: b }, { id: c, type: human-task }] }
+      - { id: d, when: "inputs.big" }
+    """
+    machine, assumed = (
+        wf.compile(wf.loads(text)),
+        read_assumptions({"handlers": {"a": 0.5, "b": {"after": [1, 2]}}}),
+    )
+    known = crowd(machine, assumed, runs=50)
+    monkeypatch.setattr(chain_module, "MOST_KEPT", 0)
+    found = crowd(machine, assumed, runs=50)
+    assert found.size == 0 < known.size
+    assert attrs.evolve(found, size=known.size) == known
