@@ -71,6 +71,20 @@ def tasks_of(machine: Machine, snapshot: Snapshot) -> tuple[Task, ...]:
     return tuple(sorted(snapshot.book.tasks.values(), key=lambda task: machine.numbers[task.step]))
 
 
+def was_open(machine: Machine, snapshot: Snapshot, task: str) -> bool:
+    """Whether there is, or was, a task of that id."""
+    region, _, visit = task.removeprefix(f"{snapshot.instance}/").partition("/")
+    number, _, _ = visit.partition("/")
+    place = machine.numbers.get(region)
+    visits = 0 if place is None else region_state(snapshot.regions, place)[2]
+    return number.isascii() and number.isdecimal() and 0 < int(number[:20]) <= visits
+
+
+def slug(name: str) -> str:
+    """A machine's name as ids of instances begin: letters, digits and hyphens, which are easily typed."""
+    return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split()) or "instance"
+
+
 AT_REST = ("waiting", "succeeded", "failed", "skipped", "cancelled", "compensated", "compensation-failed")
 
 

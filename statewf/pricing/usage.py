@@ -13,7 +13,8 @@ Below: `machine`, the compiler's notes and words. Above: `bill`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import attrs
 
@@ -67,6 +68,18 @@ class Usage:
     def fork(self) -> Usage:
         """The same, to be counted on by itself."""
         return attrs.evolve(self, done=self.done.copy(), spent=self.spent.copy(), since=self._since.copy())
+
+    def document(self) -> dict[str, Any]:
+        """What was counted, as JSON, for who goes on elsewhere; `restored` counts on from there."""
+        counted = {"done": dict(self.done), "spent": dict(self.spent), "since": dict(self._since)}
+        return {"began": self.began, "at": self.at, "asked": self.asked, **counted}
+
+    @classmethod
+    def restored(cls, machine: Machine, snapshot: Snapshot, document: Mapping[str, Any]) -> Usage:
+        """What was counted to that snapshot, by its document."""
+        began, at, asked = document["began"], document["at"], document["asked"]
+        done, spent = Counter(document["done"]), Counter(document["spent"])
+        return cls(machine, None, began, at, snapshot, done, spent, asked, dict(document["since"]))
 
     def busy(self, at: int) -> Counter[str]:
         """How long each has been at work by then, ms, what is not over included."""

@@ -29,8 +29,8 @@ from statewf.history import Card, Grave
 from statewf.machine.effects import Call, Emit, Finish, Recall, SetTimer
 from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Returned
 from statewf.machine.fsm import Machine
-from statewf.machine.record import Receipt, event_name, receipt, state_of, status
-from statewf.machine.snapshot import Rejected, Snapshot, Step, region_state
+from statewf.machine.record import Receipt, event_name, receipt, slug, state_of, status, was_open
+from statewf.machine.snapshot import Rejected, Snapshot, Step
 from statewf.machine.step import start
 from statewf.runtime.backlog import Backlog
 from statewf.runtime.house import House
@@ -132,7 +132,7 @@ class Owner:
         if isinstance(known, Card) and known.inputs != inputs:
             raise _conflict(request_id, known)
         await self._ledger.room()
-        first = start(machine, inputs, instance=f"{_slug(name)}-{secrets.token_hex(6)}", at=self._clock())
+        first = start(machine, inputs, instance=f"{slug(name)}-{secrets.token_hex(6)}", at=self._clock())
         at, instance = first.after.at, first.after.instance
         identity = (self._store.number(), instance, machine.digest, machine.name, request_id, inputs, at)
         card = Card(*identity, updated=at, seq=0, state="", ended="", due=None, busy=False)
@@ -239,7 +239,8 @@ class Owner:
         """Take the decision of a task; see `Executor.complete`."""
         await self._ledger.room()
         with self._lives.using(decided.task.partition("/")[0]) as live:
-            _made_once(live, decided.task)
+            if not was_open(live.machine, live.snapshot, decided.task):
+                raise UnknownTask(f"there is no task {decided.task}")
             at = self._clock()
             self._ledger.catch_up(live, at)
             return await self._told(live, self._ledger.take(live, decided._replace(at=at), asked=asked))
@@ -368,18 +369,3 @@ def _log(made: Step) -> None:
 
 def _conflict(request_id: str | None, known: Card) -> RequestConflict:
     return RequestConflict(f"{request_id} was requested before with other inputs ({known.id})")
-
-
-def _made_once(live: Live, task: str) -> None:
-    """Make sure that there is, or was, such a task. Raises UnknownTask."""
-    region, _, visit = task.removeprefix(f"{live.card.id}/").partition("/")
-    number, _, _ = visit.partition("/")
-    place = live.machine.numbers.get(region)
-    visits = 0 if place is None else region_state(live.snapshot.regions, place)[2]
-    if not (number.isascii() and number.isdecimal() and 0 < int(number[:20]) <= visits):
-        raise UnknownTask(f"there is no task {task}")
-
-
-def _slug(name: str) -> str:
-    """A name as it is easily typed: letters, digits and hyphens."""
-    return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split()) or "instance"

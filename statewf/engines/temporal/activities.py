@@ -1,0 +1,120 @@
+"""The activities of a worker: a call of a handler, and telling subscribers.
+
+An activity shows the server that it lives, over and over: if its worker dies, the server has it done by another one, and
+one that is to stop hears of it. A handler that raises fails its activity for good: what then is for the machine to say.
+
+Below: `wire`; how the runtime calls plain functions, in threads of their own. Above: `worker`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any
+
+from temporalio import activity
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
+
+from statewf.engines.temporal import wire
+from statewf.engines.temporal.subscribers import Subscribers
+from statewf.history import Emitted
+from statewf.machine.effects import NOTHING, Call
+from statewf.machine.events import CallId, Failed
+from statewf.machine.work import Work, failed, returned
+from statewf.runtime.calling import Threaded
+from statewf.runtime.handlers import Handlers
+from statewf.runtime.logs import Log
+from statewf.values.frozen import EMPTY, freeze
+
+log = Log("statewf.temporal")
+
+GRACE = 10.0  # seconds that the end of a plain function is waited for when nobody wants its answer any more
+BEATS = 3  # signs of life in the time after which a worker counts as dead
+UNKNOWN_AGAIN = timedelta(seconds=10)  # until a call is offered again whose handler this worker does not have
+
+
+class Activities:
+    """Performs what machines ask for, with these handlers and subscribers."""
+
+    def __init__(self, handlers: Handlers, subscribers: Subscribers) -> None:
+        self._handlers = handlers
+        self._subscribers = subscribers
+
+    @activity.defn(dynamic=True)
+    async def call(self, args: Sequence[RawValue]) -> dict[str, Any]:
+        """Call the handler that the activity is named after."""
+        name = activity.info().activity_type
+        handler = self._handlers.get(name)
+        if handler is None:
+            told = f"no handler of this worker answers to {name}"
+            raise ApplicationError(told, type="UnknownHandler", next_retry_delay=UNKNOWN_AGAIN)
+        document = activity.payload_converter().from_payload(args[0].payload, dict)
+        async with _alive():
+            return _answer(CallId(*document["call"]), *await _outcome(handler, wire.work_of(name, document)))
+
+    @activity.defn(name=wire.TELL)
+    async def tell(self, emitted: list[dict[str, Any]]) -> None:
+        """Tell all subscribers, each in order. Who was told is remembered if it has to be done again."""
+        told: dict[str, int] = dict(*activity.info().heartbeat_details)
+        events = [
+            Emitted(n, e["id"], e["instance"], e["event"], freeze(e["data"]), e["at"])
+            for n, e in enumerate(emitted)
+        ]
+        async with _alive(told):
+            await self._subscribers.tell(events, told)
+
+
+def _answer(call: CallId, result: Any, error: BaseException | None) -> dict[str, Any]:
+    """What a handler returned, for its machine. Raises what it raised, in words that can be kept."""
+    made = Call(call, "", "", "", "", EMPTY, 1, "", NOTHING)
+    reply = returned(made, result, 0) if error is None else failed(made, error, 0)
+    if isinstance(reply, Failed):
+        raise ApplicationError(
+            reply.message, reply.retryable, type=reply.error, non_retryable=not reply.retryable
+        ) from error
+    return wire.written_reply(reply)
+
+
+async def _outcome(handler: Any, work: Work) -> tuple[Any, BaseException | None]:
+    """What it returned, or what it raised; raised is only that the activity was stopped."""
+    thread = None if inspect.iscoroutinefunction(handler) else Threaded(handler, work)
+    try:
+        result = await handler(work) if thread is None else await thread.result()
+        return (await result if thread is not None and inspect.isawaitable(result) else result), None
+    except asyncio.CancelledError as error:
+        if not (activity.is_cancelled() or activity.is_worker_shutdown()):
+            return None, error  # of a task of its own: that is its failure
+        if thread is None or not await _ended(thread) or thread.outcome is None:
+            raise
+        return thread.outcome  # a plain function ends in its own time, and may have succeeded
+    except Exception as error:
+        return None, error
+
+
+async def _ended(thread: Threaded) -> bool:
+    """Wait for the end of a thread, but not for ever."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(thread.ended.wait(), GRACE)
+    return thread.ended.is_set()
+
+
+@asynccontextmanager
+async def _alive(*details: Any) -> AsyncIterator[None]:
+    """Show that this activity is being worked at, within the block; with `details` as they are then."""
+    timeout = activity.info().heartbeat_timeout
+    assert timeout is not None, "a workflow says how often it wants to hear"
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat(*details)
+            await asyncio.sleep(timeout.total_seconds() / BEATS)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()

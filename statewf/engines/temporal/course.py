@@ -1,0 +1,199 @@
+"""One instance on its way: where it is, what happened, which keys were used; as data that a next run can go on with.
+
+Nothing here knows Temporal: it is the pure part of the workflow, which only adds time and calls. Below: `step`, the
+codec of histories, bills. Above: `workflow`.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from base64 import b85decode, b85encode
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+import attrs
+
+from statewf.compiler.kept import compile_kept
+from statewf.errors import KeyConflict
+from statewf.history.codec import decode_snapshot, encode_snapshot, encode_step
+from statewf.machine.events import AnyEvent, Event, Fired
+from statewf.machine.fsm import Machine
+from statewf.machine.record import Receipt, receipt
+from statewf.machine.snapshot import Rejected, Snapshot, Step, blank, due
+from statewf.machine.step import step
+from statewf.pricing import Usage, charged, cost, is_priced
+from statewf.values.canonical import compact, digest
+from statewf.values.frozen import freeze_object
+
+MOST_KEPT = 1_000_000  # characters of packed rows that are carried on; a payload of Temporal holds 2 MB
+MOST_KEYS = 10_000  # of events that are remembered, the newest ones
+MOST_TIMERS = 1_000  # that are fired before others get a turn: they may take no time
+MARK = 16  # hexadecimal digits by which it is told whether a key was used for the same
+
+
+@lru_cache(maxsize=256)
+def compiled(definition: str) -> Machine:
+    """The machine of a definition as JSON text; many instances have the same. Raises InputError."""
+    return compile_kept(definition).machine
+
+
+class Course:
+    """The course of one instance. `rows` are those that are not packed yet."""
+
+    def __init__(self, machine: Machine, instance: str) -> None:
+        self.machine = machine
+        self.snapshot: Snapshot = blank(machine, instance)
+        self.rows: list[dict[str, Any]] = []
+        self.lost = 0  # rows of the beginning that were too many to be carried on
+        self._packed: list[tuple[int, str]] = []  # how many rows, and these
+        self._keys: dict[str, tuple[str, Receipt]] = {}
+        self._usage = Usage(machine) if is_priced(machine) else None
+
+    # --- going on
+
+    def take(self, event: AnyEvent) -> Step | Rejected:
+        """Go on by an event. A step that ends what is to be paid has the charge among its effects."""
+        made = step(self.machine, self.snapshot, event)
+        if isinstance(made, Rejected):
+            return made
+        if self._usage is not None:
+            made = charged(self._usage, made)
+        self.snapshot = made.after
+        self.rows.append(encode_step(made))
+        return made
+
+    def late(self, now: int, *, including: bool = False) -> Fired | None:
+        """The timer that is to fire next, of those that were due before now, or just now."""
+        return _late(self.machine, self.snapshot, now, including=including)
+
+    def refusal(self, event: AnyEvent, now: int) -> Rejected | None:
+        """Why the event would be refused now, after the timers that are late. Nothing changes."""
+        snapshot = self.snapshot
+        for _ in range(MOST_TIMERS):
+            if (fired := _late(self.machine, snapshot, now, including=False)) is None:
+                break
+            made = step(self.machine, snapshot, fired)
+            assert isinstance(made, Step), "an armed timer fires"
+            snapshot = made.after
+        made = step(self.machine, snapshot, event)
+        return made if isinstance(made, Rejected) else None
+
+    @property
+    def deadline(self) -> int | None:
+        """When the next timer is due, ms since the epoch."""
+        deadlines = self.snapshot.flight.deadlines
+        return min(deadlines.values()) if deadlines else None
+
+    @property
+    def cost(self) -> str | None:
+        """What it costs, as decimal text, if it has ended and costs anything."""
+        return None if self._usage is None else cost(self._usage)
+
+    # --- keys
+
+    def told(self, event: Event) -> Receipt | None:
+        """What an event with that key was told before. Raises KeyConflict if the key stood for something else."""
+        if event.key is None or event.key not in self._keys:
+            return None
+        mark, known = self._keys[event.key]
+        if mark != used_for(event):
+            raise KeyConflict(f"the key {event.key} was used before for another event or other data")
+        return attrs.evolve(known, disposition="duplicate")
+
+    def answer(self, made: Step) -> Receipt:
+        """What the sender of a step's event is told, and who sends it again."""
+        told = receipt(self.machine, made)
+        event = made.event
+        if isinstance(event, Event) and event.key is not None:
+            self._keys[event.key] = used_for(event), told
+            if len(self._keys) > MOST_KEYS:
+                del self._keys[next(iter(self._keys))]
+        return told
+
+    # --- what was before
+
+    def history(self, after: int, most: int) -> list[dict[str, Any]]:
+        """The rows from the one after that number, as a store keeps them; not more characters than `most`, but one row at least."""
+        found: list[Mapping[str, Any]] = []
+        size = 0
+        for row in self._rows(after):
+            size += len(compact(row))
+            if found and size > most:
+                break
+            found.append(row)
+        plain: list[dict[str, Any]] = json.loads(compact(found))
+        return plain
+
+    def _rows(self, after: int) -> Iterator[Mapping[str, Any]]:
+        first = self.lost + 1
+        for count, packed in self._packed:
+            if first + count > after + 1:
+                yield from unpacked(packed)[max(0, after + 1 - first) :]
+            first += count
+        yield from self.rows[max(0, after + 1 - first) :]
+
+    def look(self) -> dict[str, Any]:
+        """Where it is, as plain JSON."""
+        document = {"snapshot": encode_snapshot(self.snapshot), "lost": self.lost, "cost": self.cost}
+        plain: dict[str, Any] = json.loads(compact(document))
+        return plain
+
+    # --- from run to run
+
+    def carried(self) -> dict[str, Any]:
+        """All of it as plain JSON, for the next run."""
+        packs = [*self._packed, (len(self.rows), packed(self.rows))] if self.rows else self._packed
+        lost = self.lost
+        while len(packs) > 1 and sum(len(text) for _, text in packs) > MOST_KEPT:
+            lost += packs[0][0]
+            packs = packs[1:]
+        keys = [[key, mark, *attrs.astuple(told)] for key, (mark, told) in self._keys.items()]
+        document = {
+            "snapshot": encode_snapshot(self.snapshot),
+            "rows": packs,
+            "lost": lost,
+            "keys": packed(keys),
+            "usage": None if self._usage is None else self._usage.document(),
+        }
+        plain: dict[str, Any] = json.loads(compact(document))
+        return plain
+
+    @classmethod
+    def resumed(cls, machine: Machine, instance: str, inputs: Any, document: Mapping[str, Any]) -> Course:
+        """The same course in the next run."""
+        course = cls(machine, instance)
+        frozen = freeze_object(inputs, "the inputs")
+        course.snapshot = decode_snapshot(document["snapshot"], instance, frozen)
+        course._packed = [(count, text) for count, text in document["rows"]]
+        course.lost = document["lost"]
+        for key, mark, event, disposition, seq, state, allowed, notes in unpacked(document["keys"]):
+            course._keys[key] = mark, Receipt(event, disposition, seq, state, tuple(allowed), tuple(notes))
+        if document["usage"] is not None:
+            course._usage = Usage.restored(machine, course.snapshot, document["usage"])
+        return course
+
+
+def _late(machine: Machine, snapshot: Snapshot, now: int, *, including: bool) -> Fired | None:
+    armed = due(machine, snapshot) if snapshot.flight.deadlines else ()
+    if not armed or armed[0][0] > now or (armed[0][0] == now and not including):
+        return None
+    _, region, timer = armed[0]
+    return Fired(region, timer, now)
+
+
+def used_for(event: Event) -> str:
+    """By what it is told whether a key is used for the same again."""
+    return digest([event.name, event.data])[:MARK]
+
+
+def packed(rows: list[Any]) -> str:
+    """Rows in a tenth of their size."""
+    return b85encode(zlib.compress(compact(rows).encode(), 9)).decode()
+
+
+def unpacked(text: str) -> list[Any]:
+    """The rows again."""
+    rows: list[Any] = json.loads(zlib.decompress(b85decode(text)))
+    return rows

@@ -1,0 +1,129 @@
+"""A handle on one instance on Temporal. What its properties say is how it was at the last look; everything else asks the server.
+
+Below: what an outcome is. Above: `executor`, which makes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from statewf.machine.effects import Task
+from statewf.machine.fsm import Machine
+from statewf.machine.record import Receipt, state_of, tasks_of
+from statewf.machine.snapshot import Snapshot, allowed
+from statewf.runtime.instance import Outcome
+from statewf.values.frozen import thaw
+
+
+class Host(Protocol):
+    """What a handle asks of its executor."""
+
+    async def look(self, instance: str) -> tuple[Machine, Snapshot]: ...
+
+    async def send(self, instance: str, event: str, data: Any = None, *, key: str | None = None) -> Receipt: ...
+
+    async def signal(self, instance: str, event: str, data: Any = None, *, key: str | None = None) -> None: ...
+
+    async def cancel(self, instance: str, *, now: bool = False) -> Receipt: ...
+
+    async def complete(
+        self,
+        task: str,
+        decision: str,
+        *,
+        by: str | None = None,
+        comments: str | None = None,
+        result: Any = None,
+    ) -> Receipt: ...
+
+    async def history(self, instance: str, *, after: int = 0) -> Sequence[dict[str, Any]]: ...
+
+    async def wait(self, instance: str) -> Outcome: ...
+
+
+class TemporalInstance:
+    """One instance. `send`, `cancel` and `complete` look again when they are done, as `look` does."""
+
+    def __init__(self, executor: Host, instance: str, machine: Machine, snapshot: Snapshot) -> None:
+        self._executor = executor
+        self.id = instance
+        self.machine = machine
+        self.snapshot = snapshot
+
+    def __repr__(self) -> str:
+        return f"<TemporalInstance {self.id}>"
+
+    @property
+    def state(self) -> str:
+        """The state it was in."""
+        return state_of(self.snapshot)
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """The events that lead on from there; guards may still say no."""
+        return allowed(self.machine, self.snapshot)
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """Its data: the inputs, and what events and actions made of them."""
+        return thaw(self.snapshot.context)  # type: ignore[no-any-return]  # a mapping thaws to a dict
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """What its steps found, by their ids; a state machine has none."""
+        return thaw(self.snapshot.book.results)  # type: ignore[no-any-return]  # a mapping thaws to a dict
+
+    @property
+    def done(self) -> bool:
+        """Whether it ended."""
+        return bool(self.snapshot.ended)
+
+    def tasks(self) -> tuple[Task, ...]:
+        """Its open tasks, in document order; `complete` decides them."""
+        return tasks_of(self.machine, self.snapshot)
+
+    async def look(self) -> TemporalInstance:
+        """See how it is now; itself."""
+        self.machine, self.snapshot = await self._executor.look(self.id)
+        return self
+
+    async def history(self, *, after: int = 0) -> Sequence[dict[str, Any]]:
+        """Its history rows, from the one after that number: `{"seq", "at", "event", "data", "changes"}`."""
+        return await self._executor.history(self.id, after=after)
+
+    async def send(self, event: str, data: Any = None, *, key: str | None = None) -> Receipt:
+        """Send it a named event; see `TemporalExecutor.send`."""
+        receipt = await self._executor.send(self.id, event, data, key=key)
+        await self.look()
+        return receipt
+
+    async def signal(self, event: str, data: Any = None, *, key: str | None = None) -> None:
+        """Send it a named event, and do not wait for what becomes of it."""
+        await self._executor.signal(self.id, event, data, key=key)
+
+    async def cancel(self, *, now: bool = False) -> Receipt:
+        """End it."""
+        receipt = await self._executor.cancel(self.id, now=now)
+        await self.look()
+        return receipt
+
+    async def complete(
+        self,
+        task: str,
+        decision: str,
+        *,
+        by: str | None = None,
+        comments: str | None = None,
+        result: Any = None,
+    ) -> Receipt:
+        """Decide one of its tasks; see `TemporalExecutor.complete`."""
+        receipt = await self._executor.complete(task, decision, by=by, comments=comments, result=result)
+        await self.look()
+        return receipt
+
+    async def wait(self) -> Outcome:
+        """Wait until it ended and the actions of its terminal state are done."""
+        outcome = await self._executor.wait(self.id)
+        await self.look()
+        return outcome

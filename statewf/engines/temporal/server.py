@@ -1,0 +1,59 @@
+"""The server behind a client: the search attributes that we need there, and its errors in our words.
+
+Above: `executor`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from statewf.engines.temporal import wire
+from statewf.errors import StoreError, Unknown
+
+ATTRIBUTES = {
+    wire.STATE: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    wire.OUTCOME: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    wire.TASKS: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+    wire.ASSIGNED: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+}
+NOT_NOW = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
+
+
+async def prepare(client: Client) -> None:
+    """Make sure that the server knows our search attributes. Raises StoreError that says what to do where it cannot."""
+    operator = client.operator_service
+    with told():
+        known = await operator.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+        missing = {name: kind for name, kind in ATTRIBUTES.items() if name not in known.custom_attributes}
+        if not missing:
+            return
+        try:
+            await operator.add_search_attributes(
+                AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+            )
+        except RPCError as error:
+            if error.status == RPCStatusCode.ALREADY_EXISTS:
+                return  # somebody was quicker
+            names = " ".join(
+                f"--name {name} --type {'KeywordList' if name in (wire.TASKS, wire.ASSIGNED) else 'Keyword'}"
+                for name in missing
+            )
+            hint = f"temporal operator search-attribute create --namespace {client.namespace} {names}"
+            raise StoreError(f"the server lacks search attributes: {error.message}; make them: {hint}") from error
+
+
+@contextmanager
+def told(key: str | None = None) -> Iterator[None]:
+    """Errors of the server in our words. Raises Unknown where it may have taken what it was asked, StoreError."""
+    try:
+        yield
+    except RPCError as error:
+        if error.status in NOT_NOW:
+            raise Unknown(key, f"the Temporal server cannot be reached: {error.message}") from error
+        raise StoreError(f"the Temporal server refused: {error.message}") from error

@@ -1,0 +1,138 @@
+"""What goes over the wire to Temporal and back: plain JSON, which its own tools can show and send.
+
+A workflow is begun with a `Begin`. Its updates, signals and queries:
+
+    update  send      {"event", "data", "key", "by"} -> {"receipt", "mark", "by"}
+            complete  {"task", "decision", "by", "comments", "result"} -> {"receipt"}
+            cancel    {"now"} -> {"receipt"}
+    signal  send      {"event", "data", "key"}; a signal of another name is the event of that name, what it brings its data
+    query   state, allowed, tasks: for anybody; look, definition, history: for `executor`
+
+An update that had to wait, and was refused then, is answered `{"error": ...}`.
+
+Below: the events and receipts of machines. Above: `workflow` and `executor`, the two sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias, TypedDict
+
+import attrs
+
+from statewf.machine.effects import Call, Task
+from statewf.machine.events import CallId, Decided, Event, Returned
+from statewf.machine.record import Receipt
+from statewf.machine.work import Work
+from statewf.runtime import requests
+from statewf.values.canonical import compact
+from statewf.values.frozen import Json, Map, Object, freeze, freeze_object, thaw
+
+VERSION = 1  # of the interpreter: raised when it would make something else of a history that was begun before
+PAGE = 500_000  # characters of rows that one query gives
+TELL = "statewf.tell"  # the activity that tells subscribers
+
+# search attributes
+STATE, OUTCOME, TASKS, ASSIGNED = "StatewfState", "StatewfOutcome", "StatewfTasks", "StatewfAssignedTo"
+
+Retries: TypeAlias = Literal["machine", "temporal"]
+
+
+class Begin(TypedDict):
+    """What a run begins with. `carried` is where the run before it stopped; None: it is the first."""
+
+    interpreter: int
+    semantics: int
+    definition: str
+    inputs: dict[str, Any]
+    retries: Retries
+    heartbeat: float
+    carried: dict[str, Any] | None
+
+
+# --- events
+
+
+def written_event(event: Event, by: str) -> dict[str, Any]:
+    """An event to be sent; `by` is a mark of who sends it, by which they know their own."""
+    return {"event": event.name, "data": thaw(event.data), "key": event.key, "by": by}
+
+
+def event_of(document: Mapping[str, Any]) -> Event:
+    """The event again. Raises DataError."""
+    return Event(document["event"], document.get("data"), 0, document.get("key"))
+
+
+def written_decision(decided: Decided) -> dict[str, Any]:
+    """A decision to be given."""
+    task, decision, by, comments, result, _ = decided
+    return {"task": task, "decision": decision, "by": by, "comments": comments, "result": thaw(result)}
+
+
+def decision_of(document: Mapping[str, Any]) -> Decided:
+    """The decision again. Raises DataError."""
+    return Decided(**document)
+
+
+def written_receipt(receipt: Receipt) -> dict[str, Any]:
+    """A receipt as the answer of an update."""
+    return {"receipt": attrs.asdict(receipt)}
+
+
+def person(assigned_to: Json) -> str:
+    """Whom a task is assigned to, as a word that can be searched for."""
+    return assigned_to if isinstance(assigned_to, str) else compact(assigned_to)
+
+
+def task_of(document: Mapping[str, Any]) -> Task:
+    """A task that somebody is to decide."""
+    details = freeze_object(document["details"], "the details")
+    return Task(**{**document, "assigned_to": freeze(document["assigned_to"]), "details": details})
+
+
+def receipt_of(document: Mapping[str, Any]) -> Receipt:
+    """The receipt that was the answer of an update. Raises what it was refused by instead."""
+    return requests.receipt_of(freeze_object(document.get("receipt", document), "the answer"))
+
+
+# --- calls
+
+
+def written_work(call: Call, instance: str, inputs: Object) -> dict[str, Any]:
+    """What an activity is given to make a call."""
+    return {
+        "call": list(call.id),
+        "step": call.step,
+        "attempt": call.attempt,
+        "instance": instance,
+        "key": call.key,
+        "params": thaw(call.params),
+        "inputs": thaw(inputs),
+        "context": thaw(call.context),
+        "results": thaw(call.results),
+    }
+
+
+def work_of(handler: str, document: Mapping[str, Any]) -> Work:
+    """What the handler of that activity is given."""
+    params, inputs = (
+        freeze_object(document["params"], "the params"),
+        freeze_object(document["inputs"], "the inputs"),
+    )
+    seen = [Map(freeze_object(document[name], name)) for name in ("context", "results")]
+    told = (document["attempt"], document["step"], document["instance"], document["key"])
+    return Work(handler, params, inputs, *told, *seen)
+
+
+def written_reply(reply: Returned) -> dict[str, Any]:
+    """What a handler returned: `{"result"}`, or `{"event", "data"}` if it answered with an event."""
+    if reply.answer is not None:
+        return {"event": reply.answer.name, "data": thaw(reply.answer.data)}
+    return {"result": thaw(reply.result)}
+
+
+def reply_of(call: CallId, document: Mapping[str, Any], at: int) -> Returned:
+    """The reply again."""
+    if "event" in document:
+        return Returned(call, None, at, Event(document["event"], document["data"]))
+    return Returned(call, freeze(document["result"]), at)
