@@ -36,7 +36,7 @@ from statewf.definition.write import to_json
 from statewf.engines.temporal import wire
 from statewf.engines.temporal.course import compiled, used_for
 from statewf.engines.temporal.instance import TemporalInstance
-from statewf.engines.temporal.server import prepare, told
+from statewf.engines.temporal.server import is_full, prepare, told
 from statewf.engines.temporal.subscribers import Subscribers
 from statewf.engines.temporal.worker import worker
 from statewf.errors import (
@@ -73,6 +73,7 @@ LAST = (
 )
 MOST_MACHINES = 1_000  # definitions that are kept in memory
 LONGEST_ID = 200  # characters of an update's id; of a longer key it is the digest
+PAUSES = (0.1, 0.2, 0.4, *[0.8] * 40)  # seconds until a signal is sent again of which a run has too many
 TRIES = 20  # of an update, while a workflow is continued as new
 NOBODY = (
     RPCStatusCode.DEADLINE_EXCEEDED,
@@ -266,12 +267,18 @@ class TemporalExecutor:
 
         Raises UnknownInstance, EventRejected of one that has ended, DataError, Unknown.
         """
-        sent = Event(event, data, 0, key)
+        document = wire.written_event(Event(event, data, 0, key), "")
         with told(key):
-            try:
-                await self._handle(instance).signal("send", wire.written_event(sent, ""))
-            except RPCError as error:
-                raise await self._gone(instance, event, error) from error
+            for pause in PAUSES:
+                try:
+                    await self._handle(instance).signal("send", document)
+                except RPCError as error:
+                    if not is_full(error):
+                        raise await self._gone(instance, event, error) from error
+                    await asyncio.sleep(pause)  # who sends without end keeps it from going on anew
+                else:
+                    return
+        raise Unknown(key, f"{instance} is flooded with signals: the server took no more of them, nor this one")
 
     async def cancel(self, instance: str, *, now: bool = False) -> Receipt:
         """End an instance, at once: this does not wait for an action. Raises EventRejected when it has ended."""

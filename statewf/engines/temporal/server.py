@@ -48,6 +48,11 @@ async def prepare(client: Client) -> None:
             raise StoreError(f"the server lacks search attributes: {error.message}; make them: {hint}") from error
 
 
+def is_full(error: RPCError) -> bool:
+    """Whether a run has taken as many signals as it may: the next run will take more."""
+    return "limit for signal events" in error.message
+
+
 @contextmanager
 def told(key: str | None = None) -> Iterator[None]:
     """Errors of the server in our words. Raises Unknown where it may have taken what it was asked, StoreError."""

@@ -17,10 +17,12 @@ Below: `course`, which is all of it but time and calls. Above: `worker`.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+import attrs
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -53,6 +55,15 @@ _ASSIGNED = SearchAttributeKey.for_keyword_list(wire.ASSIGNED)
 EMPTY: dict[SearchAttributeKey[Any], Any] = {_STATE: "", _OUTCOME: "", _TASKS: [], _ASSIGNED: []}
 
 
+@attrs.define(eq=False)
+class _Waiting:
+    """An event that waits its turn. That of a signal was `heard`: nobody is there to be answered."""
+
+    event: Event
+    heard: bool
+    answer: dict[str, Any] | None = None
+
+
 @workflow.defn(dynamic=True, sandboxed=False)
 class Interpreter:
     """An instance of a machine. Its workflow type is the name of the machine."""
@@ -72,7 +83,7 @@ class Interpreter:
         self._told: dict[SearchAttributeKey[Any], Any] = {}  # search attributes as they are
         self._changed = True
         self._updates = 0
-        self._turn = asyncio.Lock()
+        self._line: deque[_Waiting] = deque()
         self._alarm: tuple[int, asyncio.Task[None]] | None = None
         try:
             self._machine = compiled(begin["definition"])
@@ -89,6 +100,7 @@ class Interpreter:
         """Go on until it has ended; what it came to."""
         while True:
             self._catch_up(self._now(), including=True)
+            self._serve()
             if self._is_over():
                 return self._outcome()
             if self._goes_on_anew():
@@ -105,10 +117,11 @@ class Interpreter:
     @workflow.update(name="send")
     async def send(self, document: dict[str, Any]) -> dict[str, Any]:
         """Take an event, when no action runs."""
-        event = wire.event_of(document)
         self._updates += 1
-        answer = await self._in_turn(event)
-        return {**answer, "mark": used_for(event), "by": document.get("by")}
+        one = self._queue(wire.event_of(document))
+        if one.answer is None:
+            await workflow.wait_condition(lambda: one.answer is not None)
+        return {**(one.answer or {}), "mark": used_for(one.event), "by": document.get("by")}
 
     @send.validator
     def may_send(self, document: dict[str, Any]) -> None:
@@ -136,15 +149,15 @@ class Interpreter:
         self._refuse(lambda: self._refusal(Cancel(self._now(), bool(document.get("now")))))
 
     @workflow.signal(name="send")
-    async def send_signal(self, document: dict[str, Any]) -> None:
+    def send_signal(self, document: dict[str, Any]) -> None:
         """Take an event of which nobody awaits what becomes of it."""
-        await self._heard(lambda: wire.event_of(document))
+        self._hear(lambda: wire.event_of(document))
 
     @workflow.signal(dynamic=True)
-    async def signal(self, name: str, args: Sequence[RawValue]) -> None:
+    def signal(self, name: str, args: Sequence[RawValue]) -> None:
         """Take the event of that name, with what the signal brings as its data."""
         data = workflow.payload_converter().from_payload(args[0].payload) if args else None
-        await self._heard(lambda: Event(name, data))
+        self._hear(lambda: Event(name, data))
 
     @workflow.query(name="state")
     def state(self) -> str:
@@ -198,7 +211,7 @@ class Interpreter:
         for _ in range(MOST_TIMERS):
             fired = self._course.late(now, including=including)
             if fired is None:
-                return
+                break
             self._take(fired)
 
     def _answered(self, event: AnyEvent) -> dict[str, Any]:
@@ -210,24 +223,36 @@ class Interpreter:
         told = self._course.answer(made) if isinstance(event, Event) else receipt(self._machine, made)
         return wire.written_receipt(told)
 
-    async def _in_turn(self, event: Event) -> dict[str, Any]:
-        """Take a named event when no action runs, first come, first served."""
-        async with self._turn:
-            await workflow.wait_condition(lambda: not self._course.snapshot.flight.queue)
-            try:
-                known = self._course.told(event)
-            except StatewfError as error:
-                return thaw(refusal(error))  # type: ignore[no-any-return]  # likewise
-            return wire.written_receipt(known) if known is not None else self._answered(event.at_time(self._now()))
+    def _queue(self, event: Event, *, heard: bool = False) -> _Waiting:
+        """Take a named event as soon as no action runs, first come, first served."""
+        one = _Waiting(event, heard)
+        self._line.append(one)
+        self._serve()
+        return one
 
-    async def _heard(self, sent: Callable[[], Event]) -> None:
-        """Take the event of a signal; that it is refused is told in the log, for there is nobody else."""
+    def _serve(self) -> None:
+        """Take the events that wait, while no action runs."""
+        while self._line and not self._course.snapshot.flight.queue:
+            one = self._line.popleft()
+            try:
+                known = self._course.told(one.event)
+                now = one.event.at_time(self._now())
+                one.answer = wire.written_receipt(known) if known is not None else self._answered(now)
+            except StatewfError as error:
+                one.answer = thaw(refusal(error))
+            if one.heard and "error" in one.answer:
+                self._lament(one.answer["message"])
+
+    def _hear(self, sent: Callable[[], Event]) -> None:
+        """Take the event of a signal."""
         try:
-            answer = await self._in_turn(sent())
+            self._queue(sent(), heard=True)
         except StatewfError as error:
-            answer = {"message": str(error), "error": type(error).__name__}
-        if "error" in answer:
-            workflow.logger.warning("a signal to %s came to nothing: %s", self._id, answer["message"])
+            self._lament(error)
+
+    def _lament(self, why: object) -> None:
+        """Tell in the log that a signal came to nothing, for there is nobody else to be told."""
+        workflow.logger.warning("a signal to %s came to nothing: %s", self._id, why)
 
     # --- refusing, before anything is recorded
 
@@ -241,7 +266,7 @@ class Interpreter:
             raise ApplicationError(str(error), thaw(refusal(error)), type=type(error).__name__, non_retryable=True)
 
     def _refusal_of(self, event: Event) -> StatewfError | None:
-        if self._course.told(event) is not None or self._course.snapshot.flight.queue:
+        if self._course.told(event) is not None or self._line or self._course.snapshot.flight.queue:
             return None
         return self._refusal(event.at_time(self._now()))
 
@@ -298,6 +323,7 @@ class Interpreter:
         self._changed = True
         self._catch_up(reply.at)
         self._take(reply)  # if nobody wants it any more, nothing comes of it
+        self._serve()
 
     def _emit(self, event: str, data: Json, stable: str, at: int) -> None:
         self._outbox.append({"id": stable, "instance": self._id, "event": event, "data": thaw(data), "at": at})
@@ -356,7 +382,7 @@ class Interpreter:
         return bool(snapshot.ended) and not (snapshot.flight.queue or snapshot.flight.calls) and self._is_quiet()
 
     def _is_quiet(self) -> bool:
-        return not (self._calls or self._outbox or self._telling) and workflow.all_handlers_finished()
+        return not (self._calls or self._line or self._outbox or self._telling) and workflow.all_handlers_finished()
 
     def _goes_on_anew(self) -> bool:
         """Whether it is time for a new run, and nothing is under way in this one."""
