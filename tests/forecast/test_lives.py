@@ -45,7 +45,8 @@ def assert_same_lives(machine: Machine, assumed: Assumptions, seed: int) -> None
         paid = None if world.usage is None else cost(world.usage)
         assert active(life.node.snapshot) == active(world.snapshot)
         assert life.node.snapshot.ended == world.snapshot.ended
-        assert life.duration == world.now
+        if life.node.ended:  # else it is not told how long: what was refused meanwhile counts here, and there it does not
+            assert life.duration == world.now
         assert life.price == (None if paid is None else Decimal(paid))
 
 
@@ -87,6 +88,15 @@ def test_state_machines_live_as_in_the_simulator(data: st.DataObject, definition
             assumed, states={data.draw(st.sampled_from(("a", "b", "p"))): assumed.events}, events={}
         )
     assert_same_lives(machine, assumed, seed)
+
+
+def test_a_decision_that_is_refused_leaves_it_waiting() -> None:
+    text = "steps: [{ id: call, onError: human-review }]"
+    machine = wf.compile(wf.loads(text))
+    said = {"handlers": {"call": 0}, "tasks": {"call": {"decision": "later", "after": 1}}}
+    found = crowd(machine, read_assumptions(said, machine=machine), runs=5)
+    assert [(end.state, end.outcome) for end in found.ends] == [("running (call)", "waiting")]
+    assert_same_lives(machine, read_assumptions(said, machine=machine), 0)
 
 
 def test_lives_are_the_same_where_no_nodes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
