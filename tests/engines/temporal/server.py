@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import sysconfig
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+
+from temporalio.client import Client
 
 TEMPORAL = Path(sysconfig.get_path("scripts")) / "temporal"
 PATIENCE = 60.0  # seconds until it answers: on a busy machine that takes a while
@@ -28,11 +31,19 @@ def begun(port: int, db: Path | None = None) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        if asyncio.run(_answers(f"127.0.0.1:{port}")):
             return process
-        time.sleep(0.05)
     process.kill()
     raise AssertionError("the Temporal server did not come up")
+
+
+async def _answers(address: str) -> bool:
+    try:
+        client = await Client.connect(address)
+        return bool(await client.count_workflows() is not None)
+    except Exception:  # it is not there yet, whatever that looks like
+        await asyncio.sleep(0.1)
+        return False
 
 
 @contextmanager
