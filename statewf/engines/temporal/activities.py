@@ -17,7 +17,7 @@ from typing import Any
 
 from temporalio import activity
 from temporalio.common import RawValue
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from statewf.engines.temporal import wire
 from statewf.engines.temporal.subscribers import Subscribers
@@ -54,7 +54,8 @@ class Activities:
             raise ApplicationError(told, type="UnknownHandler", next_retry_delay=UNKNOWN_AGAIN)
         document = activity.payload_converter().from_payload(args[0].payload, dict)
         async with _alive():
-            return _answer(CallId(*document["call"]), *await _outcome(handler, wire.work_of(name, document)))
+            outcome = await _outcome(handler, wire.work_of(name, document))
+        return _answer(CallId(*document["call"]), *outcome, again=document["again"])
 
     @activity.defn(name=wire.TELL)
     async def tell(self, emitted: list[dict[str, Any]]) -> None:
@@ -68,13 +69,20 @@ class Activities:
             await self._subscribers.tell(events, told)
 
 
-def _answer(call: CallId, result: Any, error: BaseException | None) -> dict[str, Any]:
-    """What a handler returned, for its machine. Raises what it raised, in words that can be kept."""
+def _answer(call: CallId, result: Any, error: BaseException | None, *, again: bool) -> dict[str, Any]:
+    """What a handler returned, for its machine. Raises what it raised, in words that can be kept.
+
+    That ends the activity, unless it is left to Temporal to try `again`.
+    """
     made = Call(call, "", "", "", "", EMPTY, 1, "", NOTHING)
     reply = returned(made, result, 0) if error is None else failed(made, error, 0)
     if isinstance(reply, Failed):
         raise ApplicationError(
-            reply.message, reply.retryable, type=reply.error, non_retryable=not reply.retryable
+            reply.message,
+            reply.retryable,
+            type=reply.error,
+            non_retryable=not (again and reply.retryable),
+            category=ApplicationErrorCategory.BENIGN,  # what it means is for the machine to say, and not for the log
         ) from error
     return wire.written_reply(reply)
 

@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 
@@ -55,9 +56,10 @@ from statewf.machine.effects import Task
 from statewf.machine.events import Decided, Event
 from statewf.machine.fsm import SEMANTICS, Machine
 from statewf.machine.record import Receipt, slug, was_open
-from statewf.machine.snapshot import Snapshot
+from statewf.machine.snapshot import Snapshot, Step, blank
 from statewf.runtime.handlers import Handlers, missing
 from statewf.runtime.instance import Outcome, outcome
+from statewf.runtime.live import replayed
 from statewf.runtime.outbox import Listener
 from statewf.runtime.progress import PROGRESS
 from statewf.values.canonical import digest
@@ -75,8 +77,10 @@ MOST_MACHINES = 1_000  # definitions that are kept in memory
 LONGEST_ID = 200  # characters of an update's id; of a longer key it is the digest
 PAUSES = (0.1, 0.2, 0.4, *[0.8] * 40)  # seconds until a signal is sent again of which a run has too many
 TRIES = 20  # of an update, while a workflow is continued as new
+ANSWER = timedelta(seconds=10)  # that a worker has to answer a query
 NOBODY = (
     RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.CANCELLED,
     RPCStatusCode.FAILED_PRECONDITION,
 )  # what a query is told without a worker
 
@@ -165,8 +169,15 @@ class TemporalExecutor:
         """Start an instance of the machine deployed under `name`, here.
 
         With a `request_id` that was used before it is the same instance, finished or not; `restart` starts a successor of
-        one that ended in failure. Raises UnknownMachine, RequestConflict when the inputs differ, DataError.
+        one that ended in failure. Raises UnknownMachine, RequestConflict when the inputs differ, DataError, and StoreError when
+        it was started, but no worker answers for it.
         """
+        return await self.get(await self.begin(name, inputs, request_id=request_id, restart=restart))
+
+    async def begin(
+        self, name: str, inputs: Any = None, *, request_id: str | None = None, restart: bool = False
+    ) -> str:
+        """Start an instance likewise, and do not wait for a worker to take it up: its id."""
         frozen = freeze_object(inputs, "the inputs")
         if name not in self._deployed:
             raise UnknownMachine(f"no machine named {name} was deployed here")
@@ -194,7 +205,7 @@ class TemporalExecutor:
         except WorkflowAlreadyStartedError:
             await self._same(instance, mark, request_id)
         self._machines[machine.digest] = machine
-        return await self.get(instance)
+        return instance
 
     async def _same(self, instance: str, mark: str, request_id: str | None) -> WorkflowExecutionStatus | None:
         """Make sure that what runs, or ran, there was begun with the same; how it is."""
@@ -244,6 +255,14 @@ class TemporalExecutor:
             return [
                 await _listed(one) async for one in self.client.list_workflows(" AND ".join(asked), limit=limit)
             ]
+
+    async def listed(self, instance: str) -> Listed:
+        """What is known of one instance. Raises UnknownInstance."""
+        with told():
+            try:
+                return await _listed(await self._handle(instance).describe())
+            except RPCError as error:
+                raise await self._gone(instance, "", error) from error
 
     # --- events
 
@@ -334,6 +353,17 @@ class TemporalExecutor:
         """The history rows of an instance, from the one after that number: `{"seq", "at", "event", "data", "changes"}`."""
         return [shown(row) for row in await self._rows(instance, after)]
 
+    async def steps(self, instance: str) -> tuple[Machine, Sequence[Step]]:
+        """The machine of an instance, and all its steps, made again of its events.
+
+        Raises UnknownInstance, StoreError when its history is too long for its beginning to be kept.
+        """
+        machine, _ = await self.look(instance)
+        rows = await self._rows(instance, 0)
+        if rows[0]["seq"] > 1:
+            raise StoreError(f"{instance} has a long history, whose first {rows[0]['seq'] - 1:,} rows are not kept")
+        return machine, tuple(replayed(machine, map(decode_event, rows), blank(machine, instance)))
+
     async def wait(self, instance: str) -> Outcome:
         """Wait until an instance ended and its last actions are done.
 
@@ -415,7 +445,7 @@ class TemporalExecutor:
         """What a query was answered. Raises UnknownInstance, StoreError when no worker answers."""
         with told():
             try:
-                return await self._handle(instance).query(name, args=args)
+                return await self._handle(instance).query(name, args=args, rpc_timeout=ANSWER)
             except WorkflowQueryFailedError as error:
                 raise StoreError(f"{instance} cannot be looked at: {error}") from error
             except RPCError as error:

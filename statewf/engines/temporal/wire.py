@@ -98,9 +98,10 @@ def receipt_of(document: Mapping[str, Any]) -> Receipt:
 # --- calls
 
 
-def written_work(call: Call, instance: str, inputs: Object) -> dict[str, Any]:
-    """What an activity is given to make a call."""
+def written_work(call: Call, instance: str, inputs: Object, *, again: bool) -> dict[str, Any]:
+    """What an activity is given to make a call; `again`: Temporal is to try again if its handler fails."""
     return {
+        "again": again,
         "call": list(call.id),
         "step": call.step,
         "attempt": call.attempt,

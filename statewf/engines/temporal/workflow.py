@@ -299,7 +299,7 @@ class Interpreter:
         policy = policy_of(self._machine, call) if retries else None
         handle = workflow.start_activity(
             call.handler,
-            wire.written_work(call, self._id, self._course.snapshot.inputs),
+            wire.written_work(call, self._id, self._course.snapshot.inputs, again=policy is not None),
             activity_id=f"{call.id.seq}.{call.id.nth}",
             start_to_close_timeout=LONG,
             heartbeat_timeout=timedelta(seconds=self._begin["heartbeat"]),
