@@ -45,7 +45,8 @@ def assert_same_lives(machine: Machine, assumed: Assumptions, seed: int) -> None
         paid = None if world.usage is None else cost(world.usage)
         assert active(life.node.snapshot) == active(world.snapshot)
         assert life.node.snapshot.ended == world.snapshot.ended
-        if life.node.ended:  # else it is not told how long: what was refused meanwhile counts here, and there it does not
+        # of others it is not told how long: what was refused meanwhile counts for the one, and not for the other
+        if life.node.ended:
             assert life.duration == world.now
         assert life.price == (None if paid is None else Decimal(paid))
 

@@ -67,6 +67,7 @@ from statewf.values.frozen import freeze, freeze_object, plain_text, thaw
 
 QUEUE = "statewf"  # the task queue, where none is named
 HEARTBEAT = 5.0  # seconds after which a worker that shows no sign of life counts as dead
+PATIENCE = 30.0  # seconds; the server itself gives up on one worker after 10
 LARGEST = 1_500_000  # characters of a definition: a payload of Temporal holds 2 MB
 MEMO = "statewf"  # what is remembered of a start: the digest of its inputs, the request, when it was
 MS = 1_000_000  # ns
@@ -87,13 +88,13 @@ NOBODY = (
 
 @attrs.frozen
 class Listed:
-    """What is known of an instance without asking it. Times are milliseconds since the epoch; `updated` is when this run began, or ended."""
+    """What is known of an instance without asking it. Times are milliseconds since the epoch; `updated` is when it ended, None before."""
 
     id: str
     name: str
     request_id: str | None
     created: int
-    updated: int
+    updated: int | None
     state: str
     ended: str
 
@@ -103,7 +104,8 @@ class TemporalExecutor:
 
     With `handlers` it works at `task_queue` while it is open; without, others do. `retries`: "machine" (each attempt is a transition
     and stands in the history) or "temporal" (a function step's retryPolicy is Temporal's, and the machine hears of the last
-    attempt). `heartbeat` is after how many seconds without a sign of life the call of a dead worker is offered again.
+    attempt). `heartbeat` is after how many seconds without a sign of life the call of a dead worker is offered again, `patience`
+    for how many a worker is waited for that is to say where an instance is.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class TemporalExecutor:
         *,
         retries: wire.Retries = "machine",
         heartbeat: float = HEARTBEAT,
+        patience: float = PATIENCE,
     ) -> None:
         self.client = client
         self.task_queue = task_queue
@@ -121,6 +124,7 @@ class TemporalExecutor:
         self._subscribers = Subscribers()
         self._retries: wire.Retries = retries
         self._heartbeat = heartbeat
+        self._patience = patience
         self._deployed: dict[str, tuple[Machine, str]] = {}
         self._machines: OrderedDict[str, Machine] = OrderedDict()  # by digest
         self._stack: AsyncExitStack | None = None
@@ -442,18 +446,22 @@ class TemporalExecutor:
         return EventRejected(event, "terminal", "the instance has ended")
 
     async def _query(self, instance: str, name: str, *args: Any) -> Any:
-        """What a query was answered. Raises UnknownInstance, StoreError when no worker answers."""
+        """What a query was answered. Raises UnknownInstance, StoreError when no worker answers, for as long as there is patience."""
+        late = time.monotonic() + self._patience
         with told():
-            try:
-                return await self._handle(instance).query(name, args=args, rpc_timeout=ANSWER)
-            except WorkflowQueryFailedError as error:
-                raise StoreError(f"{instance} cannot be looked at: {error}") from error
-            except RPCError as error:
-                if error.status == RPCStatusCode.NOT_FOUND:
-                    raise UnknownInstance(f"there is no instance {instance}") from error
-                if error.status in NOBODY:
-                    raise StoreError(f"no worker answers for {instance}: is one running?") from error
-                raise
+            while True:
+                try:
+                    return await self._handle(instance).query(name, args=args, rpc_timeout=ANSWER)
+                except WorkflowQueryFailedError as error:
+                    raise StoreError(f"{instance} cannot be looked at: {error}") from error
+                except RPCError as error:
+                    if error.status == RPCStatusCode.NOT_FOUND:
+                        raise UnknownInstance(f"there is no instance {instance}") from error
+                    if error.status not in NOBODY:
+                        raise
+                    if time.monotonic() > late:
+                        raise StoreError(f"no worker answers for {instance}: is one running?") from error
+                await asyncio.sleep(PAUSES[0])  # it was with one that died, and the server does not know by now
 
     async def _rows(self, instance: str, after: int) -> Sequence[dict[str, Any]]:
         """The rows of an instance, page by page."""
@@ -466,13 +474,13 @@ class TemporalExecutor:
 async def _listed(known: WorkflowExecution) -> Listed:
     memo = await known.memo_value(MEMO, {})
     began = known.start_time.timestamp() * 1000
-    updated = began if known.close_time is None else known.close_time.timestamp() * 1000
+    updated = None if known.close_time is None else int(known.close_time.timestamp() * 1000)
     found = [
         known.typed_search_attributes.get(SearchAttributeKey.for_keyword(name), "")
         for name in (wire.STATE, wire.OUTCOME)
     ]
-    times = int(memo.get("created", began)), int(updated)
-    return Listed(known.id, known.workflow_type, memo.get("request"), *times, *found)
+    created = int(memo.get("created", began))
+    return Listed(known.id, known.workflow_type, memo.get("request"), created, updated, *found)
 
 
 class _GoesOnAnew(StatewfError):
