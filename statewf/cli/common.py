@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from statewf.errors import DataError, Diagnostic, InputError
 from statewf.testing.files import compiled as compiled  # noqa: PLC0414  # the verbs know it from here
@@ -22,7 +24,22 @@ if TYPE_CHECKING:
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 DATABASE = "statewf.db"
+QUEUE = "statewf"  # the task queue of Temporal, where none is named
+NAMESPACE = "default"  # likewise
 MOST_RUNS = 10_000_000  # lives that are drawn
+
+
+class Server(NamedTuple):
+    """A Temporal server, and the namespace in it."""
+
+    address: str
+    namespace: str
+
+    @property
+    def named(self) -> str:
+        """What names it on the command line."""
+        of = f" --namespace {self.namespace}" if self.namespace != NAMESPACE else ""
+        return f"--temporal {self.address}{of}"
 
 
 def _named(_: click.Context, __: click.Parameter, path: str) -> str:
@@ -35,8 +52,68 @@ def _named(_: click.Context, __: click.Parameter, path: str) -> str:
 def db_option(verb: Verb) -> Verb:
     """`--db PATH`."""
     text = "The store, a SQLite file."
-    option = click.option("--db", default=DATABASE, show_default=True, metavar="PATH", callback=_named, help=text)
-    return option(verb)
+    named: Verb = click.option(
+        "--db", default=DATABASE, show_default=True, metavar="PATH", callback=_named, is_eager=True, help=text
+    )(verb)
+    return named
+
+
+def place_options(verb: Verb) -> Verb:
+    """`--db PATH`, or `--temporal HOST:PORT`: where instances are kept. The verb is given `db`, and `server` or None."""
+    return db_option(server_option(required=False)(verb))
+
+
+def server_option(*, required: bool) -> Callable[[Verb], Verb]:
+    """`--temporal HOST:PORT` and `--namespace NS`, as `server`. It is read last, so that it knows what else was given."""
+    text = "The Temporal server." if required else "A Temporal server in place of a store."
+    server = click.option(
+        "--temporal", "server", required=required, metavar="HOST:PORT", callback=_server, help=text
+    )
+
+    def named(verb: Verb) -> Verb:
+        text = "The namespace of the Temporal server."
+        return server(
+            click.option(
+                "--namespace", default=NAMESPACE, show_default=True, metavar="NS", is_eager=True, help=text
+            )(verb)
+        )
+
+    return named
+
+
+def queue_option(verb: Verb) -> Verb:
+    """`--queue NAME`."""
+    text = "The task queue of the Temporal server."
+    return click.option("--queue", default=QUEUE, show_default=True, metavar="NAME", is_eager=True, help=text)(verb)
+
+
+def _server(context: click.Context, _: click.Parameter, address: str | None) -> Server | None:
+    """The server that is meant, if one is."""
+    namespace = context.params.pop("namespace")
+    given = [
+        name
+        for name in ("db", "namespace", "queue")
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if address is None:
+        if beside := [name for name in given if name != "db"]:
+            raise click.UsageError(f"--{beside[0]} is of a Temporal server: --temporal HOST:PORT says of which.")
+        return None
+    if "db" in given:
+        raise click.UsageError("An instance is kept in one place: give either --db or --temporal.")
+    if not re.fullmatch(r"([^\s:/@\[\]]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}", address):
+        raise click.BadParameter(f"{address!r} is not HOST:PORT, such as localhost:7233.")
+    for name, value in (("namespace", namespace), ("queue", context.params.get("queue", QUEUE))):
+        if not value.strip():
+            raise click.BadParameter("it is empty.", param_hint=f"--{name}")
+    return Server(address, namespace)
+
+
+def none_perform(server: Server | None, handlers: str | None) -> None:
+    """Refuse handlers where a Temporal server is asked: a verb performs nothing there. Raises click.UsageError."""
+    if server is not None and handlers is not None:
+        works = f"statewf worker {server.named} --handlers {handlers or 'MODULE'}"
+        raise click.UsageError(f"With --temporal a worker performs, and has the handlers: `{works}`.")
 
 
 def json_option(verb: Verb) -> Verb:

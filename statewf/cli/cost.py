@@ -1,6 +1,6 @@
 """The verb `cost`: the bill of an instance, line by line.
 
-It looks at a store as `show` does, changes nothing and needs no handlers. Below: `pricing`.
+It looks at a store, or a Temporal server, as `show` does, changes nothing and needs no handlers. Below: `pricing`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from statewf.cli.common import db_option, json_option, print_json
+from statewf.cli.common import Server, json_option, place_options, print_json
 
 if TYPE_CHECKING:
     from statewf.pricing import Bill
@@ -22,9 +22,9 @@ VOLUMES = 10**15  # as of price lists, which are not loaded for this
 @click.option(
     "--volume", type=click.IntRange(0, VOLUMES), help="What it would cost a customer with so many executions."
 )
-@db_option
+@place_options
 @json_option
-def cost_verb(instance: str, volume: int | None, db: str, as_json: bool) -> None:
+def cost_verb(instance: str, volume: int | None, db: str, server: Server | None, as_json: bool) -> None:
     """Print the bill of the instance ID, line by line; before its end, what it would be by now.
 
     The definition's `billing` says who the customer is and how many executions they have. With --volume the bill is what
@@ -32,13 +32,17 @@ def cost_verb(instance: str, volume: int | None, db: str, as_json: bool) -> None
     """
     import time
 
-    from statewf.cli.look import card_of, opened, travelled
+    from statewf.cli.look import opened, travelled
     from statewf.errors import StatewfError
     from statewf.pricing import bill, usage_of
 
-    with opened(db) as store:
-        card_of(store, instance)
-        machine, steps = travelled(store, instance)
+    if server is not None:
+        from statewf.cli.remote import asked
+
+        machine, steps = asked(server, lambda there: there.steps(instance), quiet=as_json)
+    else:
+        with opened(db) as store:
+            machine, steps = travelled(store, instance)
     now = round(time.time() * 1000)
     made = bill(usage_of(machine, steps, volume), at=now)
     if made is None:

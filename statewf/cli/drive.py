@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,19 +10,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from statewf.cli.common import (
+    Server,
     compiled,
     db_option,
     handlers_option,
     is_workflow,
     json_option,
+    none_perform,
+    place_options,
     print_json,
+    queue_option,
     read_object,
 )
-from statewf.errors import EventRejected
+from statewf.cli.deliver import Handle, deliver, deliver_there, rest, whereabouts
+from statewf.errors import StoreError, Unknown
 
 if TYPE_CHECKING:
     from statewf.cli.flow import Flow
     from statewf.cli.session import Session
+    from statewf.engines.temporal import TemporalExecutor
     from statewf.machine.fsm import Machine
     from statewf.machine.record import Receipt
     from statewf.runtime import Executor, Instance
@@ -31,8 +36,7 @@ if TYPE_CHECKING:
 INPUT = "The inputs: JSON, or @file."
 
 LOOK = 0.2  # seconds between two looks at who owns the store
-
-Answer = tuple[int, dict[str, Any], str]  # exit code, for programs, for people
+MOST_COUNTED = 1_000  # instances that are told to have open calls
 
 
 @click.command("run")
@@ -122,7 +126,8 @@ def _session(
 @click.option("--request-id", help="Makes starting idempotent: the same id is the same instance.")
 @click.option("--restart", is_flag=True, help="Start a successor of a failed run of that request.")
 @handlers_option
-@db_option
+@place_options
+@queue_option
 @json_option
 def start_verb(
     file: str,
@@ -131,16 +136,22 @@ def start_verb(
     restart: bool,
     handlers: str | None,
     db: str,
+    server: Server | None,
+    queue: str,
     as_json: bool,
 ) -> None:
     """Start an instance of FILE, and print its id.
 
-    Without --handlers nothing is performed; `serve` or a later verb with --handlers does it.
+    Without --handlers nothing is performed; `serve` or a later verb with --handlers does it, on Temporal a `worker`.
     """
     from statewf.cli.owner import equip, executor, owned, told_who_answers
 
+    none_perform(server, handlers)
     machine = compiled(file)
     given = read_object(inputs, "--input")
+    if server is not None:
+        _tell_started(*_begun(server, queue, machine, given, request_id, as_json, restart=restart), as_json=as_json)
+        return
 
     async def begin() -> tuple[dict[str, Any], str]:
         if handlers is not None:
@@ -149,16 +160,47 @@ def start_verb(
             await owner.deploy(machine)
             instance = await owner.start(machine.name, given, request_id=request_id, restart=restart)
             owner.resume(instance.id)
-            await _rest(owner, instance, handlers)
-            document = {"instance": instance.id, "state": instance.state, "allowed": list(instance.allowed)}
-            return document, _whereabouts(instance)
+            await rest(owner, instance, handlers)
+            return _started(instance), whereabouts(instance)
 
-    document, whereabouts = owned(begin, quiet=as_json)
+    _tell_started(*owned(begin, quiet=as_json), as_json=as_json)
+
+
+def _begun(
+    server: Server,
+    queue: str,
+    machine: Machine,
+    given: dict[str, Any] | None,
+    request_id: str | None,
+    as_json: bool,
+    *,
+    restart: bool,
+) -> tuple[dict[str, Any], str]:
+    """Start an instance on a server; one that no worker takes up is started all the same."""
+    from statewf.cli.remote import asked, taken_up, working
+
+    async def begin(there: TemporalExecutor) -> tuple[dict[str, Any], str]:
+        await there.deploy(machine)
+        instance = await there.begin(machine.name, given, request_id=request_id, restart=restart)
+        try:
+            handle = await taken_up(there, instance, working(server, queue))
+        except (StoreError, Unknown) as error:
+            return {"instance": instance, "state": None, "allowed": []}, str(error)
+        return _started(handle), whereabouts(handle, "")
+
+    return asked(server, begin, queue=queue, quiet=as_json)
+
+
+def _started(handle: Handle) -> dict[str, Any]:
+    return {"instance": handle.id, "state": handle.state, "allowed": list(handle.allowed)}
+
+
+def _tell_started(document: dict[str, Any], told: str, *, as_json: bool) -> None:
     if as_json:
         print_json(document)
     else:
         click.echo(document["instance"])
-        click.echo(whereabouts, err=True)
+        click.echo(told, err=True)
 
 
 @click.command("send")
@@ -167,10 +209,17 @@ def start_verb(
 @click.option("--data", metavar="JSON", help="The data of the event: JSON, or @file.")
 @click.option("--key", help="Makes sending idempotent: the same key is the same event.")
 @handlers_option
-@db_option
+@place_options
 @json_option
 def send_verb(
-    instance: str, event: str, data: str | None, key: str | None, handlers: str | None, db: str, as_json: bool
+    instance: str,
+    event: str,
+    data: str | None,
+    key: str | None,
+    handlers: str | None,
+    db: str,
+    server: Server | None,
+    as_json: bool,
 ) -> None:
     """Send EVENT to the instance ID.
 
@@ -178,7 +227,11 @@ def send_verb(
     """
     from statewf.cli.owner import ready
 
+    none_perform(server, handlers)
     given = read_object(data, "--data")
+    if server is not None:
+        deliver_there(server, instance, as_json, lambda handle: handle.send(event, given, key=key))
+        return
 
     async def give(handle: Instance) -> Receipt:
         if handlers is not None:
@@ -192,14 +245,20 @@ def send_verb(
 @click.argument("instance", metavar="ID")
 @click.option("--now", is_flag=True, help="Without undoing anything.")
 @handlers_option
-@db_option
+@place_options
 @json_option
-def cancel_verb(instance: str, now: bool, handlers: str | None, db: str, as_json: bool) -> None:
+def cancel_verb(
+    instance: str, now: bool, handlers: str | None, db: str, server: Server | None, as_json: bool
+) -> None:
     """End the instance ID.
 
     A workflow undoes what it did, unless --now is given: at once with --handlers, else when `serve` does it.
     """
-    deliver(instance, handlers, db, as_json, lambda handle: handle.cancel(now=now))
+    none_perform(server, handlers)
+    if server is not None:
+        deliver_there(server, instance, as_json, lambda handle: handle.cancel(now=now))
+    else:
+        deliver(instance, handlers, db, as_json, lambda handle: handle.cancel(now=now))
 
 
 @click.command("serve")
@@ -212,7 +271,7 @@ def serve_verb(handlers: str | None, until_idle: bool, db: str) -> None:
         raise click.UsageError("serve needs --handlers: it is there to perform.")
     import anyio
 
-    from statewf.cli.owner import executor, owned
+    from statewf.cli.owner import executor, owned, until_stopped
     from statewf.cli.session import all_steps
 
     async def own() -> None:
@@ -222,107 +281,10 @@ def serve_verb(handlers: str | None, until_idle: bool, db: str) -> None:
             if until_idle:
                 await owner.idle()
             else:
-                await _until_stopped()
+                await until_stopped()
             group.cancel_scope.cancel()
 
     owned(own)
-
-
-# --- shared
-
-
-def deliver(
-    instance: str,
-    handlers: str | None,
-    db: str,
-    as_json: bool,
-    give: Callable[[Instance], Coroutine[Any, Any, Receipt]],
-    said: str | None = None,
-) -> None:
-    """Give an instance something, and tell what it made of that; `said` is what it is called, if not by its event."""
-    from statewf.cli.look import card_of, opened
-    from statewf.cli.owner import executor, owned, told_who_answers
-
-    with opened(db) as store:  # a store or an instance that is not there is a mistake, and makes no new store
-        card_of(store, instance)
-
-    async def deliver() -> Answer:
-        async with executor(db, handlers) as owner, told_who_answers(owner, quiet=as_json):
-            return await _answer(owner, await owner.get(instance), handlers, give, said)
-
-    code, document, text = owned(deliver, quiet=as_json)
-    if as_json:
-        print_json(document)
-    else:
-        click.echo(text, err=code != 0)
-    click.get_current_context().exit(code)
-
-
-async def _answer(
-    owner: Executor,
-    handle: Instance,
-    handlers: str | None,
-    give: Callable[[Instance], Coroutine[Any, Any, Receipt]],
-    said: str | None,
-) -> Answer:
-    from statewf.cli.owner import advice, equip
-    from statewf.cli.tell import document, rejection
-
-    machine = owner.machine_of(handle.id)
-    if handlers is not None:
-        equip(machine, handlers)
-        owner.resume(handle.id)
-    try:
-        receipt = await give(handle)
-    except EventRejected as error:
-        hint = advice(machine, error)
-        return 1, {"instance": handle.id, **document(error), "hint": hint}, rejection(error, hint)
-    await _rest(owner, handle, handlers)
-    told = "".join(f"\n    {note}" for note in receipt.notes)
-    name = said or receipt.event
-    return 0, _receipt(handle, receipt), f"{name}: {receipt.disposition}. {_whereabouts(handle)}{told}"
-
-
-async def _rest(owner: Executor, instance: Instance, handlers: str | None) -> None:
-    """With handlers, wait until the instance has nothing more to perform."""
-    if handlers is not None:
-        from statewf.cli.owner import busy
-
-        await owner.until(instance.id, lambda kept: not busy(kept))
-
-
-def _receipt(handle: Instance, receipt: Receipt) -> dict[str, Any]:
-    return {
-        "instance": handle.id,
-        "event": receipt.event,
-        "disposition": receipt.disposition,
-        "seq": receipt.seq,
-        "state": handle.state,
-        "allowed": list(handle.allowed),
-        "notes": list(receipt.notes),
-    }
-
-
-def _whereabouts(handle: Instance) -> str:
-    """A few sentences on where an instance is, what it takes, and who is to do what."""
-    from statewf.cli.asking import who
-    from statewf.cli.owner import waits_for
-    from statewf.cli.tables import some
-    from statewf.machine.record import tasks_of
-
-    if handle.done:
-        return f"{handle.id} ended in {handle.state}."
-    calls = waits_for(handle.snapshot)
-    waiting = f", waiting for {some(calls)}" if calls else ""
-    people = [f"{task.step} ({who(task.assigned_to)})" for task in tasks_of(handle.machine, handle.snapshot)]
-    now = "Then it" if handle.snapshot.flight.queue else "It"  # while an action runs, events wait
-    accepts = f" {now} accepts {', '.join(handle.allowed)}." if handle.allowed else ""
-    decides = f" To be decided: {some(people)}." if people else ""
-    serves = " `statewf serve --handlers MODULE` performs it." if calls and is_workflow(handle.machine) else ""
-    return f"{handle.id} is in {handle.state}{waiting}.{accepts}{decides}{serves}"
-
-
-MOST_COUNTED = 1_000
 
 
 async def _say_who_serves(owner: Executor, db: str) -> None:
@@ -339,11 +301,3 @@ async def _say_who_serves(owner: Executor, db: str) -> None:
         owned = owner.owns
         while owner.owns == owned:
             await anyio.sleep(LOOK)
-
-
-async def _until_stopped() -> None:
-    import anyio
-
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            return

@@ -1,15 +1,15 @@
-"""Verbs that look at a store: `list`, `show`, `history`. They change nothing and need no handlers."""
+"""Verbs that look at a store, or a Temporal server: `list`, `show`, `history`. They change nothing and need no handlers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from statewf.cli.common import db_option, is_workflow, json_option, print_json
+from statewf.cli.common import Server, is_workflow, json_option, place_options, print_json
 
 if TYPE_CHECKING:
     from statewf.errors import StatewfError
@@ -21,6 +21,25 @@ if TYPE_CHECKING:
 MOST = 1_000_000  # instances that are listed at once
 LOOKED_AT = 200  # instances from which it is learnt how long another one takes
 MOST_MEMBERS = 20  # of the data of a workflow: each of its steps may add some
+
+
+class Known(Protocol):
+    """What is known of an instance without loading it: the card in a store, or what a server lists."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def request_id(self) -> str | None: ...
+    @property
+    def created(self) -> int: ...
+    @property
+    def updated(self) -> int | None: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def ended(self) -> str: ...
 
 
 @contextmanager
@@ -80,57 +99,82 @@ def travelled(store: Sqlite, instance: str) -> tuple[Machine, tuple[Step, ...]]:
     show_default=True,
     help="At most so many, the newest first.",
 )
-@db_option
+@place_options
 @json_option
-def list_verb(state: str | None, machine: str | None, limit: int, db: str, as_json: bool) -> None:
+def list_verb(
+    state: str | None, machine: str | None, limit: int, db: str, server: Server | None, as_json: bool
+) -> None:
     """List the instances of a store, the newest first."""
-    with opened(db) as store:
-        cards = store.cards(name=machine, state=state, limit=limit)
+    known: Sequence[tuple[Known, int | None]]
+    if server is not None:
+        from statewf.cli.remote import asked
+
+        found = asked(server, lambda there: there.list(machine=machine, state=state, limit=limit), quiet=as_json)
+        known = [(one, None) for one in found]
+    else:
+        with opened(db) as store:
+            known = [(card, card.due) for card in store.cards(name=machine, state=state, limit=limit)]
     if as_json:
-        print_json([_listed(card) for card in cards])
+        print_json([_listed(one, due) for one, due in known])
         return
-    from statewf.cli.tables import clock, table
+    from statewf.cli.tables import table
     from statewf.cli.tell import one_line
 
     rows = [
-        (card.id, card.name, _state(card), clock(card.updated), one_line(card.request_id or "")) for card in cards
+        (one.id, one.name, _state(one), _moment(one.updated), one_line(one.request_id or "")) for one, _ in known
     ]
     table(("instance", "machine", "state", "last step", "request"), rows, "no instances")
 
 
-def _state(card: Card) -> str:
-    return f"{card.state} ({card.ended})" if card.ended else card.state
+def _state(known: Known) -> str:
+    return f"{known.state} ({known.ended})" if known.ended else known.state
 
 
-def _listed(card: Card) -> dict[str, Any]:
+def _moment(at: int | None) -> str:
+    from statewf.cli.tables import clock
+
+    return "" if at is None else clock(at)
+
+
+def _listed(known: Known, due: int | None) -> dict[str, Any]:
+    """An instance for programs; `due` is its next deadline."""
     return {
-        "instance": card.id,
-        "machine": card.name,
-        "state": card.state,
-        "done": bool(card.ended),
-        "outcome": card.ended or None,
-        "requestId": card.request_id,
-        "created": card.created,
-        "updated": card.updated,
-        "due": card.due,
+        "instance": known.id,
+        "machine": known.name,
+        "state": known.state,
+        "done": bool(known.ended),
+        "outcome": known.ended or None,
+        "requestId": known.request_id,
+        "created": known.created,
+        "updated": known.updated,
+        "due": due,
     }
 
 
 @click.command("show")
 @click.argument("instance", metavar="ID")
-@db_option
+@place_options
 @json_option
-def show_verb(instance: str, db: str, as_json: bool) -> None:
+def show_verb(instance: str, db: str, server: Server | None, as_json: bool) -> None:
     """Show where an instance is, and what it may do next."""
-    with opened(db) as store:
-        card = card_of(store, instance)
-        machine, steps = travelled(store, instance)
-        left = remaining(store, machine, steps)
-    document = {**shown(card, machine, steps[-1].after), "estimatedTimeRemaining": left and left.mean}
+    known: Known
+    left = None
+    if server is not None:
+        from statewf.cli.remote import asked, looked_at
+
+        known, machine, snapshot = asked(server, lambda there: looked_at(there, instance), quiet=as_json)
+    else:
+        with opened(db) as store:
+            known = card_of(store, instance)
+            machine, steps = travelled(store, instance)
+            left = remaining(store, machine, steps)
+        snapshot = steps[-1].after
+    document = {**shown(known, machine, snapshot), "estimatedTimeRemaining": left and left.mean}
     if as_json:
         print_json(document)
     else:
-        _tell(card, document, left)
+        told = "" if known.ended or server is not None else _left(left)  # a server learns nothing of others
+        _tell(known, document, told)
 
 
 def remaining(store: Sqlite, machine: Machine, steps: Sequence[Step]) -> Estimate | None:
@@ -173,19 +217,20 @@ def _learnt(store: Sqlite, machine: Machine) -> Remaining:
     return Remaining(machine, learned(machine, observed(store, machine.name, LOOKED_AT)))
 
 
-def shown(card: Card, machine: Machine, snapshot: Snapshot) -> dict[str, Any]:
+def shown(known: Known, machine: Machine, snapshot: Snapshot) -> dict[str, Any]:
     """All there is to say about where an instance is."""
     from statewf.machine.naming import base
     from statewf.machine.snapshot import active, allowed, due
     from statewf.values.frozen import thaw
 
     flight, here, of_steps = snapshot.flight, active(snapshot), is_workflow(machine)
+    timers = due(machine, snapshot)
     return {
-        **_listed(card),
+        **_listed(known, timers[0][0] if timers else None),
         "states": [base(local) for local in here] if of_steps else list(machine.notes.shown(here[0])),
         "allowed": list(allowed(machine, snapshot)),
         "context": thaw(snapshot.context),
-        "timers": [{"timer": timer, "region": region, "at": at} for at, region, timer in due(machine, snapshot)],
+        "timers": [{"timer": timer, "region": region, "at": at} for at, region, timer in timers],
         "calls": [
             {"handler": call.handler, "attempt": call.attempt, "key": call.key}
             for _, call in sorted(flight.calls.items())
@@ -217,8 +262,8 @@ def _steps(machine: Machine, snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _tell(card: Card, document: dict[str, Any], left: Estimate | None) -> None:
-    """The same for people, in their words."""
+def _tell(known: Known, document: dict[str, Any], left: str) -> None:
+    """The same for people, in their words, and how long it still takes."""
     from statewf.cli.tables import clock, facts, few, members, some
     from statewf.cli.tell import one_line
 
@@ -233,18 +278,18 @@ def _tell(card: Card, document: dict[str, Any], left: Estimate | None) -> None:
     ]
     facts(
         (
-            ("instance", card.id),
-            ("machine", card.name),
-            ("state", _state(card)),
+            ("instance", known.id),
+            ("machine", known.name),
+            ("state", _state(known)),
             *(_steps_told(document) if of_steps else ()),
             ("accepts", ", ".join(document["allowed"])),
             ("waits for", some([*calls, *document["waiting"]])),
             ("timers", few(timers, "\n")),
             ("deferred", some(document["deferred"])),
-            ("time left", "" if card.ended else _left(left)),
-            ("request", one_line(card.request_id or "")),
-            ("started", clock(card.created)),
-            ("last step", clock(card.updated)),
+            ("time left", left),
+            ("request", one_line(known.request_id or "")),
+            ("started", clock(known.created)),
+            ("last step", _moment(known.updated)),
             ("results", members(document["results"], MOST_MEMBERS) if of_steps else ""),
             ("context", members(document["context"], MOST_MEMBERS if of_steps else None)),
         )
@@ -302,13 +347,18 @@ def _steps_told(document: dict[str, Any]) -> list[tuple[str, str]]:
 
 @click.command("history")
 @click.argument("instance", metavar="ID")
-@db_option
+@place_options
 @json_option
-def history_verb(instance: str, db: str, as_json: bool) -> None:
+def history_verb(instance: str, db: str, server: Server | None, as_json: bool) -> None:
     """Show everything that happened to an instance."""
-    with opened(db) as store:
-        card_of(store, instance)
-        rows = list(store.rows(instance))
+    if server is not None:
+        from statewf.cli.remote import asked
+
+        rows = list(asked(server, lambda there: there.history(instance), quiet=as_json))
+    else:
+        with opened(db) as store:
+            card_of(store, instance)
+            rows = list(store.rows(instance))
     if as_json:
         print_json(rows)
         return

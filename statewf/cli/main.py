@@ -29,6 +29,7 @@ VERBS = {
     "tasks": ("people", "List what waits for people to decide."),
     "complete": ("people", "Decide a task."),
     "serve": ("drive", "Own a store: perform what is open, fire timers, resume."),
+    "worker": ("remote", "Work for a Temporal server: perform what instances ask for."),
     "list": ("look", "List the instances of a store."),
     "show": ("look", "Show where an instance is, and what it may do next."),
     "history": ("look", "Show everything that happened to an instance."),

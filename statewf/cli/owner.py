@@ -1,11 +1,12 @@
 """Opening a store with handlers, and running the async verbs on it so that failures come out plainly.
 
-Below: the executor. Above: `drive`, whose verbs are what is run here.
+Below: the executor. Above: `drive`, whose verbs are what is run here, and `remote`.
 """
 
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PATIENCE = 1.0  # seconds before somebody is told what is being waited for
+ENGINE = "temporalio"  # whose log is told, too
 
 
 @asynccontextmanager
@@ -201,19 +203,31 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
+async def until_stopped() -> None:
+    """Wait for SIGINT or SIGTERM."""
+    import anyio
+
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            return
+
+
 class _Lines(logging.Formatter):
     """A line a record, without tracebacks."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return f"{record.levelname.lower()}: {record.getMessage()}"
+        told = f"{record.levelname.lower()}: {record.getMessage()}"
+        if record.exc_info and record.name.startswith(ENGINE):  # it leaves the reason to the traceback
+            return f"{told}: {record.exc_info[1]}"
+        return told
 
 
 @contextmanager
 def _logged() -> Iterator[None]:
-    """Warnings of the runtime as lines on standard error."""
+    """Warnings of the runtime, and of an engine, as lines on standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines())
-    loggers = [logging.getLogger(name) for name in ("statewf", "asyncio")]
+    loggers = [logging.getLogger(name) for name in ("statewf", "asyncio", ENGINE)]
     for logger in loggers:
         logger.addHandler(handler)
     try:

@@ -1,21 +1,33 @@
 """Verbs of people: `tasks` lists what they are to decide, `complete` decides it.
 
-Beside `look`, whose way of opening a store this takes; `drive` says how something is given to an instance.
+Beside `look`, whose way of opening a store this takes; `deliver` says how something is given to an instance.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from statewf.cli.asking import WORDS, details, due_in, listed, slip, user, who
-from statewf.cli.common import db_option, handlers_option, json_option, print_json, read_value
+from statewf.cli.common import (
+    Server,
+    handlers_option,
+    json_option,
+    none_perform,
+    place_options,
+    print_json,
+    read_value,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine, Sequence
+
+    from statewf.cli.deliver import Handle
     from statewf.errors import UnknownTask
     from statewf.history import Sqlite
+    from statewf.machine.effects import Task
     from statewf.machine.record import Receipt
     from statewf.runtime import Instance
 
@@ -25,16 +37,21 @@ MOST = 1_000_000  # tasks that are listed at once
 @click.command("tasks")
 @click.option("--instance", metavar="ID", help="Only those of this instance.")
 @click.option("--assigned-to", metavar="WHO", help="Only those of this person.")
-@db_option
+@place_options
 @json_option
-def tasks_verb(instance: str | None, assigned_to: str | None, db: str, as_json: bool) -> None:
+def tasks_verb(
+    instance: str | None, assigned_to: str | None, db: str, server: Server | None, as_json: bool
+) -> None:
     """List what waits for people to decide, the oldest first. `complete` decides it."""
     from statewf.cli.look import card_of, opened
 
-    with opened(db) as store:
-        if instance is not None:
-            card_of(store, instance)
-        found = store.tasks(instance=instance, assigned_to=assigned_to, limit=MOST)
+    if server is not None:
+        found = _there(server, instance, assigned_to, quiet=as_json)
+    else:
+        with opened(db) as store:
+            if instance is not None:
+                card_of(store, instance)
+            found = _kept(store, instance, assigned_to)
     if as_json:
         print_json([listed(task) for task in found])
         return
@@ -53,7 +70,7 @@ def tasks_verb(instance: str | None, assigned_to: str | None, db: str, as_json: 
 @click.option("--comments", metavar="TEXT", help="What there is to say about it.")
 @click.option("--result", metavar="JSON", help="What else came of it: JSON, or @file.")
 @handlers_option
-@db_option
+@place_options
 @json_option
 def complete_verb(
     task: str,
@@ -63,6 +80,7 @@ def complete_verb(
     result: str | None,
     handlers: str | None,
     db: str,
+    server: Server | None,
     as_json: bool,
 ) -> None:
     """Decide TASK, once.
@@ -70,10 +88,11 @@ def complete_verb(
     A step that failed, and that a person was asked about, takes approved (with a --result), rejected or retry.
     With --handlers what follows from it is performed; without, it is left to `serve`.
     """
-    from statewf.cli.drive import deliver
+    from statewf.cli.deliver import deliver, deliver_there
     from statewf.cli.look import gone, opened
-    from statewf.errors import UnknownTask
+    from statewf.errors import UnknownInstance, UnknownTask
 
+    none_perform(server, handlers)
     if not decision.strip():
         raise click.BadParameter(f"it says nothing: give {WORDS}.", param_hint="--decision")
     if meant := slip(decision):
@@ -81,24 +100,51 @@ def complete_verb(
     given = read_value(result, "--result")
     person = by if by is not None else user()
     instance = task.partition("/")[0]
+
+    def decided(handle: Handle) -> Coroutine[Any, Any, Receipt]:
+        return handle.complete(task, decision, by=person, comments=comments, result=given)
+
+    if server is not None:
+        try:
+            deliver_there(server, instance, as_json, decided, said=decision)
+        except UnknownInstance:
+            raise _unknown(task, (), server.address, f" {server.named}") from None
+        except UnknownTask:
+            known = _there(server, instance, quiet=as_json)
+            raise _unknown(task, known, server.address, f" {server.named}") from None
+        return
     with opened(db) as store:
         if store.card(instance) is None:
-            raise gone(store, instance) if store.grave(instance) else _unknown(task, store)
+            raise gone(store, instance) if store.grave(instance) else _unknown(task, _kept(store), db)
 
     async def decide(handle: Instance) -> Receipt:
         try:
-            return await handle.complete(task, decision, by=person, comments=comments, result=given)
+            return await decided(handle)
         except UnknownTask:
             with opened(db) as store:
-                raise _unknown(task, store) from None
+                raise _unknown(task, _kept(store), db) from None
 
     deliver(instance, handlers, db, as_json, decide, said=decision)
 
 
-def _unknown(task: str, store: Sqlite) -> UnknownTask:
+def _kept(store: Sqlite, instance: str | None = None, assigned_to: str | None = None) -> Sequence[Task]:
+    return store.tasks(instance=instance, assigned_to=assigned_to, limit=MOST)
+
+
+def _there(
+    server: Server, instance: str | None = None, assigned_to: str | None = None, *, quiet: bool
+) -> Sequence[Task]:
+    from statewf.cli.remote import asked
+
+    return asked(
+        server, lambda there: there.tasks(instance=instance, assigned_to=assigned_to, limit=MOST), quiet=quiet
+    )
+
+
+def _unknown(task: str, known: Sequence[Task], place: str, where: str = "") -> UnknownTask:
     from statewf.definition.words import nearest
     from statewf.errors import UnknownTask
 
-    alike = nearest(task, [known.id for known in store.tasks(limit=MOST)])
-    hint = f"did you mean {alike}?" if alike else "`statewf tasks` shows the open ones"
-    return UnknownTask(f"there is no task {task} in {store.path}; {hint}")
+    alike = nearest(task, [one.id for one in known])
+    hint = f"did you mean {alike}?" if alike else f"`statewf tasks{where}` shows the open ones"
+    return UnknownTask(f"there is no task {task} in {place}; {hint}")

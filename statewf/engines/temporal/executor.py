@@ -248,8 +248,8 @@ class TemporalExecutor:
     async def list(
         self, *, machine: str | None = None, state: str | None = None, limit: int = 1_000
     ) -> Sequence[Listed]:
-        """What is known of the instances, the newest first; the server is some moments behind."""
-        asked = [f"{wire.STATE} IS NOT NULL"]
+        """What is known of the instances at this task queue, the newest first; the server is some moments behind."""
+        asked = [f"{wire.STATE} IS NOT NULL", self._mine]
         if machine is not None:
             asked.append(f"WorkflowType = {_quoted(machine)}")
         if state is not None:
@@ -313,12 +313,12 @@ class TemporalExecutor:
     async def tasks(
         self, *, instance: str | None = None, assigned_to: Any = None, limit: int = 1_000
     ) -> Sequence[Task]:
-        """The open tasks of people, the oldest instance first: of all instances, or of one; of all people, or of one."""
+        """The open tasks of people, the oldest instance first: of one, or of all at this task queue; of all people, or of one."""
         wanted = freeze(assigned_to)
         if instance is not None:
             listed = [instance]
         else:
-            asked = f"{wire.TASKS} IS NOT NULL AND ExecutionStatus = 'Running'"
+            asked = f"{wire.TASKS} IS NOT NULL AND {self._mine} AND ExecutionStatus = 'Running'"
             if wanted is not None:
                 asked += f" AND {wire.ASSIGNED} = {_quoted(wire.person(wanted))}"
             with told():
@@ -404,6 +404,10 @@ class TemporalExecutor:
         return subscribe if listener is None else subscribe(listener)
 
     # --- asking the server
+
+    @property
+    def _mine(self) -> str:
+        return f"TaskQueue = {_quoted(self.task_queue)}"
 
     def _handle(self, instance: str) -> WorkflowHandle[Any, Any]:
         return self.client.get_workflow_handle(instance)
