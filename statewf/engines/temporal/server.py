@@ -22,6 +22,7 @@ ATTRIBUTES = {
     wire.TASKS: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
     wire.ASSIGNED: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
 }
+CONNECT = "Failed client connect"
 NOT_NOW = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 
 
@@ -62,3 +63,7 @@ def told(key: str | None = None) -> Iterator[None]:
         if error.status in NOT_NOW:
             raise Unknown(key, f"the Temporal server cannot be reached: {error.message}") from error
         raise StoreError(f"the Temporal server refused: {error.message}") from error
+    except RuntimeError as error:  # of a client that was to connect when it is used first
+        if CONNECT not in str(error):
+            raise
+        raise Unknown(key, "the Temporal server cannot be reached: nobody answers at its address") from error
