@@ -67,6 +67,9 @@ from statewf.values.frozen import freeze, freeze_object, plain_text, thaw
 
 QUEUE = "statewf"  # the task queue, where none is named
 HEARTBEAT = 5.0  # seconds after which a worker that shows no sign of life counts as dead
+LONGEST = (
+    3_000  # events of a history: Temporal suggests to go on anew at about 4,100, and ends a workflow at 51,200
+)
 PATIENCE = 30.0  # seconds; the server itself gives up on one worker after 10
 LARGEST = 1_500_000  # characters of a definition: a payload of Temporal holds 2 MB
 MEMO = "statewf"  # what is remembered of a start: the digest of its inputs, the request, when it was
@@ -105,7 +108,8 @@ class TemporalExecutor:
     With `handlers` it works at `task_queue` while it is open; without, others do. `retries`: "machine" (each attempt is a transition
     and stands in the history) or "temporal" (a function step's retryPolicy is Temporal's, and the machine hears of the last
     attempt). `heartbeat` is after how many seconds without a sign of life the call of a dead worker is offered again, `patience`
-    for how many a worker is waited for that is to say where an instance is.
+    for how many a worker is waited for that is to say where an instance is. An instance goes on anew when its history has more
+    than `longest` events.
     """
 
     def __init__(
@@ -117,6 +121,7 @@ class TemporalExecutor:
         retries: wire.Retries = "machine",
         heartbeat: float = HEARTBEAT,
         patience: float = PATIENCE,
+        longest: int = LONGEST,
     ) -> None:
         self.client = client
         self.task_queue = task_queue
@@ -125,6 +130,7 @@ class TemporalExecutor:
         self._retries: wire.Retries = retries
         self._heartbeat = heartbeat
         self._patience = patience
+        self._longest = longest
         self._deployed: dict[str, tuple[Machine, str]] = {}
         self._machines: OrderedDict[str, Machine] = OrderedDict()  # by digest
         self._stack: AsyncExitStack | None = None
@@ -194,6 +200,7 @@ class TemporalExecutor:
             "inputs": thaw(frozen),
             "retries": self._retries,
             "heartbeat": self._heartbeat,
+            "longest": self._longest,
             "carried": None,
         }
         mark = digest([name, frozen])

@@ -39,7 +39,11 @@ Retries: TypeAlias = Literal["machine", "temporal"]
 
 
 class Begin(TypedDict):
-    """What a run begins with. `carried` is where the run before it stopped; None: it is the first."""
+    """What a run begins with. All that decides what it does is here: another worker must do the same with its history.
+
+    `longest` is how many events of Temporal's history it has before it goes on anew; `carried` where the run before it stopped
+    (None: it is the first).
+    """
 
     interpreter: int
     semantics: int
@@ -47,6 +51,7 @@ class Begin(TypedDict):
     inputs: dict[str, Any]
     retries: Retries
     heartbeat: float
+    longest: int
     carried: dict[str, Any] | None
 
 

@@ -41,7 +41,6 @@ from statewf.machine.work import cancelled
 from statewf.runtime.requests import refusal
 from statewf.values.frozen import Json, Object, freeze_object, thaw
 
-MOST_EVENTS = 3_000  # of Temporal's history: it suggests to continue at about 4,100, and ends a workflow at 51,200
 MOST_UPDATES = 1_500  # of one run; the server takes 2,000
 MOST_TIMERS = 1_000  # that are fired in a row before others get a turn
 LONGEST_WORD = 255  # characters of a search attribute
@@ -387,7 +386,7 @@ class Interpreter:
     def _goes_on_anew(self) -> bool:
         """Whether it is time for a new run, and nothing is under way in this one."""
         info = workflow.info()
-        long = self._updates >= MOST_UPDATES or info.get_current_history_length() >= MOST_EVENTS
+        long = self._updates >= MOST_UPDATES or info.get_current_history_length() >= self._begin["longest"]
         return (long or info.is_continue_as_new_suggested()) and self._is_quiet()
 
     def _outcome(self) -> dict[str, Any]:

@@ -53,7 +53,8 @@ name: counter
 initialState: on
 context: { n: 0 }
 states:
-  on: { on: { ADD: { actions: { type: assign, set: { n: context.n + 1 } } }, STOP: off } }
+  on: { on: { ADD: { actions: { type: assign, set: { n: context.n + 1 } } }, LOOK: looking, STOP: off } }
+  looking: { invoke: hang, timeout: 100, timeoutTransition: on }
   off: { terminal: true }
 """
 
@@ -91,14 +92,20 @@ class Desk:
         self.note(f"ended {work.key}")
         return {"weight": 3}
 
+    async def hang(self, _: Work) -> None:
+        await asyncio.Event().wait()
+
     def plain(self, work: Work) -> dict[str, Any]:
         self.note(f"did {work.handler}")
+        if work.handler == work.inputs.get("stumbles") and work.attempt == 1:
+            raise OSError("down")
         return {work.handler: work.attempt}
 
     @property
     def handlers(self) -> dict[str, Any]:
         return {
             "slow": self.slow,
+            "hang": self.hang,
             **dict.fromkeys(("label", "thank", "book", "unbook", "left", "right", "close"), self.plain),
         }
 

@@ -11,7 +11,7 @@ import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
 import statewf as wf
-from statewf.engines.temporal import TemporalExecutor, workflow
+from statewf.engines.temporal import TemporalExecutor
 from statewf.errors import (
     EventRejected,
     HandlersError,
@@ -82,7 +82,7 @@ async def test_what_is_refused_is_told_and_nothing_is_recorded(opened: TemporalE
     before = await opened.client.get_workflow_handle(instance.id).describe()
     with pytest.raises(EventRejected) as refused:
         await instance.send("NOPE")
-    assert (refused.value.reason, refused.value.allowed) == ("unexpected", ("ADD", "STOP"))
+    assert (refused.value.reason, refused.value.allowed) == ("unexpected", ("ADD", "LOOK", "STOP"))
     after = await opened.client.get_workflow_handle(instance.id).describe()
     assert after.history_length == before.history_length
     await instance.send("STOP")
@@ -212,7 +212,7 @@ async def test_temporals_own_tools_send_and_cancel(opened: TemporalExecutor) -> 
     await handle.signal("NONSENSE")
     await reached(instance, lambda there: there.context["n"] == 2)
     assert await handle.query("state") == "on"
-    assert await handle.query("allowed") == ["ADD", "STOP"]
+    assert await handle.query("allowed") == ["ADD", "LOOK", "STOP"]
     assert [row["event"] for row in await handle.query("history")] == ["$start", "ADD", "ADD"]
     await handle.cancel()
     result = await handle.result()
@@ -285,10 +285,13 @@ async def test_retries_that_temporal_gives_up_fail_the_step_and_not_again(tempor
     ]
 
 
-async def test_a_long_life_goes_on_anew_and_forgets_nothing(
-    opened: TemporalExecutor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(workflow, "MOST_EVENTS", 60)
+async def test_a_long_life_goes_on_anew_and_forgets_nothing(temporal: str, tmp_path: Path) -> None:
+    async with asyncio.timeout(PATIENCE), await executor(temporal, Desk(tmp_path).handlers, longest=60) as opened:
+        await opened.deploy(counter())
+        await _long_life(opened)
+
+
+async def _long_life(opened: TemporalExecutor) -> None:
     instance = await opened.start("counter")
     runs = set()
     for number in range(40):
@@ -305,12 +308,9 @@ async def test_a_long_life_goes_on_anew_and_forgets_nothing(
     assert outcome.document["context"]["n"] == 40
 
 
-async def test_what_runs_is_not_left_behind_by_a_new_run(
-    temporal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(workflow, "MOST_EVENTS", 40)
+async def test_what_runs_is_not_left_behind_by_a_new_run(temporal: str, tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    async with asyncio.timeout(PATIENCE), await executor(temporal, desk.handlers) as opened:
+    async with asyncio.timeout(PATIENCE), await executor(temporal, desk.handlers, longest=40) as opened:
         await opened.deploy(parcel())
         instance = await opened.start("parcel")
         await reached(instance, lambda there: any(call.handler == "slow" for call in there.flight.calls.values()))
