@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from statewf.cli.common import Server, is_workflow, json_option, place_options, print_json
+from statewf.cli.common import Server, is_workflow, json_option, place_options, print_json, queue_option
 
 if TYPE_CHECKING:
     from statewf.errors import StatewfError
@@ -100,16 +100,28 @@ def travelled(store: Sqlite, instance: str) -> tuple[Machine, tuple[Step, ...]]:
     help="At most so many, the newest first.",
 )
 @place_options
+@queue_option
 @json_option
 def list_verb(
-    state: str | None, machine: str | None, limit: int, db: str, server: Server | None, as_json: bool
+    state: str | None,
+    machine: str | None,
+    limit: int,
+    db: str,
+    server: Server | None,
+    queue: str,
+    as_json: bool,
 ) -> None:
-    """List the instances of a store, the newest first."""
+    """List the instances of a store, or of a task queue, the newest first."""
     known: Sequence[tuple[Known, int | None]]
     if server is not None:
         from statewf.cli.remote import asked
 
-        found = asked(server, lambda there: there.list(machine=machine, state=state, limit=limit), quiet=as_json)
+        found = asked(
+            server,
+            lambda there: there.list(machine=machine, state=state, limit=limit),
+            queue=queue,
+            quiet=as_json,
+        )
         known = [(one, None) for one in found]
     else:
         with opened(db) as store:

@@ -12,12 +12,14 @@ import click
 
 from statewf.cli.asking import WORDS, details, due_in, listed, slip, user, who
 from statewf.cli.common import (
+    QUEUE,
     Server,
     handlers_option,
     json_option,
     none_perform,
     place_options,
     print_json,
+    queue_option,
     read_value,
 )
 
@@ -38,15 +40,16 @@ MOST = 1_000_000  # tasks that are listed at once
 @click.option("--instance", metavar="ID", help="Only those of this instance.")
 @click.option("--assigned-to", metavar="WHO", help="Only those of this person.")
 @place_options
+@queue_option
 @json_option
 def tasks_verb(
-    instance: str | None, assigned_to: str | None, db: str, server: Server | None, as_json: bool
+    instance: str | None, assigned_to: str | None, db: str, server: Server | None, queue: str, as_json: bool
 ) -> None:
     """List what waits for people to decide, the oldest first. `complete` decides it."""
     from statewf.cli.look import card_of, opened
 
     if server is not None:
-        found = _there(server, instance, assigned_to, quiet=as_json)
+        found = _there(server, queue, instance, assigned_to, quiet=as_json)
     else:
         with opened(db) as store:
             if instance is not None:
@@ -110,7 +113,7 @@ def complete_verb(
         except UnknownInstance:
             raise _unknown(task, (), server.address, f" {server.named}") from None
         except UnknownTask:
-            known = _there(server, instance, quiet=as_json)
+            known = _there(server, QUEUE, instance, quiet=as_json)
             raise _unknown(task, known, server.address, f" {server.named}") from None
         return
     with opened(db) as store:
@@ -132,12 +135,15 @@ def _kept(store: Sqlite, instance: str | None = None, assigned_to: str | None = 
 
 
 def _there(
-    server: Server, instance: str | None = None, assigned_to: str | None = None, *, quiet: bool
+    server: Server, queue: str, instance: str | None = None, assigned_to: str | None = None, *, quiet: bool
 ) -> Sequence[Task]:
     from statewf.cli.remote import asked
 
     return asked(
-        server, lambda there: there.tasks(instance=instance, assigned_to=assigned_to, limit=MOST), quiet=quiet
+        server,
+        lambda there: there.tasks(instance=instance, assigned_to=assigned_to, limit=MOST),
+        queue=queue,
+        quiet=quiet,
     )
 
 

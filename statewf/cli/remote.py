@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CONNECTING = 10.0  # seconds that a server has to answer the first time
+LOOK = 1.0  # seconds between two looks of a worker whether the server answers
+ANSWERING = 5.0  # seconds after which it is not asked once more where an instance is; one question takes up to 10
 STARTING = 5.0  # seconds that a worker has to take up what was started before it is said that none does
 
 
@@ -93,7 +95,7 @@ async def opened(
         if (error.name or "").partition(".")[0] != "temporalio":
             raise
         raise StatewfError("a Temporal server needs its SDK: pip install 'statewf[temporal]'") from None
-    async with TemporalExecutor(await _connected(server), handlers, queue) as there:
+    async with TemporalExecutor(await _connected(server), handlers, queue, patience=ANSWERING) as there:
         yield there
 
 
@@ -183,11 +185,36 @@ def worker_verb(server: Server, queue: str, handlers: str | None) -> None:
     """
     if not handlers:
         raise click.UsageError("worker needs --handlers: it is there to perform.")
+    import anyio
+
     known = found(handlers)
 
     async def work() -> None:
-        async with opened(server, queue, known):
+        async with opened(server, queue, known) as there:
             click.echo(f"working at {queue} on {server.address}; Ctrl-C ends it", err=True)
-            await until_stopped()
+            async with anyio.create_task_group() as group:
+                group.start_soon(_say_who_answers, there.client, server)
+                await until_stopped()
+                group.cancel_scope.cancel()
 
     owned(work)
+
+
+async def _say_who_answers(client: Client, server: Server) -> None:
+    """Say when the server does not answer any more, and when it does again: the SDK only waits."""
+    from datetime import timedelta
+
+    import anyio
+    from temporalio.service import RPCError
+
+    answered = True
+    while True:
+        await anyio.sleep(LOOK)
+        try:
+            answers = await client.service_client.check_health(timeout=timedelta(seconds=CONNECTING))
+        except RPCError:
+            answers = False
+        if answers != answered:
+            again = "answers again" if answers else "does not answer; waiting until it does; Ctrl-C ends that"
+            click.echo(f"{server.address} {again}", err=True)
+        answered = answers

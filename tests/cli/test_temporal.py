@@ -16,6 +16,7 @@ import pytest
 
 from statewf.cli import common, remote
 from tests.cli.support import CLAIM, CLAIM_HANDLERS, DOOR, ENTRY, Cli, Said, ended, process, until
+from tests.engines.temporal.server import begun, free_port
 
 Write = Callable[[str], str]
 
@@ -65,7 +66,7 @@ def there(cli: Cli, temporal: str, handlers: Write, queue: str) -> Iterator[Cli]
     with working(temporal, handlers(CLAIM_HANDLERS), queue):
 
         def call(*args: str) -> Said:
-            at = ["--queue", queue] if args[0] == "start" else []
+            at = ["--queue", queue] if args[0] in ("start", "list", "tasks") else []
             return cli(*args, "--temporal", temporal, *at)
 
         yield call
@@ -345,6 +346,27 @@ def test_a_worker_says_in_a_line_what_it_cannot_work_at(temporal: str, handlers:
     assert line.endswith("it waits for one that fits\n")
 
 
+def test_a_worker_outlives_its_server_and_says_so(folder: Path, handlers: Write, cli: Cli, queue: str) -> None:
+    port, db = free_port(), folder / "temporal.db"
+    address = f"127.0.0.1:{port}"
+    server = begun(port, db)
+    try:
+        until(lambda: cli("list", "--temporal", address).code == 0)
+        with working(address, handlers(""), queue, silent=False) as worker:
+            assert worker.stderr is not None
+            server.kill()
+            server.wait()
+            told = worker.stderr.readline()
+            assert told == f"{address} does not answer; waiting until it does; Ctrl-C ends that\n"
+            server = begun(port, db)
+            assert worker.stderr.readline() == f"{address} answers again\n"
+            door = cli("start", "door.yaml", "--temporal", address, "--queue", queue, "--json").json
+            assert door["state"] == "closed"
+    finally:
+        server.kill()
+        server.wait()
+
+
 def test_without_the_sdk_it_is_said_what_to_install(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith(("temporalio", "statewf.engines"))]:
         monkeypatch.delitem(sys.modules, name)
@@ -376,6 +398,7 @@ def test_what_no_worker_has_taken_up_is_started_all_the_same(
 
     monkeypatch.setattr(remote, "STARTING", 0.1)
     monkeypatch.setattr(remote, "PATIENCE", 0.2)
+    monkeypatch.setattr(remote, "ANSWERING", 0.1)
     monkeypatch.setattr(executor, "ANSWER", timedelta(seconds=0.5))
     name = machine(folder, DOOR)
     start = ["start", f"{name}.yaml", "--request-id", "r", "--temporal", temporal, "--queue", queue]
