@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-NAMES = ("check", "dag", "durable", "history", "latency", "parked", "simulate", "step")
+NAMES = ("check", "dag", "durable", "history", "latency", "parked", "simulate", "step", "temporal")
 
 
 def main() -> None:

@@ -79,8 +79,7 @@ LAST = (
 )
 MOST_MACHINES = 1_000  # definitions that are kept in memory
 LONGEST_ID = 200  # characters of an update's id; of a longer key it is the digest
-PAUSES = (0.1, 0.2, 0.4, *[0.8] * 40)  # seconds until a signal is sent again of which a run has too many
-TRIES = 20  # of an update, while a workflow is continued as new
+PAUSES = (0.1, 0.2, 0.4, *[0.8] * 40)  # seconds until something is sent again that a run could not take just then
 ANSWER = timedelta(seconds=10)  # that a worker has to answer a query
 NOBODY = (
     RPCStatusCode.DEADLINE_EXCEEDED,
@@ -425,7 +424,7 @@ class TemporalExecutor:
         """What an update was answered. Raises what it was refused by."""
         update = key if len(key) <= LONGEST_ID else digest(key)
         with told(key):
-            for _ in range(TRIES):
+            for pause in PAUSES:
                 try:
                     handle = self._handle(instance)
                     answer: dict[str, Any] = await handle.execute_update(
@@ -438,12 +437,15 @@ class TemporalExecutor:
                     raise Unknown(key, f"the Temporal server gave no answer: {error}") from error
                 except RPCError as error:
                     gone = await self._gone(instance, event, error)
-                    if not isinstance(gone, _GoesOnAnew):
+                    if not isinstance(gone, _NotReady):
                         raise gone from error
-        raise Unknown(key, f"{instance} goes on anew, again and again: nobody took {event}")
+                await asyncio.sleep(pause)
+        raise Unknown(key, f"{instance} was not ready, again and again: nobody took {event}")
 
     async def _gone(self, instance: str, event: str, error: RPCError) -> Exception:
-        """Why there is nobody to ask."""
+        """Why there is nobody to ask, or nobody yet."""
+        if error.status == RPCStatusCode.FAILED_PRECONDITION:
+            return _NotReady(instance)  # something else happened in the same moment: the server tries that again
         if error.status != RPCStatusCode.NOT_FOUND:
             return error
         try:
@@ -453,7 +455,7 @@ class TemporalExecutor:
                 return worse
             return UnknownInstance(f"there is no instance {instance}")
         if known.status == WorkflowExecutionStatus.RUNNING:
-            return _GoesOnAnew(instance)
+            return _NotReady(instance)
         return EventRejected(event, "terminal", "the instance has ended")
 
     async def _query(self, instance: str, name: str, *args: Any) -> Any:
@@ -494,8 +496,8 @@ async def _listed(known: WorkflowExecution) -> Listed:
     return Listed(known.id, known.workflow_type, memo.get("request"), created, updated, *found)
 
 
-class _GoesOnAnew(StatewfError):
-    """The workflow was just continued as new, and is to be asked once more."""
+class _NotReady(StatewfError):
+    """The workflow is just continued as new, or was interrupted in a task: it is to be asked once more, by the same id."""
 
 
 def _refused(error: WorkflowUpdateFailedError) -> Exception:

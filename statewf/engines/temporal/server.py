@@ -5,7 +5,8 @@ Above: `executor`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -23,6 +24,7 @@ ATTRIBUTES = {
     wire.ASSIGNED: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
 }
 CONNECT = "Failed client connect"
+PAUSES = (*[0.1] * 20, *[1.0] * 60)  # seconds between looks whether a server has taken up what it was told
 NOT_NOW = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 
 
@@ -47,6 +49,21 @@ async def prepare(client: Client) -> None:
             )
             hint = f"temporal operator search-attribute create --namespace {client.namespace} {names}"
             raise StoreError(f"the server lacks search attributes: {error.message}; make them: {hint}") from error
+        await _taken_up(client, missing)
+
+
+async def _taken_up(client: Client, names: Iterable[str]) -> None:
+    """Wait until the server goes by attributes that were just made: until then it would refuse what workflows say of them."""
+    for pause in PAUSES:
+        try:
+            await client.count_workflows(" AND ".join(f"{name} IS NOT NULL" for name in names))
+        except RPCError as error:
+            if error.status != RPCStatusCode.INVALID_ARGUMENT:
+                raise
+            await asyncio.sleep(pause)
+        else:
+            return
+    raise StoreError("the server was told of search attributes, and does not know them by now; try again")
 
 
 def is_full(error: RPCError) -> bool:
