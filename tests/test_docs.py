@@ -23,14 +23,21 @@ from statewf.files import loads
 from statewf.machine.record import status
 from statewf.runtime.progress import PROGRESS, progress
 from statewf.simulator import simulate
+from tests.engines.temporal.server import free_port
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MARK = "=-=-= {} =-=-="
+SERVER = "7233"  # the port of a server in the documents; here it is one that is free
 
 
 def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def moved(text: str, port: int) -> str:
+    """The text with a server at that port."""
+    return text.replace(SERVER, str(port))
 
 
 def matches(expected: str, got: str) -> bool:
@@ -55,7 +62,8 @@ def environment() -> dict[str, str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_what_is_typed_answers_as_written(page: Path, place: Path) -> None:
     commands: list[tuple[str, str]] = []
-    for block in blocks(page, "console"):
+    port = free_port()
+    for block in (moved(block, port) for block in blocks(page, "console")):
         parts = re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
         commands += [(command, output) for command, _, output in (part.partition("\n") for part in parts)]
     script = "".join(f"{command}\necho '{MARK.format(n)}'\n" for n, (command, _) in enumerate(commands))
@@ -80,7 +88,11 @@ def test_what_is_typed_answers_as_written(page: Path, place: Path) -> None:
     [(page, block) for page in PAGES for block in blocks(page, "python")],
     ids=lambda value: value.stem if isinstance(value, Path) else "",
 )
-def test_programs_print_what_their_comments_say(page: Path, block: str, place: Path) -> None:
+def test_programs_print_what_their_comments_say(
+    page: Path, block: str, place: Path, request: pytest.FixtureRequest
+) -> None:
+    if SERVER in block:
+        block = block.replace(f"localhost:{SERVER}", request.getfixturevalue("temporal"))
     said = re.search(r"((?:^# .*\n)+)\Z", block, re.MULTILINE)
     expected = re.sub(r"^# ", "", said.group(1), flags=re.MULTILINE) if said else ""
     run = subprocess.run(
