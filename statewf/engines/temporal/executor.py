@@ -60,10 +60,13 @@ from statewf.machine.snapshot import Snapshot, Step, blank
 from statewf.runtime.handlers import Handlers, missing
 from statewf.runtime.instance import Outcome, outcome
 from statewf.runtime.live import replayed
+from statewf.runtime.logs import Log
 from statewf.runtime.outbox import Listener
 from statewf.runtime.progress import PROGRESS
 from statewf.values.canonical import digest
 from statewf.values.frozen import freeze, freeze_object, plain_text, thaw
+
+log = Log("statewf.temporal")
 
 QUEUE = "statewf"  # the task queue, where none is named
 HEARTBEAT = 5.0  # seconds after which a worker that shows no sign of life counts as dead
@@ -283,7 +286,21 @@ class TemporalExecutor:
         Raises EventRejected (nothing changed; reason and allowed events), KeyConflict, UnknownInstance, DataError, Unknown.
         """
         sent, by = Event(event, data, 0, key), secrets.token_hex(8)
-        answer = await self._update(instance, "send", wire.written_event(sent, by), event, key or by)
+        document = wire.written_event(sent, by)
+        try:
+            answer = await self._update(instance, "send", document, event, key or by)
+            if (
+                "error" in answer and answer["by"] != by
+            ):  # an earlier one was refused, which does not use up its key
+                answer = await self._update(instance, "send", document, event, by)
+        except EventRejected as rejected:
+            if (
+                key is None
+                or rejected.reason != "terminal"
+                or not (known := await self._query(instance, "told", document))
+            ):
+                raise
+            return wire.receipt_of(known)
         receipt = wire.receipt_of(answer)
         if key is None:
             return receipt
@@ -329,7 +346,14 @@ class TemporalExecutor:
                 asked += f" AND {wire.ASSIGNED} = {_quoted(wire.person(wanted))}"
             with told():
                 listed = [one.id async for one in self.client.list_workflows(asked, limit=limit)][::-1]
-        found = [wire.task_of(task) for one in listed for task in await self._query(one, "tasks")]
+        found: Any = []
+        for one in listed:
+            try:
+                found += map(wire.task_of, await self._query(one, "tasks"))
+            except StoreError as error:  # one that no worker can interpret is no reason to hide the others
+                if len(listed) == 1:
+                    raise
+                log.warning("the tasks of %s are not listed: %s", one, error)
         return [task for task in found if wanted is None or task.assigned_to == wanted][:limit]
 
     async def complete(

@@ -6,7 +6,7 @@ A workflow is begun with a `Begin`. Its updates, signals and queries:
             complete  {"task", "decision", "by", "comments", "result"} -> {"receipt"}
             cancel    {"now"} -> {"receipt"}
     signal  send      {"event", "data", "key"}; a signal of another name is the event of that name, what it brings its data
-    query   state, allowed, tasks: for anybody; look, definition, history: for `executor`
+    query   state, allowed, tasks: for anybody; look, definition, told, history: for `executor`
 
 An update that had to wait, and was refused then, is answered `{"error": ...}`.
 

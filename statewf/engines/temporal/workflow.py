@@ -178,6 +178,15 @@ class Interpreter:
         """The history rows behind that number, as many as a query holds."""
         return self._course.history(after, most)
 
+    @workflow.query(name="told")
+    def told(self, document: dict[str, Any]) -> dict[str, Any] | None:
+        """What an event with that key was told before, for who sends it again when it has ended."""
+        try:
+            known = self._course.told(wire.event_of(document))
+        except StatewfError as error:
+            return thaw(refusal(error))  # type: ignore[no-any-return]  # an object thaws to a dict
+        return None if known is None else wire.written_receipt(known)
+
     @workflow.query(name="look")
     def look(self) -> dict[str, Any]:
         """All there is to know of where it is."""

@@ -107,6 +107,14 @@ async def test_a_key_is_one_event(opened: TemporalExecutor) -> None:
     await instance.signal("ADD", {"i": 9}, key="two")
     await reached(instance, lambda there: there.context["n"] == 3)
     assert instance.snapshot.seq == 4
+    await instance.send("STOP", key="last")
+    await instance.wait()
+    assert (await instance.send("ADD", {"i": 1}, key="one")).disposition == "duplicate"
+    assert (await instance.send("STOP", key="last")).disposition == "duplicate"
+    with pytest.raises(KeyConflict):
+        await instance.send("ADD", {"i": 2}, key="one")
+    with pytest.raises(EventRejected, match="terminal"):
+        await instance.send("ADD", key="three")
 
 
 async def test_nobody_there_and_nothing_deployed_is_told(opened: TemporalExecutor, temporal: str) -> None:
@@ -346,3 +354,32 @@ async def test_a_server_that_is_not_there_is_told() -> None:
     with pytest.raises(Unknown, match="cannot be reached"):
         async with TemporalExecutor(client, None, queue()):
             pass
+
+
+async def test_an_event_that_waits_for_an_action_and_is_refused_does_not_use_up_its_key(
+    temporal: str, tmp_path: Path
+) -> None:
+    text = """
+    name: door
+    initialState: shut
+    states:
+      shut: { on: { OPEN: { target: open, actions: { type: function, handler: slow } } } }
+      open: { on: { SHUT: shut, LOCK: locked } }
+      locked: { terminal: true }
+    """
+    desk = Desk(tmp_path)
+    async with asyncio.timeout(PATIENCE), await executor(temporal, desk.handlers) as opened:
+        await opened.deploy(wf.compile(wf.loads(text)))
+        instance = await opened.start("door")
+        await instance.send("OPEN")
+        waiting = [asyncio.create_task(opened.send(instance.id, name, key=name)) for name in ("SHUT", "LOCK")]
+        await asyncio.sleep(PAUSE * 30)
+        assert not any(task.done() for task in waiting)
+        (tmp_path / "go").touch()
+        assert (await waiting[0]).state == "shut"
+        with pytest.raises(EventRejected, match="unexpected"):
+            await waiting[1]
+        await reached(instance, at_rest)
+        await instance.send("OPEN")
+        await reached(instance, at_rest)
+        assert (await instance.send("LOCK", key="LOCK")).disposition == "accepted"
