@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from temporalio.runtime import Runtime
 
     from statewf.engines.temporal import TemporalExecutor, TemporalInstance
-    from statewf.engines.temporal.executor import Listed
+    from statewf.engines.temporal.server import Listed
     from statewf.machine.fsm import Machine
     from statewf.machine.snapshot import Snapshot
     from statewf.runtime.handlers import Handler

@@ -394,12 +394,12 @@ def test_what_no_worker_has_taken_up_is_started_all_the_same(
 ) -> None:
     from datetime import timedelta
 
-    from statewf.engines.temporal import executor
+    from statewf.engines.temporal import server
 
     monkeypatch.setattr(remote, "STARTING", 0.1)
     monkeypatch.setattr(remote, "PATIENCE", 0.2)
     monkeypatch.setattr(remote, "ANSWERING", 0.1)
-    monkeypatch.setattr(executor, "ANSWER", timedelta(seconds=0.5))
+    monkeypatch.setattr(server, "ANSWER", timedelta(seconds=0.5))
     name = machine(folder, DOOR)
     start = ["start", f"{name}.yaml", "--request-id", "r", "--temporal", temporal, "--queue", queue]
     said = cli(*start)
@@ -429,6 +429,6 @@ def test_nothing_of_temporal_is_loaded_for_a_store(cli: Cli) -> None:
 
 
 def test_the_defaults_are_those_of_the_engine() -> None:
-    from statewf.engines.temporal import executor
+    from statewf.engines.temporal import server
 
     assert common.QUEUE == executor.QUEUE

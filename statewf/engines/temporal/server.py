@@ -1,74 +1,237 @@
-"""The server behind a client: the search attributes that we need there, and its errors in our words.
+"""The server as an executor asks it: updates, signals, queries and lists, with its errors in our words.
 
-Above: `executor`.
+Below: `wire`. Above: `executor`, which says what is asked, and what the answers mean.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
 
-from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
-from temporalio.client import Client
+import attrs
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import SearchAttributeKey, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from statewf.engines.temporal import wire
-from statewf.errors import StoreError, Unknown
+from statewf.errors import EventRejected, StatewfError, StoreError, Unknown, UnknownInstance
+from statewf.values.canonical import digest
 
-ATTRIBUTES = {
-    wire.STATE: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-    wire.OUTCOME: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-    wire.TASKS: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
-    wire.ASSIGNED: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
-}
+PAUSES = (0.1, 0.2, 0.4, *[0.8] * 40)  # seconds until something is sent again that a run could not take just then
+ANSWER = timedelta(seconds=10)  # that a worker has to answer a query
+LONGEST_ID = 200  # characters of an update's id; of a longer key it is the digest
+MEMO = "statewf"  # what is remembered of a start: the digest of its inputs, the request, when it was
+MS = 1_000_000  # ns
 CONNECT = "Failed client connect"
-PAUSES = (*[0.1] * 20, *[1.0] * 60)  # seconds between looks whether a server has taken up what it was told
+FLOODED = "limit for signal events"
 NOT_NOW = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
+NOBODY = (
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.FAILED_PRECONDITION,
+)  # without a worker
 
 
-async def prepare(client: Client) -> None:
-    """Make sure that the server knows our search attributes. Raises StoreError that says what to do where it cannot."""
-    operator = client.operator_service
-    with told():
-        known = await operator.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
-        missing = {name: kind for name, kind in ATTRIBUTES.items() if name not in known.custom_attributes}
-        if not missing:
-            return
+@attrs.frozen
+class Listed:
+    """What is known of an instance without asking it. Times are milliseconds since the epoch; `updated` is when it ended, None before."""
+
+    id: str
+    name: str
+    request_id: str | None
+    created: int
+    updated: int | None
+    state: str
+    ended: str
+    mark: str = attrs.field(repr=False)  # of what it was begun with
+
+
+class _NotReady(StatewfError):
+    """The workflow is just continued as new, or was interrupted in a task: it is to be asked once more, by the same id."""
+
+
+class Server:
+    """A server, with the workflows at one task queue. A worker has `patience` seconds to answer a query."""
+
+    def __init__(self, client: Client, task_queue: str, patience: float) -> None:
+        self._client = client
+        self._task_queue = task_queue
+        self._patience = patience
+
+    def _handle(self, instance: str) -> WorkflowHandle[Any, Any]:
+        return self._client.get_workflow_handle(instance)
+
+    # --- one instance
+
+    async def start(
+        self, name: str, begin: wire.Begin, instance: str, mark: str, request_id: str | None, *, anew: bool
+    ) -> bool:
+        """Start a workflow, if there was none of that id, or `anew`; whether it was started. Raises Unknown, StoreError."""
+        policy = WorkflowIDReusePolicy.ALLOW_DUPLICATE if anew else WorkflowIDReusePolicy.REJECT_DUPLICATE
+        memo = {MEMO: {"mark": mark, "request": request_id, "created": time.time_ns() // MS}}
         try:
-            await operator.add_search_attributes(
-                AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
-            )
-        except RPCError as error:
-            if error.status == RPCStatusCode.ALREADY_EXISTS:
-                return  # somebody was quicker
-            names = " ".join(
-                f"--name {name} --type {'KeywordList' if name in (wire.TASKS, wire.ASSIGNED) else 'Keyword'}"
-                for name in missing
-            )
-            hint = f"temporal operator search-attribute create --namespace {client.namespace} {names}"
-            raise StoreError(f"the server lacks search attributes: {error.message}; make them: {hint}") from error
-        await _taken_up(client, missing)
+            with told(request_id):
+                await self._client.start_workflow(
+                    name, begin, id=instance, task_queue=self._task_queue, id_reuse_policy=policy, memo=memo
+                )
+        except WorkflowAlreadyStartedError:
+            return False
+        return True
 
+    async def update(
+        self, instance: str, name: str, document: Mapping[str, Any], event: str, key: str
+    ) -> Mapping[str, Any]:
+        """What an update was answered. Raises what it was refused by, UnknownInstance, Unknown, StoreError."""
+        update = key if len(key) <= LONGEST_ID else digest(key)
+        with told(key):
+            for pause in PAUSES:
+                try:
+                    handle = self._handle(instance)
+                    answer: dict[str, Any] = await handle.execute_update(
+                        name, document, id=update, result_type=dict
+                    )
+                except WorkflowUpdateFailedError as error:
+                    raise _refused(error) from error
+                except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+                    raise Unknown(key, f"the Temporal server gave no answer: {error}") from error
+                except RPCError as error:
+                    gone = await self._gone(instance, event, error)
+                    if not isinstance(gone, _NotReady):
+                        raise gone from error
+                else:
+                    return answer
+                await asyncio.sleep(pause)
+        raise Unknown(key, f"{instance} was not ready, again and again: nobody took {event}")
 
-async def _taken_up(client: Client, names: Iterable[str]) -> None:
-    """Wait until the server goes by attributes that were just made: until then it would refuse what workflows say of them."""
-    for pause in PAUSES:
+    async def signal(self, instance: str, document: Mapping[str, Any], event: str, key: str | None) -> None:
+        """Send a signal. Raises EventRejected of one that has ended, UnknownInstance, Unknown, StoreError."""
+        with told(key):
+            for pause in PAUSES:
+                try:
+                    await self._handle(instance).signal("send", document)
+                except RPCError as error:
+                    if FLOODED not in error.message:
+                        raise await self._gone(instance, event, error) from error
+                    await asyncio.sleep(pause)  # who sends without end keeps it from going on anew
+                else:
+                    return
+        raise Unknown(key, f"{instance} is flooded with signals: the server took no more of them, nor this one")
+
+    async def query(self, instance: str, name: str, *args: Any) -> Any:
+        """What a query was answered. Raises UnknownInstance, StoreError when no worker answers, for as long as there is patience."""
+        late = time.monotonic() + self._patience
+        with told():
+            while True:
+                try:
+                    return await self._handle(instance).query(name, args=args, rpc_timeout=ANSWER)
+                except WorkflowQueryFailedError as error:
+                    raise StoreError(f"{instance} cannot be looked at: {error}") from error
+                except RPCError as error:
+                    if error.status == RPCStatusCode.NOT_FOUND:
+                        raise UnknownInstance(f"there is no instance {instance}") from error
+                    if error.status not in NOBODY:
+                        raise
+                    if time.monotonic() > late:
+                        raise StoreError(f"no worker answers for {instance}: is one running?") from error
+                await asyncio.sleep(PAUSES[0])  # it was with one that died, and the server does not know by now
+
+    async def rows(self, instance: str, after: int) -> Sequence[dict[str, Any]]:
+        """The history rows of an instance behind that number, page by page. Raises as `query` does."""
+        rows: Any = []
+        while page := await self.query(instance, "history", rows[-1]["seq"] if rows else after):
+            rows += page
+        return tuple(rows)
+
+    async def ended(self, instance: str) -> None:
+        """Wait until a workflow has ended. Raises UnknownInstance, StoreError when it did not end by itself."""
+        with told():
+            try:
+                await self._handle(instance).result()
+            except WorkflowFailureError as error:
+                raise StoreError(f"the workflow {instance} did not end by itself: {error.cause}") from error
+            except RPCError as error:
+                raise await self._gone(instance, "", error) from error
+
+    async def _gone(self, instance: str, event: str, error: RPCError) -> Exception:
+        """Why there is nobody to ask, or nobody yet."""
+        if error.status == RPCStatusCode.FAILED_PRECONDITION:
+            return _NotReady(instance)  # something else happened in the same moment: the server tries that again
+        if error.status != RPCStatusCode.NOT_FOUND:
+            return error
         try:
-            await client.count_workflows(" AND ".join(f"{name} IS NOT NULL" for name in names))
-        except RPCError as error:
-            if error.status != RPCStatusCode.INVALID_ARGUMENT:
-                raise
-            await asyncio.sleep(pause)
-        else:
-            return
-    raise StoreError("the server was told of search attributes, and does not know them by now; try again")
+            known = await self._handle(instance).describe()
+        except RPCError as worse:
+            if worse.status != RPCStatusCode.NOT_FOUND:
+                return worse
+            return UnknownInstance(f"there is no instance {instance}")
+        if known.status == WorkflowExecutionStatus.RUNNING:
+            return _NotReady(instance)
+        return EventRejected(event, "terminal", "the instance has ended")
+
+    # --- what is known of them
+
+    async def listed(self, instance: str) -> Listed:
+        """What is known of one instance. Raises UnknownInstance, StoreError."""
+        with told():
+            try:
+                return await _listed(await self._handle(instance).describe())
+            except RPCError as error:
+                raise await self._gone(instance, "", error) from error
+
+    async def list(self, conditions: Mapping[str, str | None], limit: int) -> Sequence[Listed]:
+        """The instances of this task queue whose attributes are these, or are not empty if they may be any; the newest first."""
+        asked = [f"TaskQueue = {_quoted(self._task_queue)}", "ExecutionStatus != 'ContinuedAsNew'"]
+        asked += [
+            f"{name} IS NOT NULL" if value is None else f"{name} = {_quoted(value)}"
+            for name, value in conditions.items()
+        ]
+        with told():
+            return [
+                await _listed(one) async for one in self._client.list_workflows(" AND ".join(asked), limit=limit)
+            ]
 
 
-def is_full(error: RPCError) -> bool:
-    """Whether a run has taken as many signals as it may: the next run will take more."""
-    return "limit for signal events" in error.message
+async def _listed(known: WorkflowExecution) -> Listed:
+    memo = await known.memo_value(MEMO, {})
+    began = known.start_time.timestamp() * 1000
+    updated = None if known.close_time is None else int(known.close_time.timestamp() * 1000)
+    state, ended = (
+        known.typed_search_attributes.get(SearchAttributeKey.for_keyword(name), "")
+        for name in (wire.STATE, wire.OUTCOME)
+    )
+    times = int(memo.get("created", began)), updated
+    return Listed(known.id, known.workflow_type, memo.get("request"), *times, state, ended, memo.get("mark", ""))
+
+
+def _refused(error: WorkflowUpdateFailedError) -> Exception:
+    """What an update was refused by, in our words."""
+    match error.cause:
+        case ApplicationError(details=[Mapping() as refusal, *_]):
+            try:
+                wire.receipt_of(refusal)
+            except StatewfError as refused:
+                return refused
+    return StoreError(f"the workflow could not take it: {error.cause}")
+
+
+def _quoted(text: str) -> str:
+    """Text in a query of Temporal."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 @contextmanager
