@@ -66,7 +66,11 @@ class Activities:
             for n, e in enumerate(emitted)
         ]
         async with _alive(told):
-            await self._subscribers.tell(events, told)
+            try:
+                await self._subscribers.tell(events, told)
+            except Exception as error:
+                activity.heartbeat(told)  # so that the others are not told again
+                raise ApplicationError(str(error), type=type(error).__name__) from error
 
 
 def _answer(call: CallId, result: Any, error: BaseException | None, *, again: bool) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from base64 import b85decode, b85encode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -190,10 +190,10 @@ def used_for(event: Event) -> str:
 
 def packed(rows: list[Any]) -> str:
     """Rows in a tenth of their size."""
-    return b85encode(zlib.compress(compact(rows).encode(), 9)).decode()
+    return b64encode(zlib.compress(compact(rows).encode())).decode()
 
 
 def unpacked(text: str) -> list[Any]:
     """The rows again."""
-    rows: list[Any] = json.loads(zlib.decompress(b85decode(text)))
+    rows: list[Any] = json.loads(zlib.decompress(b64decode(text)))
     return rows

@@ -211,8 +211,8 @@ class TemporalExecutor:
         self, *, machine: str | None = None, state: str | None = None, limit: int = 1_000
     ) -> Sequence[Listed]:
         """What is known of the instances at this task queue, the newest first; the server is some moments behind."""
-        named = {} if machine is None else {"WorkflowType": machine}
-        return await self._server.list({wire.STATE: state, **named}, limit)
+        named = {} if machine is None else {"WorkflowType": [machine]}
+        return await self._server.list({wire.STATE: None if state is None else [state], **named}, limit)
 
     async def listed(self, instance: str) -> Listed:
         """What is known of one instance. Raises UnknownInstance."""
@@ -271,8 +271,9 @@ class TemporalExecutor:
         if instance is not None:
             listed = [instance]
         else:
-            assigned = {} if wanted is None else {wire.ASSIGNED: wire.person(wanted)}
-            asked = {wire.TASKS: None, "ExecutionStatus": "Running", **assigned}
+            asked: dict[str, Sequence[str] | None] = {wire.TASKS: None, "ExecutionStatus": ["Running"]}
+            if wanted is not None:
+                asked[wire.ASSIGNED] = [wire.person(wanted), wire.ANYBODY]
             listed = [one.id for one in await self._server.list(asked, limit)][::-1]
         found: Any = []
         for one in listed:

@@ -192,13 +192,10 @@ class Server:
             except RPCError as error:
                 raise await self._gone(instance, "", error) from error
 
-    async def list(self, conditions: Mapping[str, str | None], limit: int) -> Sequence[Listed]:
-        """The instances of this task queue whose attributes are these, or are not empty if they may be any; the newest first."""
+    async def list(self, conditions: Mapping[str, Sequence[str] | None], limit: int) -> Sequence[Listed]:
+        """The instances of this task queue whose attributes are one of these each, or any but none (None); the newest first."""
         asked = [f"TaskQueue = {_quoted(self._task_queue)}", "ExecutionStatus != 'ContinuedAsNew'"]
-        asked += [
-            f"{name} IS NOT NULL" if value is None else f"{name} = {_quoted(value)}"
-            for name, value in conditions.items()
-        ]
+        asked += [_condition(name, values) for name, values in conditions.items()]
         with told():
             return [
                 await _listed(one) async for one in self._client.list_workflows(" AND ".join(asked), limit=limit)
@@ -226,6 +223,13 @@ def _refused(error: WorkflowUpdateFailedError) -> Exception:
             except StatewfError as refused:
                 return refused
     return StoreError(f"the workflow could not take it: {error.cause}")
+
+
+def _condition(name: str, values: Sequence[str] | None) -> str:
+    """That an attribute is one of these values, or any."""
+    if values is None:
+        return f"{name} IS NOT NULL"
+    return f"({' OR '.join(f'{name} = {_quoted(wire.word(value))}' for value in values)})"
 
 
 def _quoted(text: str) -> str:

@@ -15,13 +15,15 @@ Below: the events and receipts of machines. Above: `workflow` and `executor`, th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import Any, Literal, TypeAlias, TypedDict
 
 import attrs
 
 from statewf.machine.effects import Call, Task
-from statewf.machine.events import CallId, Decided, Event, Returned
+from statewf.machine.events import CallId, Decided, Event, Failed, Returned
 from statewf.machine.record import Receipt
 from statewf.machine.work import Work
 from statewf.runtime import requests
@@ -33,6 +35,9 @@ PAGE = 500_000  # characters of rows that one query gives
 TELL = "statewf.tell"  # the activity that tells subscribers
 
 # search attributes
+LONGEST_WORD = 255  # characters of one
+MOST_WORDS = 1_500  # bytes of all words of one, as JSON: the server takes 2,048, and ends a workflow that says more
+OPEN, ANYBODY = "open", "*"  # there are tasks; and more people have one than can be listed
 STATE, OUTCOME, TASKS, ASSIGNED = "StatewfState", "StatewfOutcome", "StatewfTasks", "StatewfAssignedTo"
 
 Retries: TypeAlias = Literal["machine", "temporal"]
@@ -86,7 +91,20 @@ def written_receipt(receipt: Receipt) -> dict[str, Any]:
 
 def person(assigned_to: Json) -> str:
     """Whom a task is assigned to, as a word that can be searched for."""
-    return assigned_to if isinstance(assigned_to, str) else compact(assigned_to)
+    return word(assigned_to if isinstance(assigned_to, str) else compact(assigned_to))
+
+
+def people(assigned: Iterable[Json]) -> list[str]:
+    """All those, each once; or as many as can be listed, and that there are more."""
+    words = list(dict.fromkeys(map(person, assigned)))
+    sizes = accumulate(len(json.dumps(word)) + 1 for word in words)
+    listed = [word for word, size in zip(words, sizes, strict=True) if size <= MOST_WORDS]
+    return listed if len(listed) == len(words) else [*listed, ANYBODY]
+
+
+def word(text: str) -> str:
+    """As much of a text as a search attribute holds."""
+    return text[:LONGEST_WORD]
 
 
 def task_of(document: Mapping[str, Any]) -> Task:
@@ -137,8 +155,12 @@ def written_reply(reply: Returned) -> dict[str, Any]:
     return {"result": thaw(reply.result)}
 
 
-def reply_of(call: CallId, document: Mapping[str, Any], at: int) -> Returned:
-    """The reply again."""
+def reply_of(call: CallId, document: Any, at: int) -> Returned | Failed:
+    """The reply again; a failure, if that is no reply of ours."""
+    if not isinstance(document, Mapping) or document.keys().isdisjoint(("event", "result")):
+        return Failed(
+            call, "DataError", "the activity's answer is none of a handler: whose worker is that?", at, False
+        )
     if "event" in document:
         return Returned(call, None, at, Event(document["event"], document["data"]))
     return Returned(call, freeze(document["result"]), at)

@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -34,16 +35,15 @@ from statewf.engines.temporal.policy import policy_of
 from statewf.errors import EventRejected, StatewfError
 from statewf.machine.effects import Call, Emit, Recall
 from statewf.machine.events import AnyEvent, CallId, Cancel, Event, Failed, Returned, Start
-from statewf.machine.fsm import SEMANTICS
+from statewf.machine.fsm import SEMANTICS, Machine
 from statewf.machine.record import event_name, receipt, state_of, succeeded, tasks_of
-from statewf.machine.snapshot import Rejected, Step, allowed
+from statewf.machine.snapshot import Rejected, Snapshot, Step, allowed
 from statewf.machine.work import cancelled
 from statewf.runtime.requests import refusal
 from statewf.values.frozen import Json, Object, freeze_object, thaw
 
 MOST_UPDATES = 1_500  # of one run; the server takes 2,000
 MOST_TIMERS = 1_000  # that are fired in a row before others get a turn
-LONGEST_WORD = 255  # characters of a search attribute
 AT_ONCE = 100  # emitted events that are told in one activity
 LONG = timedelta(days=3650)  # a call takes as long as it takes: its machine knows when that is too long
 
@@ -70,10 +70,6 @@ class Interpreter:
     @workflow.init
     def __init__(self, args: Sequence[RawValue]) -> None:
         begin = workflow.payload_converter().from_payload(args[0].payload, wire.Begin)
-        if begin["interpreter"] != wire.VERSION or begin["semantics"] != SEMANTICS:
-            mine = f"interpreter {wire.VERSION}, semantics {SEMANTICS}"
-            theirs = f"interpreter {begin['interpreter']}, semantics {begin['semantics']}"
-            raise RuntimeError(f"begun by {theirs}; this worker has {mine}: it waits for one that fits")
         self._begin = begin
         self._id = workflow.info().workflow_id
         self._calls: dict[CallId, workflow.ActivityHandle[Any]] = {}
@@ -82,22 +78,48 @@ class Interpreter:
         self._told: dict[SearchAttributeKey[Any], Any] = {}  # search attributes as they are
         self._changed = True
         self._updates = 0
+        self._bug: ApplicationError | None = None
         self._line: deque[_Waiting] = deque()
         self._alarm: tuple[int, asyncio.Task[None]] | None = None
+        self._known: Course | None = None
+        with suppress(ApplicationError):  # `run` tells it, and why there is nothing to run
+            self._known = self._begun()
+            if self._known is not None and begin["carried"] is None:
+                self._take(Start(freeze_object(begin["inputs"], "the inputs"), self._now()))
+            elif self._known is not None:
+                self._told = _where(self._known.machine, self._known.snapshot)  # they go along from run to run
+
+    def _begun(self) -> Course | None:
+        """What this run begins with; None if that is for another interpreter."""
+        begin = self._begin
+        if (begin["interpreter"], begin["semantics"]) != (wire.VERSION, SEMANTICS):
+            return None
         try:
-            self._machine = compiled(begin["definition"])
+            machine = compiled(begin["definition"])
         except StatewfError as error:
-            raise ApplicationError(f"the definition cannot be read: {error}", type="Definition") from error
+            self._bug = ApplicationError(
+                f"the definition cannot be read: {error}", type="Definition", non_retryable=True
+            )
+            raise self._bug from error
         if begin["carried"] is None:
-            self._course = Course(self._machine, self._id)
-            self._take(Start(freeze_object(begin["inputs"], "the inputs"), self._now()))
-        else:
-            self._course = Course.resumed(self._machine, self._id, begin["inputs"], begin["carried"])
+            return Course(machine, self._id)
+        return Course.resumed(machine, self._id, begin["inputs"], begin["carried"])
+
+    @property
+    def _course(self) -> Course:
+        """The course of the instance. Raises RuntimeError, by which a task is tried again, until a worker has what it needs."""
+        if self._known is None:
+            begin, mine = self._begin, f"interpreter {wire.VERSION}, semantics {SEMANTICS}"
+            theirs = f"interpreter {begin['interpreter']}, semantics {begin['semantics']}"
+            raise RuntimeError(f"begun by {theirs}; this worker has {mine}: it waits for one that fits")
+        return self._known
 
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> dict[str, Any]:  # noqa: ARG002  # Temporal gives them to both
         """Go on until it has ended; what it came to."""
         while True:
+            if self._bug is not None:
+                raise self._bug
             self._catch_up(self._now(), including=True)
             self._serve()
             if self._is_over():
@@ -148,15 +170,15 @@ class Interpreter:
         self._refuse(lambda: self._refusal(Cancel(self._now(), bool(document.get("now")))))
 
     @workflow.signal(name="send")
-    def send_signal(self, document: dict[str, Any]) -> None:
+    def send_signal(self, document: Any) -> None:
         """Take an event of which nobody awaits what becomes of it."""
         self._hear(lambda: wire.event_of(document))
 
     @workflow.signal(dynamic=True)
     def signal(self, name: str, args: Sequence[RawValue]) -> None:
         """Take the event of that name, with what the signal brings as its data."""
-        data = workflow.payload_converter().from_payload(args[0].payload) if args else None
-        self._hear(lambda: Event(name, data))
+        converter = workflow.payload_converter()
+        self._hear(lambda: Event(name, converter.from_payload(args[0].payload) if args else None))
 
     @workflow.query(name="state")
     def state(self) -> str:
@@ -166,12 +188,12 @@ class Interpreter:
     @workflow.query(name="allowed")
     def allowed(self) -> list[str]:
         """The events that lead on from here."""
-        return list(allowed(self._machine, self._course.snapshot))
+        return list(allowed(self._course.machine, self._course.snapshot))
 
     @workflow.query(name="tasks")
     def tasks(self) -> list[dict[str, Any]]:
         """What people are to decide."""
-        return [thaw(Object(task._asdict())) for task in tasks_of(self._machine, self._course.snapshot)]
+        return [thaw(Object(task._asdict())) for task in tasks_of(self._course.machine, self._course.snapshot)]
 
     @workflow.query(name="history")
     def history(self, after: int = 0, most: int = wire.PAGE) -> list[dict[str, Any]]:
@@ -192,7 +214,7 @@ class Interpreter:
         """All there is to know of where it is."""
         return {
             **self._course.look(),
-            "digest": self._machine.digest,
+            "digest": self._course.machine.digest,
             "inputs": self._begin["inputs"],
         }
 
@@ -208,10 +230,16 @@ class Interpreter:
         return workflow.time_ns() // 1_000_000
 
     def _take(self, event: AnyEvent) -> Step | Rejected:
-        made = self._course.take(event)
-        if isinstance(made, Step):
-            self._changed = True
-            self._perform(made)
+        """Go on by an event. A bug ends the workflow, and says so: an error of another kind would be tried again for ever."""
+        try:
+            made = self._course.take(event)
+            if isinstance(made, Step):
+                self._changed = True
+                self._perform(made)
+        except Exception as error:
+            told = f"{event_name(event)} could not be taken: {type(error).__name__}: {error}"
+            self._bug, self._changed = ApplicationError(told, type="Bug", non_retryable=True), True
+            raise self._bug from error
         return made
 
     def _catch_up(self, now: int, *, including: bool = False) -> None:
@@ -228,7 +256,7 @@ class Interpreter:
         made = self._take(event)
         if isinstance(made, Rejected):
             return thaw(refusal(_rejection(made)))  # type: ignore[no-any-return]  # an object thaws to a dict
-        told = self._course.answer(made) if isinstance(event, Event) else receipt(self._machine, made)
+        told = self._course.answer(made) if isinstance(event, Event) else receipt(self._course.machine, made)
         return wire.written_receipt(told)
 
     def _queue(self, event: Event, *, heard: bool = False) -> _Waiting:
@@ -252,11 +280,13 @@ class Interpreter:
                 self._lament(one.answer["message"])
 
     def _hear(self, sent: Callable[[], Event]) -> None:
-        """Take the event of a signal."""
+        """Take the event of a signal, if it is one: whatever else somebody sends must not keep the instance from going on."""
         try:
-            self._queue(sent(), heard=True)
-        except StatewfError as error:
-            self._lament(error)
+            event = sent()
+        except Exception as error:
+            self._lament(f"{type(error).__name__}: {error}")
+        else:
+            self._queue(event, heard=True)
 
     def _lament(self, why: object) -> None:
         """Tell in the log that a signal came to nothing, for there is nobody else to be told."""
@@ -304,7 +334,7 @@ class Interpreter:
 
     def _call(self, call: Call) -> None:
         retries = self._begin["retries"] == "temporal"
-        policy = policy_of(self._machine, call) if retries else None
+        policy = policy_of(self._course.machine, call) if retries else None
         handle = workflow.start_activity(
             call.handler,
             wire.written_work(call, self._id, self._course.snapshot.inputs, again=policy is not None),
@@ -322,7 +352,8 @@ class Interpreter:
         """Wait for the end of a call, and go on by it. `last`: it was tried again by Temporal as often as it may be."""
         reply: Returned | Failed
         try:
-            reply = wire.reply_of(call.id, await handle, self._now())
+            answer = await handle
+            reply = wire.reply_of(call.id, answer, self._now())
         except ActivityError as error:
             reply = _failed(call.id, error, self._now(), last=last)
         except asyncio.CancelledError:
@@ -353,14 +384,7 @@ class Interpreter:
 
     def _tell_where(self) -> None:
         """Keep the search attributes as things are; only what changed is told."""
-        snapshot = self._course.snapshot
-        tasks = tasks_of(self._machine, snapshot) if snapshot.book.tasks else ()
-        told: dict[SearchAttributeKey[Any], Any] = {
-            _STATE: state_of(snapshot)[:LONGEST_WORD],
-            _OUTCOME: snapshot.ended,
-            _TASKS: [task.id[:LONGEST_WORD] for task in tasks],
-            _ASSIGNED: list(dict.fromkeys(wire.person(task.assigned_to)[:LONGEST_WORD] for task in tasks)),
-        }
+        told = _where(self._course.machine, self._course.snapshot)
         fresh = [key.value_set(value) for key, value in told.items() if value != self._told.get(key, EMPTY[key])]
         self._told = told
         if fresh:
@@ -403,6 +427,17 @@ class Interpreter:
         snapshot = self._course.snapshot
         told = {"state": state_of(snapshot), "success": succeeded(snapshot), "cost": self._course.cost}
         return {**told, "context": thaw(snapshot.context), "results": thaw(snapshot.book.results)}
+
+
+def _where(machine: Machine, snapshot: Snapshot) -> dict[SearchAttributeKey[Any], Any]:
+    """The search attributes of an instance that is there."""
+    tasks = tasks_of(machine, snapshot) if snapshot.book.tasks else ()
+    return {
+        _STATE: wire.word(state_of(snapshot)),
+        _OUTCOME: snapshot.ended,
+        _TASKS: [wire.OPEN] if tasks else [],
+        _ASSIGNED: wire.people(task.assigned_to for task in tasks),
+    }
 
 
 def _rejection(made: Rejected) -> EventRejected:
