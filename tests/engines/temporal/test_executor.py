@@ -363,6 +363,12 @@ async def test_a_server_that_is_not_there_is_told() -> None:
             pass
 
 
+async def _updates(opened: TemporalExecutor, instance: str) -> int:
+    """How many updates a workflow has accepted."""
+    history = await opened.client.get_workflow_handle(instance).fetch_history()
+    return sum(e.HasField("workflow_execution_update_accepted_event_attributes") for e in history.events)
+
+
 async def test_an_event_that_waits_for_an_action_and_is_refused_does_not_use_up_its_key(
     temporal: str, tmp_path: Path
 ) -> None:
@@ -379,8 +385,13 @@ async def test_an_event_that_waits_for_an_action_and_is_refused_does_not_use_up_
         await opened.deploy(wf.compile(wf.loads(text)))
         instance = await opened.start("door")
         await instance.send("OPEN")
-        waiting = [asyncio.create_task(opened.send(instance.id, name, key=name)) for name in ("SHUT", "LOCK")]
-        await asyncio.sleep(PAUSE * 30)
+        waiting = []
+        for number, name in enumerate(("SHUT", "LOCK"), 1):
+            waiting.append(asyncio.create_task(opened.send(instance.id, name, key=name)))
+            while (
+                await _updates(opened, instance.id) <= number
+            ):  # it waits in the workflow, and the next one behind it
+                await asyncio.sleep(PAUSE)
         assert not any(task.done() for task in waiting)
         (tmp_path / "go").touch()
         assert (await waiting[0]).state == "shut"

@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from statewf.compiler import compile_definition
@@ -31,6 +31,7 @@ from tests.engines.temporal.support import Anything, at_rest, executor, reached,
 from tests.worlds import EVENTS, data, definitions
 
 INPUTS = {"n": 1}
+MOST = 150  # steps: a machine that calls itself on and on never comes to rest
 EXAMPLES = max(5, settings.default.max_examples // 4 if settings.default else 25)
 
 answers: st.SearchStrategy[object] = st.one_of(
@@ -145,10 +146,20 @@ async def locally(script: Script, store: Any) -> tuple[list[Any], list[dict[str,
         instance = await owner.start(script.machine.name, INPUTS)
         became = []
         for name, brought, key in script.events:
-            await owner.until(instance.id, at_rest)
+            await _rest(owner, instance.id)
             became.append(await _given(instance, name, brought, key))
-        await owner.until(instance.id, at_rest)
+        await _rest(owner, instance.id)
         return became, timeless(instance.history())
+
+
+class Endless(Exception):
+    """It never comes to rest."""
+
+
+async def _rest(owner: Executor, instance: str) -> None:
+    await owner.until(instance, lambda kept: at_rest(kept) or kept.seq > MOST)
+    if owner.snapshot(instance).seq > MOST:
+        raise Endless
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +172,10 @@ def stage(temporal: str) -> Iterator[Stage]:
 @given(scripts)
 @settings(max_examples=EXAMPLES)
 def test_histories_and_answers_are_the_same_on_every_engine(stage: Stage, script: Script) -> None:
-    known = asyncio.run(locally(script, Memory()))
+    try:
+        known = asyncio.run(locally(script, Memory()))
+    except Endless:
+        reject()
     with TemporaryDirectory() as folder:
         kept = asyncio.run(locally(script, Path(folder) / "a.db"))
     found = stage.loop.run_until_complete(asyncio.wait_for(stage.played(script), 60))
