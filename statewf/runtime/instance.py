@@ -81,25 +81,14 @@ def outcome(
     return Outcome(snapshot.instance, state_of(snapshot), succeeded(snapshot), context, results, *made)
 
 
-class Instance:
-    """One instance in the executor's store. What its properties say was kept: a crash cannot take it back."""
-
-    def __init__(self, executor: Host, instance: str) -> None:
-        self._executor = executor
-        self.id = instance
-
-    def __repr__(self) -> str:
-        return f"<Instance {self.id}>"
+class Seen(Protocol):
+    """What is to be said of an instance by where it is; a handle on one says that of its own."""
 
     @property
-    def machine(self) -> Machine:
-        """The machine it was started with. Raises UnknownInstance."""
-        return self._executor.machine_of(self.id)
+    def machine(self) -> Machine: ...
 
     @property
-    def snapshot(self) -> Snapshot:
-        """Where it is. Raises UnknownInstance."""
-        return self._executor.snapshot(self.id)
+    def snapshot(self) -> Snapshot: ...
 
     @property
     def state(self) -> str:
@@ -125,6 +114,27 @@ class Instance:
     def done(self) -> bool:
         """Whether it ended."""
         return bool(self.snapshot.ended)
+
+
+class Instance(Seen):
+    """One instance in the executor's store. What its properties say was kept: a crash cannot take it back."""
+
+    def __init__(self, executor: Host, instance: str) -> None:
+        self._executor = executor
+        self.id = instance
+
+    def __repr__(self) -> str:
+        return f"<Instance {self.id}>"
+
+    @property
+    def machine(self) -> Machine:
+        """The machine it was started with. Raises UnknownInstance."""
+        return self._executor.machine_of(self.id)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Where it is. Raises UnknownInstance."""
+        return self._executor.snapshot(self.id)
 
     def tasks(self) -> Sequence[Task]:
         """Its open tasks, the oldest first; `complete` decides them."""

@@ -56,17 +56,23 @@ class _Order:
         self._seen: dict[str, str] = {}
         self._work: asyncio.Task[None] | None = None
 
-    def check(self, document: dict[str, Any]) -> None:
+    @workflow.update
+    async def send(self, document: dict[str, Any]) -> dict[str, Any]:
+        self._data |= document["data"]
+        self._seen[document["key"]] = document["event"]
+        self._enter(TABLE[self._state][document["event"]])
+        return {"state": self._state, "allowed": list(TABLE.get(self._state, {}))}
+
+    @send.validator
+    def may_send(self, document: dict[str, Any]) -> None:
         if document["event"] not in TABLE.get(self._state, {}):
             raise ApplicationError(
                 f"{self._state} does not accept {document['event']}", list(TABLE.get(self._state, {}))
             )
 
-    async def take(self, document: dict[str, Any]) -> dict[str, Any]:
-        self._data |= document["data"]
-        self._seen[document["key"]] = document["event"]
-        self._enter(TABLE[self._state][document["event"]])
-        return {"state": self._state, "allowed": list(TABLE.get(self._state, {}))}
+    @workflow.query
+    def state(self) -> str:
+        return self._state
 
     async def live(self) -> str:
         if self.searched:
@@ -121,18 +127,6 @@ class Order(_Order):
     async def run(self, order: dict[str, Any]) -> str:
         return await self.live()
 
-    @workflow.update
-    async def send(self, document: dict[str, Any]) -> dict[str, Any]:
-        return await self.take(document)
-
-    @send.validator
-    def may_send(self, document: dict[str, Any]) -> None:
-        self.check(document)
-
-    @workflow.query
-    def state(self) -> str:
-        return self._state
-
 
 @workflow.defn
 class Lean(_Order):
@@ -145,15 +139,3 @@ class Lean(_Order):
     @workflow.run
     async def run(self, order: dict[str, Any]) -> str:
         return await self.live()
-
-    @workflow.update
-    async def send(self, document: dict[str, Any]) -> dict[str, Any]:
-        return await self.take(document)
-
-    @send.validator
-    def may_send(self, document: dict[str, Any]) -> None:
-        self.check(document)
-
-    @workflow.query
-    def state(self) -> str:
-        return self._state

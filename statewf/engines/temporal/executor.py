@@ -230,9 +230,7 @@ class TemporalExecutor:
         document = wire.written_event(sent, by)
         try:
             answer = await self._server.update(instance, "send", document, event, key or by)
-            if (
-                "error" in answer and answer["by"] != by
-            ):  # an earlier one had to wait and was refused: its key is free
+            if "error" in answer and answer["by"] != by:  # an earlier one had to wait: a refusal uses up no key
                 answer = await self._server.update(instance, "send", document, event, by)
         except EventRejected as rejected:
             known = None

@@ -10,10 +10,9 @@ from typing import Any, Protocol
 
 from statewf.machine.effects import Task
 from statewf.machine.fsm import Machine
-from statewf.machine.record import Receipt, state_of, tasks_of
-from statewf.machine.snapshot import Snapshot, allowed
-from statewf.runtime.instance import Outcome
-from statewf.values.frozen import thaw
+from statewf.machine.record import Receipt, tasks_of
+from statewf.machine.snapshot import Snapshot
+from statewf.runtime.instance import Outcome, Seen
 
 
 class Host(Protocol):
@@ -42,42 +41,27 @@ class Host(Protocol):
     async def wait(self, instance: str) -> Outcome: ...
 
 
-class TemporalInstance:
+class TemporalInstance(Seen):
     """One instance. `send`, `cancel` and `complete` look again when they are done, as `look` does."""
 
     def __init__(self, executor: Host, instance: str, machine: Machine, snapshot: Snapshot) -> None:
         self._executor = executor
         self.id = instance
-        self.machine = machine
-        self.snapshot = snapshot
+        self._machine = machine
+        self._snapshot = snapshot
 
     def __repr__(self) -> str:
         return f"<TemporalInstance {self.id}>"
 
     @property
-    def state(self) -> str:
-        """The state it was in."""
-        return state_of(self.snapshot)
+    def machine(self) -> Machine:
+        """The machine it was started with."""
+        return self._machine
 
     @property
-    def allowed(self) -> tuple[str, ...]:
-        """The events that lead on from there; guards may still say no."""
-        return allowed(self.machine, self.snapshot)
-
-    @property
-    def context(self) -> dict[str, Any]:
-        """Its data: the inputs, and what events and actions made of them."""
-        return thaw(self.snapshot.context)  # type: ignore[no-any-return]  # a mapping thaws to a dict
-
-    @property
-    def results(self) -> dict[str, Any]:
-        """What its steps found, by their ids; a state machine has none."""
-        return thaw(self.snapshot.book.results)  # type: ignore[no-any-return]  # a mapping thaws to a dict
-
-    @property
-    def done(self) -> bool:
-        """Whether it ended."""
-        return bool(self.snapshot.ended)
+    def snapshot(self) -> Snapshot:
+        """Where it was at the last look."""
+        return self._snapshot
 
     def tasks(self) -> tuple[Task, ...]:
         """Its open tasks, in document order; `complete` decides them."""
@@ -85,7 +69,7 @@ class TemporalInstance:
 
     async def look(self) -> TemporalInstance:
         """See how it is now; itself."""
-        self.machine, self.snapshot = await self._executor.look(self.id)
+        self._machine, self._snapshot = await self._executor.look(self.id)
         return self
 
     async def history(self, *, after: int = 0) -> Sequence[dict[str, Any]]:

@@ -30,7 +30,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.exceptions import CancelledError as ActivityCancelled
 
 from statewf.engines.temporal import wire
-from statewf.engines.temporal.course import Course, compiled, used_for
+from statewf.engines.temporal.course import MOST_TIMERS, Course, compiled, used_for
 from statewf.engines.temporal.policy import policy_of
 from statewf.errors import EventRejected, StatewfError
 from statewf.machine.effects import Call, Emit, Recall
@@ -43,7 +43,6 @@ from statewf.runtime.requests import refusal
 from statewf.values.frozen import Json, Object, freeze_object, thaw
 
 MOST_UPDATES = 1_500  # of one run; the server takes 2,000
-MOST_TIMERS = 1_000  # that are fired in a row before others get a turn
 AT_ONCE = 100  # emitted events that are told in one activity
 LONG = timedelta(days=3650)  # a call takes as long as it takes: its machine knows when that is too long
 

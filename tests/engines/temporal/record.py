@@ -2,8 +2,8 @@
 
     python -m tests.engines.temporal.record
 
-To be run only when the interpreter is to make something else of a history on purpose, and then with a new `VERSION`: those
-that were recorded before it stay, for instances that began with them still run.
+To be run only when the interpreter is to make something else of a history on purpose, and then with a new `VERSION`: instances
+that began with the one before wait for a worker that has it.
 """
 
 from __future__ import annotations
