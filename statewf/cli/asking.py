@@ -11,7 +11,6 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from statewf.cli.common import DATABASE
 from statewf.cli.tables import SHORT, cut, shortly, width
 from statewf.cli.tell import one_line
 from statewf.definition.words import nearest
@@ -73,20 +72,19 @@ def details(task: Task) -> str:
     return cut(one_line(", ".join(f"{name}: {shortly(value)}" for name, value in task.details.items())), SHORT)
 
 
-def command(task: Task, db: str) -> str:
+def command(task: Task, where: str) -> str:
     """What to type to decide a task; where the terminal is too narrow, in two lines that a shell reads as one."""
     first = f"statewf complete {shlex.quote(task.id)}"
-    where = f" --db {shlex.quote(db)}" if db != DATABASE else ""
-    rest = f"--decision approved{where}"
+    rest = " ".join(["--decision approved", *([where] if where else [])])
     return f"{first} {rest}" if len(first) + len(rest) + 5 <= width() else f"{first} \\\n        {rest}"
 
 
-def asked(tasks: Iterable[Task], db: str) -> Sequence[str]:
-    """Who is to decide what, and how, as lines."""
+def asked(tasks: Iterable[Task], where: str) -> Sequence[str]:
+    """Who is to decide what, and how, as lines; `where` is what names the store or the server on the command line."""
     return [
         line
         for task in tasks
-        for line in (f"{task.step} is for {who(task.assigned_to)} to decide:", f"    {command(task, db)}")
+        for line in (f"{task.step} is for {who(task.assigned_to)} to decide:", f"    {command(task, where)}")
     ]
 
 

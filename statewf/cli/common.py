@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,11 @@ def _named(_: click.Context, __: click.Parameter, path: str) -> str:
     return path
 
 
+def in_store(db: str) -> str:
+    """What names a store on the command line; nothing for the one that is meant without a name."""
+    return "" if db == DATABASE else f"--db {shlex.quote(db)}"
+
+
 def db_option(verb: Verb) -> Verb:
     """`--db PATH`."""
     text = "The store, a SQLite file."
@@ -74,7 +80,13 @@ def server_option(*, required: bool) -> Callable[[Verb], Verb]:
         text = "The namespace of the Temporal server."
         return server(
             click.option(
-                "--namespace", default=NAMESPACE, show_default=True, metavar="NS", is_eager=True, help=text
+                "--namespace",
+                default=NAMESPACE,
+                envvar="TEMPORAL_NAMESPACE",
+                show_default=True,
+                metavar="NS",
+                is_eager=True,
+                help=text,
             )(verb)
         )
 

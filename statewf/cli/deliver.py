@@ -5,8 +5,8 @@ Below: `owner` and `remote`, which have the executors. Above: `drive`, and `peop
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,46 +14,14 @@ from statewf.cli.common import Server, is_workflow, print_json
 from statewf.errors import EventRejected
 
 if TYPE_CHECKING:
+    from statewf.cli.handle import Handle
     from statewf.engines.temporal import TemporalExecutor
-    from statewf.machine.fsm import Machine
     from statewf.machine.record import Receipt
-    from statewf.machine.snapshot import Snapshot
     from statewf.runtime import Executor, Instance
 
 SERVES = " `statewf serve --handlers MODULE` performs it."
 
 Answer = tuple[int, dict[str, Any], str]  # exit code, for programs, for people
-
-
-class Handle(Protocol):
-    """One instance, of a store or on a server."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def machine(self) -> Machine: ...
-    @property
-    def snapshot(self) -> Snapshot: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def allowed(self) -> Sequence[str]: ...
-    @property
-    def done(self) -> bool: ...
-
-    async def send(self, event: str, data: Any = None, *, key: str | None = None) -> Receipt: ...
-
-    async def cancel(self, *, now: bool = False) -> Receipt: ...
-
-    async def complete(
-        self,
-        task: str,
-        decision: str,
-        *,
-        by: str | None = None,
-        comments: str | None = None,
-        result: Any = None,
-    ) -> Receipt: ...
 
 
 def deliver(

@@ -14,6 +14,7 @@ from statewf.cli.common import (
     compiled,
     db_option,
     handlers_option,
+    in_store,
     is_workflow,
     json_option,
     none_perform,
@@ -22,11 +23,13 @@ from statewf.cli.common import (
     queue_option,
     read_object,
 )
-from statewf.cli.deliver import Handle, deliver, deliver_there, rest, whereabouts
+from statewf.cli.deliver import deliver, deliver_there, rest, whereabouts
+from statewf.cli.handle import Before
 from statewf.errors import StoreError, Unknown
 
 if TYPE_CHECKING:
     from statewf.cli.flow import Flow
+    from statewf.cli.handle import Handle
     from statewf.cli.session import Session
     from statewf.engines.temporal import TemporalExecutor
     from statewf.machine.fsm import Machine
@@ -52,7 +55,8 @@ MOST_COUNTED = 1_000  # instances that are told to have open calls
     help="What is decided of the task of STEP when it opens; again for its next one.",
 )
 @click.option("--request-id", help="Makes starting idempotent: the same id goes on with the same instance.")
-@db_option
+@place_options
+@queue_option
 @json_option
 def run_verb(
     file: str,
@@ -62,22 +66,51 @@ def run_verb(
     decisions: tuple[str, ...],
     request_id: str | None,
     db: str,
+    server: Server | None,
+    queue: str,
     as_json: bool,
 ) -> None:
     """Start an instance of FILE and drive it to its end, live.
 
     Each event is sent when the instance accepts it, or has nothing left to do that could change that.
     Without --events they are read from standard input, one a line: EVENT [JSON]. A workflow asks for events and
-    decisions only at a terminal; elsewhere the run ends when only people can go on.
+    decisions only at a terminal; elsewhere the run ends when only people can go on. On Temporal a `worker` performs.
     """
-    from statewf.cli.owner import equip, equip_beside, executor, owned, tell_who_performs
-    from statewf.history import Card
-
+    none_perform(server, handlers)
     machine = compiled(file)
     given = read_object(inputs, "--input")
     script = [name.strip() for name in events.split(",") if name.strip()] if events is not None else None
-    resume = "the same command" if request_id else f"`statewf serve --handlers {handlers or 'MODULE'} --db {db}`"
-    session = _session(machine, resume, db, script, decisions, quiet=as_json)
+    serves = f"`statewf serve --handlers {handlers or 'MODULE'} --db {db}`" if server is None else "its worker"
+    resume = "the same command" if request_id else serves
+    session = _session(machine, resume, db, server, script, decisions, quiet=as_json)
+    try:
+        if server is None:
+            code = _run_here(machine, given, request_id, handlers, db, session, quiet=as_json)
+        else:
+            from statewf.cli.followed import run_there
+
+            code = run_there(server, queue, machine, given, request_id, session, quiet=as_json)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(session.left()) from None
+    if as_json:
+        print_json(session.document)
+    click.get_current_context().exit(code)
+
+
+def _run_here(
+    machine: Machine,
+    given: dict[str, Any] | None,
+    request_id: str | None,
+    handlers: str | None,
+    db: str,
+    session: Session | Flow,
+    *,
+    quiet: bool,
+) -> int:
+    """Start an instance in a store and drive it to its end; the exit code."""
+    from statewf.cli.owner import equip, equip_beside, executor, owned, tell_who_performs
+    from statewf.history import Card
+
     is_new = not Path(db).exists()
 
     async def drive() -> int:
@@ -87,7 +120,7 @@ def run_verb(
             equip_beside(owner, machine, handlers)
             await owner.deploy(machine)
             found = None if request_id is None else owner.store.request(machine.name, request_id)
-            known = found if isinstance(found, Card) else None
+            before = Before(found.seq, found.state) if isinstance(found, Card) else None
             instance = await owner.start(machine.name, given, request_id=request_id)
             deployed = owner.machine_of(instance.id)  # that of an earlier request may be an earlier one
             equip_beside(owner, deployed, handlers)
@@ -96,28 +129,32 @@ def run_verb(
                 click.echo(told, err=True)
             owner.resume(instance.id)
             tell_who_performs(owner)
-            return await session.drive(instance, deployed, known)
+            return await session.drive(instance, deployed, before)
 
-    try:
-        code = owned(drive, quiet=as_json)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(session.left()) from None
-    if as_json:
-        print_json(session.document)
-    click.get_current_context().exit(code)
+    return owned(drive, quiet=quiet)
 
 
 def _session(
-    machine: Machine, resume: str, db: str, script: list[str] | None, decisions: Sequence[str], *, quiet: bool
+    machine: Machine,
+    resume: str,
+    db: str,
+    server: Server | None,
+    script: list[str] | None,
+    decisions: Sequence[str],
+    *,
+    quiet: bool,
 ) -> Session | Flow:
     from statewf.cli.asking import decided
     from statewf.cli.flow import Flow
+    from statewf.cli.look import time_left
     from statewf.cli.session import Session
 
     given = decided(machine, decisions)
-    if is_workflow(machine):
-        return Flow(resume, db, script or (), given, quiet=quiet)
-    return Session(resume, script, quiet=quiet)
+    if not is_workflow(machine):
+        return Session(resume, script, quiet=quiet)
+    if server is not None:
+        return Flow(resume, server.named, lambda: lambda _: None, script or (), given, quiet=quiet)
+    return Flow(resume, in_store(db), partial(time_left, db, machine), script or (), given, quiet=quiet)
 
 
 @click.command("start")

@@ -16,7 +16,6 @@ import click
 
 from statewf.cli.asking import MEANT, asked, slip, user
 from statewf.cli.common import read_object
-from statewf.cli.look import time_left
 from statewf.cli.owner import PATIENCE, advice, busy, ready, waits_for
 from statewf.cli.picture import WHOLE, Lines, Nothing, Screen, Steps, View, draws, what_failed
 from statewf.cli.session import output, read_line
@@ -32,11 +31,10 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-    from statewf.history import Card
+    from statewf.cli.handle import Before, Live
     from statewf.machine.effects import Task
     from statewf.machine.fsm import Machine
     from statewf.machine.snapshot import Snapshot
-    from statewf.runtime import Instance
 
 FRAME = 0.1  # seconds between two drawings
 SHARE = 10  # times as long as a drawing took, until the next
@@ -49,13 +47,15 @@ class Flow:
     """What `run` shows and does of a workflow; `quiet` until `document` is there to be printed.
 
     `decisions` says what is decided of a step's tasks, one after another; `resume` in words what goes on with
-    an instance that was left.
+    an instance that was left, and `where` what names the place of it on the command line. `estimate` makes, when that is to be
+    shown, what says how many ms an instance still takes.
     """
 
     def __init__(
         self,
         resume: str,
-        db: str,
+        where: str,
+        estimate: Callable[[], Callable[[Snapshot], int | None]],
         script: Sequence[str],
         decisions: Mapping[str, Sequence[str]],
         *,
@@ -63,12 +63,13 @@ class Flow:
     ) -> None:
         self.document: dict[str, Any] = {}
         self._resume = resume
-        self._db = db
+        self._where = where
+        self._estimate = estimate
         self._script = deque(script)
         self._decisions = {step: deque(listed) for step, listed in decisions.items()}
         self._quiet = quiet
         self._person = not quiet and sys.stdin is not None and sys.stdin.isatty()
-        self._instance: Instance | None = None
+        self._instance: Live | None = None
         self._view: View = Nothing()
         self._rejected: list[str] = []
         self._seq = 0  # of the last step that was shown
@@ -80,36 +81,36 @@ class Flow:
 
     # --- showing
 
-    def _catch_up(self, instance: Instance) -> None:
+    def _catch_up(self, instance: Live) -> None:
         if not self._quiet and instance.snapshot.seq > self._seq:
             self._tell(instance, instance.history(after=self._seq))
 
-    def _tell(self, instance: Instance, rows: Iterable[Mapping[str, Any]]) -> None:
+    def _tell(self, instance: Live, rows: Iterable[Mapping[str, Any]]) -> None:
         for told in rows:
             self._seq = told["seq"]
             with output():
                 self._view.show(told, instance.snapshot)
 
-    def _begin(self, instance: Instance, machine: Machine, known: Card | None) -> None:
-        """Say whether this is a new instance or an old one, which was where `known` says, and what it did until now."""
+    def _begin(self, instance: Live, machine: Machine, before: Before | None) -> None:
+        """Say whether this is a new instance or an old one, which was where `before` says, and what it did until now."""
         self._instance = instance
         if self._quiet:
             return
         steps = Steps(machine)
         past = instance.history()
         for told in past:
-            if known is not None and told["seq"] <= known.seq:
+            if before is not None and told["seq"] <= before.seq:
                 steps.follow(told)
         with output():
-            click.echo(f"{instance.id}  {f'goes on from {known.state}' if known is not None else 'started'}")
-        self._view = Screen(steps, instance.id, time_left(self._db, machine)) if draws() else Lines(steps)
+            click.echo(f"{instance.id}  {f'goes on from {before.state}' if before is not None else 'started'}")
+        self._view = Screen(steps, instance.id, self._estimate()) if draws() else Lines(steps)
         self._tell(instance, past)
 
     # --- driving
 
-    async def drive(self, instance: Instance, machine: Machine, known: Card | None) -> int:
+    async def drive(self, instance: Live, machine: Machine, before: Before | None) -> int:
         """Go on until the instance ends or nothing but people can move it; the exit code."""
-        self._begin(instance, machine, known)
+        self._begin(instance, machine, before)
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._follow, instance)
@@ -125,13 +126,13 @@ class Flow:
             self._view.stop()
         return self._finish(instance)
 
-    async def _follow(self, instance: Instance) -> None:
+    async def _follow(self, instance: Live) -> None:
         """Tell what happens as it happens, whoever does it: somebody may `complete` its tasks elsewhere."""
         while not self._quiet:
             await instance.until(lambda: instance.snapshot.seq > self._seq)
             self._catch_up(instance)
 
-    async def _draw(self, instance: Instance) -> None:
+    async def _draw(self, instance: Live) -> None:
         """Draw again and again, but so that most of the time is left for the run."""
         while True:
             began = anyio.current_time()
@@ -139,7 +140,7 @@ class Flow:
                 self._view.draw(instance.snapshot)
             await anyio.sleep(max(FRAME, SHARE * (anyio.current_time() - began)))
 
-    async def _through(self, instance: Instance, machine: Machine, group: TaskGroup) -> None:
+    async def _through(self, instance: Live, machine: Machine, group: TaskGroup) -> None:
         while True:
             if not self._turn(instance):
                 self._view.start()
@@ -155,13 +156,13 @@ class Flow:
             else:
                 await self._ask(instance, machine, group)
 
-    def _turn(self, instance: Instance) -> bool:
+    def _turn(self, instance: Live) -> bool:
         """Whether it is our turn: it ended, there is something to send or decide, or only people can go on."""
         if instance.done or self._decidable(instance):
             return True
         return ready(instance, self._script[0]) if self._script else self._asks(instance)
 
-    def _asks(self, instance: Instance) -> bool:
+    def _asks(self, instance: Live) -> bool:
         """Whether it waits for people: for one who is here, or for others, and nothing else happens soon."""
         snapshot = instance.snapshot
         if busy(snapshot):
@@ -172,14 +173,14 @@ class Flow:
         deadlines = snapshot.flight.deadlines.values()
         return not deadlines or (someone and all(at - snapshot.at > SOON for at in deadlines))
 
-    def _decidable(self, instance: Instance) -> Task | None:
+    def _decidable(self, instance: Live) -> Task | None:
         """A task whose decision was given on the command line."""
         if not self._decisions:
             return None
         tasks = tasks_of(instance.machine, instance.snapshot)
         return next((task for task in tasks if self._decisions.get(task.step)), None)
 
-    async def _wait(self, instance: Instance, reached: Callable[[], bool]) -> None:
+    async def _wait(self, instance: Live, reached: Callable[[], bool]) -> None:
         """Wait until that is so; where nothing is drawn, say what for if it takes long."""
         with anyio.move_on_after(PATIENCE) as patience:
             await instance.until(reached)
@@ -188,15 +189,15 @@ class Flow:
                 self._say_what_for(instance)
             await instance.until(reached)
 
-    def _say_what_for(self, instance: Instance) -> None:
+    def _say_what_for(self, instance: Live) -> None:
         tasks = tasks_of(instance.machine, instance.snapshot)
         click.echo(click.style(f"{_awaited(instance)}; Ctrl-C leaves it", dim=True), err=True)
-        for line in asked(tasks, self._db):
+        for line in asked(tasks, self._where):
             click.echo(line, err=True)
 
     # --- a person
 
-    async def _ask(self, instance: Instance, machine: Machine, group: TaskGroup) -> None:
+    async def _ask(self, instance: Live, machine: Machine, group: TaskGroup) -> None:
         """Ask whoever sits there, until that is answered or something else happens."""
         self._view.stop()
         self._catch_up(instance)
@@ -212,9 +213,9 @@ class Flow:
         elif line.strip():
             await self._give(instance, machine, line.strip())
 
-    def _prompt(self, instance: Instance) -> None:
+    def _prompt(self, instance: Live) -> None:
         tasks = tasks_of(instance.machine, instance.snapshot)
-        for line in asked(tasks, self._db):
+        for line in asked(tasks, self._where):
             click.echo(line, err=True)
         if instance.allowed:
             click.echo(f"it accepts {', '.join(instance.allowed)}", err=True)
@@ -222,7 +223,7 @@ class Flow:
         words = [*([wanted] if tasks else []), *(["event"] if instance.allowed else [])]
         click.echo(f"{' or '.join(words)}> ", nl=False, err=True)
 
-    async def _line(self, instance: Instance, typed: MemoryObjectReceiveStream[str]) -> str | None:
+    async def _line(self, instance: Live, typed: MemoryObjectReceiveStream[str]) -> str | None:
         """What was typed, empty at the end; None if the instance moved on meanwhile."""
         seq = instance.snapshot.seq
         line: str | None = None
@@ -240,7 +241,7 @@ class Flow:
             group.cancel_scope.cancel()
         return line
 
-    async def _give(self, instance: Instance, machine: Machine, line: str) -> None:
+    async def _give(self, instance: Live, machine: Machine, line: str) -> None:
         """Do what a line says: EVENT [JSON], [STEP] DECISION [COMMENTS]."""
         tasks = {task.step: task for task in tasks_of(instance.machine, instance.snapshot)}
         first, *rest = line.split(maxsplit=1)
@@ -268,20 +269,20 @@ class Flow:
 
     # --- what is given to the instance
 
-    async def _decide(self, instance: Instance, task: Task, decision: str, comments: str | None) -> None:
+    async def _decide(self, instance: Live, task: Task, decision: str, comments: str | None) -> None:
         self._catch_up(instance)  # whom it was for is told while it is open
         try:
             await instance.complete(task.id, decision, by=user(), comments=comments)
         except EventRejected as error:
             self._refused(f"{task.step}={decision}", rejection(error))
 
-    async def _send(self, instance: Instance, machine: Machine, event: str, data: Any) -> None:
+    async def _send(self, instance: Live, machine: Machine, event: str, data: Any) -> None:
         try:
             await instance.send(event, data)
         except EventRejected as error:
             self._refused(event, rejection(error, advice(machine, error)))
 
-    async def _hand_in(self, instance: Instance, machine: Machine) -> None:
+    async def _hand_in(self, instance: Live, machine: Machine) -> None:
         """What is left of what was given on the command line: nothing is dropped silently."""
         while instance.done and self._script:
             await self._send(instance, machine, self._script.popleft(), None)
@@ -298,7 +299,7 @@ class Flow:
 
     # --- the end
 
-    def _finish(self, instance: Instance) -> int:
+    def _finish(self, instance: Live) -> int:
         outcome = instance.outcome(self._rejected)
         self.document = outcome.document
         if not self._quiet:
@@ -306,18 +307,18 @@ class Flow:
                 self._say_the_end(instance)
         return 0 if instance.snapshot.ended == "success" else 1
 
-    def _say_the_end(self, instance: Instance) -> None:
+    def _say_the_end(self, instance: Live) -> None:
         snapshot = instance.snapshot
         if instance.done:
             click.echo(wrapped(f"{instance.id}  {ending(snapshot)}", "", err=False))
             return
         waits = f"; it accepts {', '.join(instance.allowed)}" if instance.allowed else ""
         click.echo(f"{instance.id} is still in {instance.state}{waits}", err=True)
-        for line in asked(tasks_of(instance.machine, snapshot), self._db):
+        for line in asked(tasks_of(instance.machine, snapshot), self._where):
             click.echo(line, err=True)
 
 
-def _awaited(instance: Instance) -> str:
+def _awaited(instance: Live) -> str:
     """What it waits for: calls, people, or the next timer."""
     snapshot = instance.snapshot
     people = [*(task.step for task in tasks_of(instance.machine, snapshot)), *instance.allowed]

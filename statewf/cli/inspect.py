@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 import click
 
-from statewf.cli.common import compiled, db_option, json_option, print_json, write_text
+from statewf.cli.common import Server, compiled, json_option, place_options, print_json, write_text
 from statewf.cli.foreign import documents, is_reference, referred, tell_remarks
 from statewf.cli.waiting import bar
 
@@ -331,7 +331,7 @@ def _place(finding: Finding) -> str:
     "--stats", "figures", is_flag=True, help="Tell how the instances in the store went: how often, how long."
 )
 @click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write to a file.")
-@db_option
+@place_options
 def draw_verb(
     file: str,
     form: Literal["mermaid", "dot", "svg"],
@@ -341,6 +341,7 @@ def draw_verb(
     figures: bool,
     output: str | None,
     db: str,
+    server: Server | None,
 ) -> None:
     """Draw the machine in FILE, where an instance of it is, or how all of them went."""
     from statewf.diagram import drawing, text
@@ -352,13 +353,12 @@ def draw_verb(
         raise click.UsageError(
             "--stats tells of all instances, as the machine is written: leave --flat and --instance out."
         )
+    if server is not None and instance is None:
+        raise click.UsageError("Of what is on a Temporal server an instance can be drawn: --instance says which.")
     machine = compiled(file)
     steps: Sequence[Step] = ()
     if instance is not None:
-        from statewf.cli.look import opened, travelled
-
-        with opened(db) as store:
-            machine, steps = travelled(store, instance)
+        machine, steps = _travelled(instance, db, server)
     drawn = drawing(machine, flat=flat, limit=limit or DRAWN, steps=steps)
     if isinstance(drawn, Picture) and not drawn.whole:
         click.echo(f"not all is drawn: there are more than {limit or DRAWN} configurations (--limit)", err=True)
@@ -371,3 +371,15 @@ def draw_verb(
         click.echo(picture, nl=not picture.endswith("\n"))
     else:
         write_text(output, picture)
+
+
+def _travelled(instance: str, db: str, server: Server | None) -> tuple[Machine, Sequence[Step]]:
+    """The machine of an instance, and all its steps."""
+    if server is not None:
+        from statewf.cli.remote import asked
+
+        return asked(server, lambda there: there.steps(instance))
+    from statewf.cli.look import opened, travelled
+
+    with opened(db) as store:
+        return travelled(store, instance)

@@ -139,7 +139,8 @@ def list_verb(
 
 
 def _state(known: Known) -> str:
-    return f"{known.state} ({known.ended})" if known.ended else known.state
+    state = known.state or "(waits for a worker)"
+    return f"{state} ({known.ended})" if known.ended else state
 
 
 def _moment(at: int | None) -> str:

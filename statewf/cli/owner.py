@@ -19,9 +19,10 @@ import click
 from statewf.errors import Diagnostic, EventRejected, HandlersError, StatewfError
 
 if TYPE_CHECKING:
+    from statewf.cli.handle import Live
     from statewf.machine.fsm import Machine
     from statewf.machine.snapshot import Snapshot, Step
-    from statewf.runtime import Executor, Instance
+    from statewf.runtime import Executor
     from statewf.runtime.handlers import Handler
 
 T = TypeVar("T")
@@ -151,7 +152,7 @@ def waits_for(snapshot: Snapshot) -> list[str]:
     return [f"{handler} ({count} calls)" if count > 1 else handler for handler, count in waiting.items()]
 
 
-def ready(instance: Instance, event: str) -> bool:
+def ready(instance: Live, event: str) -> bool:
     """Whether an event is accepted now, or nothing runs that could change that it is not."""
     return (event in instance.allowed and not instance.snapshot.flight.queue) or not busy(instance.snapshot)
 

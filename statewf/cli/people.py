@@ -26,7 +26,7 @@ from statewf.cli.common import (
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
-    from statewf.cli.deliver import Handle
+    from statewf.cli.handle import Handle
     from statewf.errors import UnknownTask
     from statewf.history import Sqlite
     from statewf.machine.effects import Task

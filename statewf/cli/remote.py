@@ -9,7 +9,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import click
@@ -33,6 +33,7 @@ T = TypeVar("T")
 CONNECTING = 10.0  # seconds that a server has to answer the first time
 LOOK = 1.0  # seconds between two looks of a worker whether the server answers
 ANSWERING = 5.0  # seconds after which it is not asked once more where an instance is; one question takes up to 10
+CONCURRENCY = 1_000  # handlers that run at once in one worker
 STARTING = 5.0  # seconds that a worker has to take up what was started before it is said that none does
 
 
@@ -86,7 +87,12 @@ def working(server: Server, queue: str = QUEUE) -> str:
 
 @asynccontextmanager
 async def opened(
-    server: Server, queue: str, handlers: dict[str, Handler] | None = None
+    server: Server,
+    queue: str,
+    handlers: dict[str, Handler] | None = None,
+    *,
+    concurrency: int = CONCURRENCY,
+    grace: float = 0,
 ) -> AsyncIterator[TemporalExecutor]:
     """The executor on that server, which works at `queue` if it has handlers. Raises StoreError, StatewfError without the SDK."""
     try:
@@ -95,7 +101,10 @@ async def opened(
         if (error.name or "").partition(".")[0] != "temporalio":
             raise
         raise StatewfError("a Temporal server needs its SDK: pip install 'statewf[temporal]'") from None
-    async with TemporalExecutor(await _connected(server), handlers, queue, patience=ANSWERING) as there:
+    there = TemporalExecutor(
+        await _connected(server), handlers, queue, patience=ANSWERING, concurrency=concurrency, grace=grace
+    )
+    async with there:
         yield there
 
 
@@ -110,7 +119,9 @@ async def _connected(server: Server) -> Client:
 
     try:
         async with asyncio.timeout(CONNECTING):
-            client = await Client.connect(server.address, namespace=server.namespace, runtime=_runtime())
+            client = await Client.connect(
+                server.address, namespace=server.namespace, runtime=_runtime(), **_credentials()
+            )
             await _look_for(client, server)
     except (RuntimeError, ValueError, TimeoutError, RPCError) as error:
         await asyncio.sleep(LAST)  # as the executor does when it ends
@@ -121,6 +132,17 @@ async def _connected(server: Server) -> Client:
         await asyncio.sleep(LAST)
         raise
     return client
+
+
+def _credentials() -> dict[str, Any]:
+    """How one is known there (an API key, TLS, headers), by TEMPORAL_ variables and the file of Temporal's own tools."""
+    from temporalio.envconfig import ClientConfig
+
+    try:
+        known = ClientConfig.load_client_connect_config()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise StatewfError(f"what TEMPORAL_ variables and the file they name say cannot be read: {error}") from None
+    return {name: value for name, value in known.items() if name not in ("target_host", "namespace")}
 
 
 async def _look_for(client: Client, server: Server) -> None:
@@ -178,7 +200,22 @@ async def _told_who_is_awaited(server: Server, *, quiet: bool) -> AsyncIterator[
 @server_option(required=True)
 @queue_option
 @handlers_option
-def worker_verb(server: Server, queue: str, handlers: str | None) -> None:
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1),
+    default=CONCURRENCY,
+    show_default=True,
+    help="How many handlers run at once.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(0),
+    default=0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long handlers that run may go on when it is to end; then another worker makes their calls again.",
+)
+def worker_verb(server: Server, queue: str, handlers: str | None, concurrency: int, grace: float) -> None:
     """Work for a Temporal server: interpret the machines of a task queue, and perform what they ask for. Ends on SIGINT or SIGTERM.
 
     What is under way then is done by another worker, or by the next one.
@@ -190,7 +227,7 @@ def worker_verb(server: Server, queue: str, handlers: str | None) -> None:
     known = found(handlers)
 
     async def work() -> None:
-        async with opened(server, queue, known) as there:
+        async with opened(server, queue, known, concurrency=concurrency, grace=grace) as there:
             click.echo(f"working at {queue} on {server.address}; Ctrl-C ends it", err=True)
             async with anyio.create_task_group() as group:
                 group.start_soon(_say_who_answers, there.client, server)

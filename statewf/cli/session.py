@@ -15,7 +15,7 @@ import anyio
 import click
 
 from statewf.cli.asking import asked
-from statewf.cli.common import discard_output, read_object
+from statewf.cli.common import discard_output, in_store, read_object
 from statewf.cli.owner import PATIENCE, advice, busy, ready, resting, waits_for
 from statewf.cli.tables import clock, some, step
 from statewf.cli.tell import lines, rejection
@@ -26,10 +26,9 @@ from statewf.machine.snapshot import due
 from statewf.runtime.calling import in_thread
 
 if TYPE_CHECKING:
-    from statewf.history import Card
+    from statewf.cli.handle import Before, Live
     from statewf.machine.fsm import Machine
     from statewf.machine.snapshot import Snapshot, Step
-    from statewf.runtime import Instance
 
 LEAST, MOST, USUAL = 9, 24, 20  # characters of the column of events: at least `$returned` has to fit
 
@@ -39,7 +38,7 @@ def all_steps(db: str, _: Machine, made: Step) -> None:
     opened = [effect.task for effect in made.effects if isinstance(effect, OpenTask)]
     with output():
         step(row(made), USUAL, who=made.after.instance)
-        for line in asked(opened, db):
+        for line in asked(opened, in_store(db)):
             click.echo(f"    {line}")
 
 
@@ -72,7 +71,7 @@ class Session:
         self._quiet = quiet
         self._person = not quiet and sys.stdin is not None and sys.stdin.isatty()
         self._asking = False
-        self._instance: Instance | None = None
+        self._instance: Live | None = None
         self._events = USUAL  # characters of the column of events
         self._seq = 0  # of the last step that was shown
         self._rejected: list[str] = []
@@ -93,7 +92,7 @@ class Session:
         if self._asking and not instance.done:
             _prompt(instance.snapshot, instance.allowed)
 
-    async def _follow(self, instance: Instance) -> None:
+    async def _follow(self, instance: Live) -> None:
         """Show what happens, as it happens."""
         while True:
             await instance.until(lambda: instance.snapshot.seq > self._seq)
@@ -101,12 +100,12 @@ class Session:
             if self._quiet:
                 return
 
-    def _begin(self, instance: Instance, machine: Machine, known: Card | None) -> None:
-        """Say whether this is a new instance or an old one, which was where `known` says, then what it did since."""
+    def _begin(self, instance: Live, machine: Machine, before: Before | None) -> None:
+        """Say whether this is a new instance or an old one, which was where `before` says, then what it did since."""
         self._instance = instance
         self._events = _widest(machine)
-        self._seq = known.seq if known is not None else 0
-        self._say(f"{instance.id}  {f'goes on from {known.state}' if known is not None else 'started'}")
+        self._seq = before.seq if before is not None else 0
+        self._say(f"{instance.id}  {f'goes on from {before.state}' if before is not None else 'started'}")
         self._catch_up()
 
     def left(self) -> str:
@@ -115,9 +114,9 @@ class Session:
 
     # --- driving
 
-    async def drive(self, instance: Instance, machine: Machine, known: Card | None) -> int:
+    async def drive(self, instance: Live, machine: Machine, before: Before | None) -> int:
         """Send what the script or the person says until the instance ends or nothing can happen; the exit code."""
-        self._begin(instance, machine, known)
+        self._begin(instance, machine, before)
         async with anyio.create_task_group() as group:
             group.start_soon(self._follow, instance)
             if self._script is None:
@@ -131,7 +130,7 @@ class Session:
         self._catch_up()
         return self._finish(instance)
 
-    async def _ask(self, instance: Instance, machine: Machine) -> None:
+    async def _ask(self, instance: Live, machine: Machine) -> None:
         while True:
             await self._wait(instance, lambda: instance.done or not busy(instance.snapshot))
             if instance.done:
@@ -144,7 +143,7 @@ class Session:
             if event:
                 await self._give(instance, machine, event, "".join(data))
 
-    async def _give(self, instance: Instance, machine: Machine, event: str, data: str) -> None:
+    async def _give(self, instance: Live, machine: Machine, event: str, data: str) -> None:
         """Send what a line says; a person may correct a slip, a script that is wrong ends."""
         try:
             await self._send(instance, machine, event, read_object(data or None, f"the data of {event}"))
@@ -154,7 +153,7 @@ class Session:
             for line in lines(error, err=True):
                 click.echo(line, err=True)
 
-    async def _line(self, instance: Instance) -> str | None:
+    async def _line(self, instance: Live) -> str | None:
         """The next line of standard input; None at its end, or if the instance ends meanwhile."""
         if sys.stdin is None:
             return None
@@ -174,7 +173,7 @@ class Session:
         self._asking = False
         return line or None
 
-    async def _send(self, instance: Instance, machine: Machine, event: str, data: Any) -> None:
+    async def _send(self, instance: Live, machine: Machine, event: str, data: Any) -> None:
         try:
             await instance.send(event, data)
         except EventRejected as error:
@@ -183,7 +182,7 @@ class Session:
             if not self._quiet:
                 click.echo(rejection(error, advice(machine, error)), err=True)
 
-    async def _wait(self, instance: Instance, reached: Callable[[], bool]) -> None:
+    async def _wait(self, instance: Live, reached: Callable[[], bool]) -> None:
         """Wait until that is so, and say what for if it takes long."""
         with anyio.move_on_after(PATIENCE) as patience:
             await instance.until(reached)
@@ -192,7 +191,7 @@ class Session:
                 click.echo(click.style(f"{awaited(instance)}; Ctrl-C leaves it", dim=True), err=True)
             await instance.until(reached)
 
-    def _finish(self, instance: Instance) -> int:
+    def _finish(self, instance: Live) -> int:
         outcome = instance.outcome(self._rejected)
         self.document = outcome.document
         if instance.done:
@@ -223,7 +222,7 @@ def read_line() -> str:
         raise DataError([mistake], "standard input") from None
 
 
-def awaited(instance: Instance) -> str:
+def awaited(instance: Live) -> str:
     """What an instance is waiting for: its calls, or its next timer."""
     snapshot = instance.snapshot
     calls = waits_for(snapshot)

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import attrs
 
+from statewf.errors import EventRejected
 from statewf.machine.book import in_order
 from statewf.machine.effects import Emit, Task
 from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Fired, Returned, Start
@@ -262,6 +263,12 @@ def outputs(steps: Sequence[Step], rejected: Sequence[str] = (), cost: str | Non
 def refused_answers(steps: Iterable[Step]) -> list[str]:
     """The events that handlers answered with and nobody accepted."""
     return [note.event for step in steps for note in step.notes if note.kind == "refused"]
+
+
+def rejection(rejected: Rejected) -> EventRejected:
+    """What is raised where the event was sent."""
+    event, reason, message, allowed, faults = rejected
+    return EventRejected(event_name(event), reason, message, allowed, faults)
 
 
 def why(rejected: Rejected) -> str:

@@ -17,7 +17,6 @@ from anyio.abc import TaskGroup
 
 from statewf.errors import (
     Archived,
-    EventRejected,
     KeyConflict,
     OwnerLost,
     RequestConflict,
@@ -29,7 +28,7 @@ from statewf.history import Card, Grave
 from statewf.machine.effects import Call, Emit, Finish, Recall, SetTimer
 from statewf.machine.events import AnyEvent, Cancel, Decided, Event, Failed, Returned
 from statewf.machine.fsm import Machine
-from statewf.machine.record import Receipt, event_name, receipt, slug, state_of, status, was_open
+from statewf.machine.record import Receipt, event_name, receipt, rejection, slug, state_of, status, was_open
 from statewf.machine.snapshot import Rejected, Snapshot, Step
 from statewf.machine.step import start
 from statewf.runtime.backlog import Backlog
@@ -225,7 +224,7 @@ class Owner:
             return taken.receipt or receipt(live.machine, taken.entry.step)
         await live.settled()
         self._count("statewf_rejected_total", {"machine": live.machine.name, "reason": taken.reason})
-        raise EventRejected(event_name(taken.event), taken.reason, taken.message, taken.allowed, taken.faults)
+        raise rejection(taken)
 
     async def cancel(self, instance: str, *, now: bool, asked: int | None = None) -> Receipt:
         """End an instance; see `Executor.cancel`."""

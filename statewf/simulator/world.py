@@ -20,7 +20,7 @@ from statewf.errors import EventRejected, KeyConflict, StatewfError
 from statewf.machine.effects import Call, OpenTask, Recall, SetTimer, Task
 from statewf.machine.events import AnyEvent, CallId, Cancel, Decided, Event, Failed, Fired, Returned, Start
 from statewf.machine.fsm import Machine
-from statewf.machine.record import Receipt, event_name, receipt, refused_answers, state_of
+from statewf.machine.record import Receipt, event_name, receipt, refused_answers, rejection, state_of
 from statewf.machine.snapshot import Rejected, Snapshot, Step, blank
 from statewf.machine.step import step
 from statewf.machine.work import cancelled
@@ -116,7 +116,7 @@ class World:
             return self._again(event)
         made = self.take(event)
         if isinstance(made, Rejected):
-            raise EventRejected(event_name(event), made.reason, made.message, made.allowed, made.faults)
+            raise rejection(made)
         told = receipt(self.machine, made)
         if isinstance(event, Event) and event.key is not None:
             self._keys[event.key] = (event, told)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from statewf.cli.main import main
-from tests.cli.support import BATCH, CLAIM, DOOR, GREETER, JOB, ROOT, Cli, Said
+from tests.cli.support import BATCH, CLAIM, CLAIM_HANDLERS, DOOR, GREETER, JOB, ROOT, Cli, Said, working
 
 _numbers = count(1)
 TEXTS = (("door", DOOR), ("job", JOB), ("greeter", GREETER), ("claim", CLAIM), ("batch", BATCH))
@@ -59,3 +59,20 @@ def handlers(folder: Path) -> Iterator[Callable[[str], str]]:
     sys.path[:] = before
     for name in written:
         sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def queue() -> str:
+    return f"cli-{next(_numbers)}"
+
+
+@pytest.fixture
+def there(cli: Cli, temporal: str, handlers: Callable[[str], str], queue: str) -> Iterator[Cli]:
+    """`statewf ARGS --temporal ...`, where a worker works."""
+    with working(temporal, handlers(CLAIM_HANDLERS), queue):
+
+        def call(*args: str) -> Said:
+            at = ["--queue", queue] if args[0] in ("run", "start", "list", "tasks") else []
+            return cli(*args, "--temporal", temporal, *at)
+
+        yield call

@@ -6,17 +6,21 @@ import fcntl
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 ROOT = Path(__file__).parents[2]
+_numbers = count(1)
 ENTRY = [sys.executable, "-c", "from statewf.cli.main import run; run()"]
 PATIENCE = 30.0  # seconds that anything may take on a busy machine before a test gives up
 
@@ -202,3 +206,30 @@ class Terminal:
             return os.read(self.master, 65_536)
         except OSError:  # nobody holds the other end any more
             return b""
+
+
+@contextmanager
+def working(
+    temporal: str, module: str, queue: str, stop: signal.Signals = signal.SIGTERM, *, silent: bool = True
+) -> Iterator[subprocess.Popen[str]]:
+    """A worker, once it works; it ends when it is told to, if it is to be `silent` without having said anything."""
+    worker = process("worker", "--temporal", temporal, "--handlers", module, "--queue", queue)
+    assert worker.stderr is not None
+    try:
+        assert worker.stderr.readline() == f"working at {queue} on {temporal}; Ctrl-C ends it\n"
+        yield worker
+    finally:
+        worker.send_signal(stop)
+        said = ended(worker)
+    assert (said.code, said.out) == (0, "")
+    assert "Traceback" not in said.err
+    assert not (silent and said.err)
+
+
+def machine(folder: Path, text: str) -> str:
+    """A machine of a name that no other test has; its name."""
+    name = f"m{next(_numbers)}"
+    first, rest = text.split("\n", 1)
+    assert first.startswith("name: ")
+    (folder / f"{name}.yaml").write_text(f"name: {name}\n{rest}")
+    return name

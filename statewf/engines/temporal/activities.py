@@ -23,7 +23,7 @@ from statewf.engines.temporal import wire
 from statewf.engines.temporal.subscribers import Subscribers
 from statewf.history import Emitted
 from statewf.machine.effects import NOTHING, Call
-from statewf.machine.events import CallId, Failed
+from statewf.machine.events import CallId, Failed, Returned
 from statewf.machine.work import Work, failed, returned
 from statewf.runtime.calling import Threaded
 from statewf.runtime.handlers import Handlers
@@ -51,10 +51,11 @@ class Activities:
         handler = self._handlers.get(name)
         if handler is None:
             told = f"no handler of this worker answers to {name}"
-            raise ApplicationError(told, type="UnknownHandler", next_retry_delay=UNKNOWN_AGAIN)
+            raise ApplicationError(told, type=wire.NO_HANDLER, next_retry_delay=UNKNOWN_AGAIN)
         document = activity.payload_converter().from_payload(args[0].payload, dict)
         async with _alive():
-            outcome = await _outcome(handler, wire.work_of(name, document))
+            attempt = document["attempt"] + (activity.info().attempt - 1 if document["again"] else 0)
+            outcome = await _outcome(handler, wire.work_of(name, {**document, "attempt": attempt}))
         return _answer(CallId(*document["call"]), *outcome, again=document["again"])
 
     @activity.defn(name=wire.TELL)
@@ -80,6 +81,9 @@ def _answer(call: CallId, result: Any, error: BaseException | None, *, again: bo
     """
     made = Call(call, "", "", "", "", EMPTY, 1, "", NOTHING)
     reply = returned(made, result, 0) if error is None else failed(made, error, 0)
+    if isinstance(reply, Returned) and (size := wire.size(wire.written_reply(reply))) > wire.LARGEST:
+        told = f"the handler's result has {size:,} bytes; Temporal takes {wire.LARGEST:,}"
+        reply = Failed(call, "DataError", told, 0, retryable=False)
     if isinstance(reply, Failed):
         raise ApplicationError(
             reply.message,

@@ -16,18 +16,22 @@ from typing import Any
 import attrs
 
 from statewf.compiler.kept import compile_kept
+from statewf.engines.temporal import wire
 from statewf.errors import KeyConflict
 from statewf.history.codec import decode_snapshot, encode_snapshot, encode_step
-from statewf.machine.events import AnyEvent, Event, Fired
+from statewf.machine.events import AnyEvent, Decided, Event, Fired, Returned, Start
 from statewf.machine.fsm import Machine
 from statewf.machine.record import Receipt, receipt
 from statewf.machine.snapshot import Rejected, Snapshot, Step, blank, due
 from statewf.machine.step import step
 from statewf.pricing import Usage, charged, cost, is_priced
 from statewf.values.canonical import compact, digest
-from statewf.values.frozen import freeze_object
+from statewf.values.frozen import Object, thaw
 
-MOST_KEPT = 1_000_000  # characters of packed rows that are carried on; a payload of Temporal holds 2 MB
+MOST_REMEMBERED = 1_500_000  # bytes of what an instance knows: all of it goes over the wire at times
+MOST_KEPT = 1_000_000  # bytes of packed rows that are carried on
+PACK = 100_000  # characters of rows that are packed together, and left behind together
+SPARE = 2_000  # bytes for the names of what is carried
 MOST_KEYS = 10_000  # of events that are remembered, the newest ones
 MOST_TIMERS = 1_000  # that are fired before others get a turn: they may take no time
 MARK = 16  # hexadecimal digits by which it is told whether a key was used for the same
@@ -50,6 +54,7 @@ class Course:
         self._packed: list[tuple[int, str]] = []  # how many rows, and these
         self._keys: dict[str, tuple[str, Receipt]] = {}
         self._usage = Usage(machine) if is_priced(machine) else None
+        self._remembers = 0  # bytes, at most: what was brought may have replaced what was there
 
     # --- going on
 
@@ -61,6 +66,7 @@ class Course:
         if self._usage is not None:
             made = charged(self._usage, made)
         self.snapshot = made.after
+        self._remembers += _weight(event)
         self.rows.append(encode_step(made))
         return made
 
@@ -79,6 +85,13 @@ class Course:
             snapshot = made.after
         made = step(self.machine, snapshot, event)
         return made if isinstance(made, Rejected) else None
+
+    def has_room(self, event: AnyEvent) -> bool:
+        """Whether what an event brings can be remembered. What is there is looked at only where that is in doubt."""
+        size = _weight(event)
+        if self._remembers + size > MOST_REMEMBERED:
+            self._remembers = wire.size(self.look())
+        return size == 0 or self._remembers + size <= MOST_REMEMBERED
 
     @property
     def deadline(self) -> int | None:
@@ -142,30 +155,32 @@ class Course:
 
     # --- from run to run
 
-    def carried(self) -> dict[str, Any]:
-        """All of it as plain JSON, for the next run."""
-        packs = [*self._packed, (len(self.rows), packed(self.rows))] if self.rows else self._packed
-        lost = self.lost
-        while len(packs) > 1 and sum(len(text) for _, text in packs) > MOST_KEPT:
+    def carried(self, room: int) -> dict[str, Any] | None:
+        """All of it as plain JSON, for the next run: as many of the rows and keys as there is room for, in bytes, the newest ones.
+
+        None if there is no room even without them.
+        """
+        usage = None if self._usage is None else self._usage.document()
+        plain: dict[str, Any] = json.loads(compact({"snapshot": encode_snapshot(self.snapshot), "usage": usage}))
+        room -= wire.size(plain) + SPARE
+        if room < 0:
+            return None
+        keys = [[key, mark, *attrs.astuple(told)] for key, (mark, told) in self._keys.items()]
+        while len(kept := packed(keys)) > room // 2 and keys:
+            keys = keys[len(keys) // 2 + 1 :]
+        packs = [*self._packed, *_packs(self.rows)]
+        lost, room = self.lost, min(MOST_KEPT, room - len(kept))
+        while packs and sum(len(text) + 16 for _, text in packs) > room:
             lost += packs[0][0]
             packs = packs[1:]
-        keys = [[key, mark, *attrs.astuple(told)] for key, (mark, told) in self._keys.items()]
-        document = {
-            "snapshot": encode_snapshot(self.snapshot),
-            "rows": packs,
-            "lost": lost,
-            "keys": packed(keys),
-            "usage": None if self._usage is None else self._usage.document(),
-        }
-        plain: dict[str, Any] = json.loads(compact(document))
-        return plain
+        return {**plain, "rows": packs, "lost": lost, "keys": kept}
 
     @classmethod
-    def resumed(cls, machine: Machine, instance: str, inputs: Any, document: Mapping[str, Any]) -> Course:
+    def resumed(cls, machine: Machine, instance: str, inputs: Object, document: Mapping[str, Any]) -> Course:
         """The same course in the next run."""
         course = cls(machine, instance)
-        frozen = freeze_object(inputs, "the inputs")
-        course.snapshot = decode_snapshot(document["snapshot"], instance, frozen)
+        course.snapshot = decode_snapshot(document["snapshot"], instance, inputs)
+        course._remembers = wire.size(document["snapshot"])
         course._packed = [(count, text) for count, text in document["rows"]]
         course.lost = document["lost"]
         for key, mark, event, disposition, seq, state, allowed, notes in unpacked(document["keys"]):
@@ -183,9 +198,38 @@ def _late(machine: Machine, snapshot: Snapshot, now: int, *, including: bool) ->
     return Fired(region, timer, now)
 
 
+def _weight(event: AnyEvent) -> int:
+    """How many bytes an event brings that the instance may have to remember."""
+    match event:
+        case (
+            Event(data=brought)
+            | Returned(answer=Event(data=brought))
+            | Returned(result=brought)
+            | Decided(result=brought)
+            | Start(inputs=brought)
+        ):
+            return wire.size(thaw(brought)) if brought else 0
+        case _:
+            return 0
+
+
 def used_for(event: Event) -> str:
     """By what it is told whether a key is used for the same again."""
     return digest([event.name, event.data])[:MARK]
+
+
+def _packs(rows: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
+    """The rows packed, some at a time."""
+    some: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        some.append(row)
+        size += len(compact(row))
+        if size > PACK:
+            yield len(some), packed(some)
+            some, size = [], 0
+    if some:
+        yield len(some), packed(some)
 
 
 def packed(rows: list[Any]) -> str:

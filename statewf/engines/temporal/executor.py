@@ -6,13 +6,14 @@ Without handlers it is a client; with them it is a worker, too. Below: `wire`, `
 from __future__ import annotations
 
 import asyncio
-import json
+import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import attrs
 from temporalio.client import Client
@@ -22,6 +23,7 @@ from statewf.compiler.kept import compile_kept
 from statewf.definition.model import Definition
 from statewf.definition.write import to_json
 from statewf.engines.temporal import wire
+from statewf.engines.temporal.activities import Activities
 from statewf.engines.temporal.attributes import prepare
 from statewf.engines.temporal.course import compiled, used_for
 from statewf.engines.temporal.instance import TemporalInstance
@@ -61,6 +63,9 @@ LONGEST = 3_000  # events of Temporal's history, which suggests to go on anew at
 PATIENCE = 30.0  # seconds; the server itself gives up on one worker after 10
 LARGEST = 1_500_000  # bytes of a definition as it goes over the wire: a payload of Temporal holds 2 MB
 LAST = 0.05  # seconds that threads of the SDK have for what failed: Python may crash if it ends before they do
+CONCURRENCY = 1_000  # handlers that run at once
+LEAST = 10  # events of a history
+AMBIGUOUS = r"[%/:\s]"  # in the name of a machine, before the request in the id of an instance
 MOST_MACHINES = 1_000  # definitions that are kept in memory
 
 
@@ -71,7 +76,7 @@ class TemporalExecutor:
     and stands in the history) or "temporal" (a function step's retryPolicy is Temporal's, and the machine hears of the last
     attempt). `heartbeat` is after how many seconds without a sign of life the call of a dead worker is offered again, `patience`
     for how many a worker is waited for that is to say where an instance is. An instance goes on anew when its history has more
-    than `longest` events.
+    than `longest` events. `concurrency` bounds how many handlers run here at once; when it is closed, they have `grace` seconds to end.
     """
 
     def __init__(
@@ -84,7 +89,11 @@ class TemporalExecutor:
         heartbeat: float = HEARTBEAT,
         patience: float = PATIENCE,
         longest: int = LONGEST,
+        concurrency: int = CONCURRENCY,
+        grace: float = 0,
     ) -> None:
+        if longest < LEAST:
+            raise ValueError(f"a history of {longest} events is too short to do anything in: {LEAST} at least")
         self.client = client
         self.task_queue = task_queue
         self._handlers = handlers
@@ -93,6 +102,8 @@ class TemporalExecutor:
         self._heartbeat = heartbeat
         self._server = Server(client, task_queue, patience)
         self._longest = longest
+        self._concurrency = concurrency
+        self._grace = grace
         self._deployed: dict[str, tuple[Machine, str]] = {}
         self._machines: OrderedDict[str, Machine] = OrderedDict()  # by digest
         self._stack: AsyncExitStack | None = None
@@ -103,8 +114,9 @@ class TemporalExecutor:
         await prepare(self.client)
         async with AsyncExitStack() as stack:
             if self._handlers is not None:
+                activities = Activities(self._handlers, self._subscribers)
                 await stack.enter_async_context(
-                    worker(self.client, self._handlers, self._subscribers, self.task_queue)
+                    worker(self.client, self.task_queue, activities, self._concurrency, self._grace)
                 )
             self._stack = stack.pop_all()
         return self
@@ -130,7 +142,7 @@ class TemporalExecutor:
         if self._handlers is not None and (error := missing(deployed, self._handlers)):
             raise error
         text = to_json(deployed.notes.definition)
-        if (size := len(json.dumps(text))) > LARGEST:
+        if (size := wire.size(text)) > LARGEST:
             raise StoreError(f"{deployed.name} has {size:,} bytes; Temporal takes {LARGEST:,}")
         compile_kept(text)
         self._deployed[deployed.name] = deployed, text
@@ -155,7 +167,7 @@ class TemporalExecutor:
         if name not in self._deployed:
             raise UnknownMachine(f"no machine named {name} was deployed here")
         machine, text = self._deployed[name]
-        instance = _id(name, request_id)
+        instance = named(name, request_id)
         begin: wire.Begin = {
             "interpreter": wire.VERSION,
             "semantics": SEMANTICS,
@@ -166,6 +178,8 @@ class TemporalExecutor:
             "longest": self._longest,
             "carried": None,
         }
+        if (size := wire.size(begin)) > wire.LARGEST:
+            raise StoreError(f"{name} and its inputs have {size:,} bytes; Temporal takes {wire.LARGEST:,}")
         mark = digest([name, frozen])
         anew = restart and request_id is not None and await self._failed(instance, mark, request_id)
         if not await self._server.start(name, begin, instance, mark, request_id, anew=anew):
@@ -189,6 +203,7 @@ class TemporalExecutor:
 
     def _remember(self, machine: Machine) -> None:
         self._machines[machine.digest] = machine
+        self._machines.move_to_end(machine.digest)
         if len(self._machines) > MOST_MACHINES:
             self._machines.popitem(last=False)
 
@@ -203,7 +218,7 @@ class TemporalExecutor:
         machine = self._machines.get(document["digest"])
         if machine is None:
             machine = compiled(await self._server.query(instance, "definition"))
-            self._remember(machine)
+        self._remember(machine)
         inputs = freeze_object(document["inputs"], "the inputs")
         return machine, decode_snapshot(document["snapshot"], instance, inputs)
 
@@ -272,16 +287,20 @@ class TemporalExecutor:
             asked: dict[str, Sequence[str] | None] = {wire.TASKS: None, "ExecutionStatus": ["Running"]}
             if wanted is not None:
                 asked[wire.ASSIGNED] = [wire.person(wanted), wire.ANYBODY]
-            listed = [one.id for one in await self._server.list(asked, limit)][::-1]
-        found: Any = []
+            listed = [one.id for one in await self._server.list(asked)][::-1]
+        found: list[Task] = []
         for one in listed:
+            if len(found) >= limit:
+                break
             try:
-                found += map(wire.task_of, await self._server.query(one, "tasks"))
+                tasks = map(wire.task_of, await self._server.query(one, "tasks"))
             except StoreError as error:  # one that no worker can interpret is no reason to hide the others
                 if len(listed) == 1:
                     raise
                 log.warning("the tasks of %s are not listed: %s", one, error)
-        return [task for task in found if wanted is None or task.assigned_to == wanted][:limit]
+            else:
+                found += [task for task in tasks if wanted is None or task.assigned_to == wanted]
+        return found[:limit]
 
     async def complete(
         self,
@@ -312,7 +331,11 @@ class TemporalExecutor:
 
     async def history(self, instance: str, *, after: int = 0) -> Sequence[dict[str, Any]]:
         """The history rows of an instance, from the one after that number: `{"seq", "at", "event", "data", "changes"}`."""
-        return [shown(row) for row in await self._server.rows(instance, after)]
+        return [shown(row) for row in await self.rows(instance, after=after)]
+
+    async def rows(self, instance: str, *, after: int = 0) -> Sequence[dict[str, Any]]:
+        """The history rows as a store keeps them, of which `decode_event` makes the events again."""
+        return await self._server.rows(instance, after)
 
     async def steps(self, instance: str) -> tuple[Machine, Sequence[Step]]:
         """The machine of an instance, and all its steps, made again of its events.
@@ -330,8 +353,15 @@ class TemporalExecutor:
 
         Raises UnknownInstance, StoreError when it was terminated, or its workflow failed.
         """
-        await self._server.ended(instance)
+        await self._server.ended(instance, lambda: self._is_over(instance))
         return await self.outcome(instance)
+
+    async def _is_over(self, instance: str) -> bool:
+        """Whether nothing more happens to an instance, though its workflow goes on to tell subscribers."""
+        if not (await self.listed(instance)).ended:
+            return False
+        _, snapshot = await self.look(instance)
+        return bool(snapshot.ended) and not (snapshot.flight.queue or snapshot.flight.calls)
 
     async def outcome(self, instance: str, rejected: Sequence[str] = ()) -> Outcome:
         """What an instance has come to so far; `rejected` names events it refused. Raises UnknownInstance."""
@@ -355,8 +385,12 @@ class TemporalExecutor:
         return subscribe if listener is None else subscribe(listener)
 
 
-def _id(name: str, request_id: str | None) -> str:
+def named(name: str, request_id: str | None) -> str:
     """The workflow's id: of the same request it is the same. A task's id begins with it, up to a slash."""
     if request_id is None:
         return f"{slug(name)}-{secrets.token_hex(6)}"
-    return f"{slug(name)}:{request_id.replace('%', '%25').replace('/', '%2F')}"
+    return f"{re.sub(AMBIGUOUS, _quoted, name)}:{re.sub('[%/]', _quoted, request_id)}"
+
+
+def _quoted(found: re.Match[str]) -> str:
+    return quote(found[0], safe="")

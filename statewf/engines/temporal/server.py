@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,7 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import SearchAttributeKey, WorkflowIDReusePolicy
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -32,12 +32,21 @@ from statewf.errors import EventRejected, StatewfError, StoreError, Unknown, Unk
 from statewf.values.canonical import digest
 
 PAUSES = (0.1, 0.2, 0.4, *[0.8] * 40)  # seconds until something is sent again that a run could not take just then
+LOOK = 5.0  # seconds between looks whether an instance is over whose workflow is not
 ANSWER = timedelta(seconds=10)  # that a worker has to answer a query
 LONGEST_ID = 200  # characters of an update's id; of a longer key it is the digest
 MEMO = "statewf"  # what is remembered of a start: the digest of its inputs, the request, when it was
 MS = 1_000_000  # ns
 CONNECT = "Failed client connect"
 FLOODED = "limit for signal events"
+IN_FLIGHT = "in-flight updates"
+STATE, OUTCOME = SearchAttributeKey.for_keyword(wire.STATE), SearchAttributeKey.for_keyword(wire.OUTCOME)
+BROKEN = (  # it did not end by itself, and counts as failed: it may have a successor
+    WorkflowExecutionStatus.FAILED,
+    WorkflowExecutionStatus.TERMINATED,
+    WorkflowExecutionStatus.TIMED_OUT,
+    WorkflowExecutionStatus.CANCELED,
+)
 NOT_NOW = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 NOBODY = (
     RPCStatusCode.DEADLINE_EXCEEDED,
@@ -81,12 +90,21 @@ class Server:
         self, name: str, begin: wire.Begin, instance: str, mark: str, request_id: str | None, *, anew: bool
     ) -> bool:
         """Start a workflow, if there was none of that id, or `anew`; whether it was started. Raises Unknown, StoreError."""
+        known = TypedSearchAttributes(
+            [SearchAttributePair(STATE, "")]
+        )  # so that it is listed before a worker takes it up
         policy = WorkflowIDReusePolicy.ALLOW_DUPLICATE if anew else WorkflowIDReusePolicy.REJECT_DUPLICATE
         memo = {MEMO: {"mark": mark, "request": request_id, "created": time.time_ns() // MS}}
         try:
             with told(request_id):
                 await self._client.start_workflow(
-                    name, begin, id=instance, task_queue=self._task_queue, id_reuse_policy=policy, memo=memo
+                    name,
+                    begin,
+                    id=instance,
+                    task_queue=self._task_queue,
+                    id_reuse_policy=policy,
+                    memo=memo,
+                    search_attributes=known,
                 )
         except WorkflowAlreadyStartedError:
             return False
@@ -97,18 +115,24 @@ class Server:
     ) -> Mapping[str, Any]:
         """What an update was answered. Raises what it was refused by, UnknownInstance, Unknown, StoreError."""
         update = key if len(key) <= LONGEST_ID else digest(key)
+        pauses = iter(PAUSES)
         with told(key):
-            for pause in PAUSES:
+            while (pause := next(pauses, None)) is not None:
                 try:
                     handle = self._handle(instance)
                     answer: dict[str, Any] = await handle.execute_update(
                         name, document, id=update, result_type=dict
                     )
                 except WorkflowUpdateFailedError as error:
-                    raise _refused(error) from error
+                    if not _is_crowded(error):
+                        raise _refused(error) from error
+                    pauses = iter(PAUSES)  # who waits for an action waits for as long as it takes
                 except WorkflowUpdateRPCTimeoutOrCancelledError as error:
                     raise Unknown(key, f"the Temporal server gave no answer: {error}") from error
                 except RPCError as error:
+                    if IN_FLIGHT in error.message:
+                        pauses = iter(PAUSES)  # likewise
+                        continue
                     gone = await self._gone(instance, event, error)
                     if not isinstance(gone, _NotReady):
                         raise gone from error
@@ -151,13 +175,26 @@ class Server:
 
     async def rows(self, instance: str, after: int) -> Sequence[dict[str, Any]]:
         """The history rows of an instance behind that number, page by page. Raises as `query` does."""
-        rows: Any = []
+        rows: list[dict[str, Any]] = []
         while page := await self.query(instance, "history", rows[-1]["seq"] if rows else after):
             rows += page
         return tuple(rows)
 
-    async def ended(self, instance: str) -> None:
-        """Wait until a workflow has ended. Raises UnknownInstance, StoreError when it did not end by itself."""
+    async def ended(self, instance: str, over: Callable[[], Awaitable[bool]]) -> None:
+        """Wait until a workflow has ended, or the instance is `over` all the same, which is looked at now and then.
+
+        Raises UnknownInstance, StoreError when it did not end by itself.
+        """
+        closed = asyncio.create_task(self._closed(instance))
+        try:
+            while not (await asyncio.wait((closed,), timeout=LOOK))[0]:
+                if await over():
+                    return
+            await closed
+        finally:
+            closed.cancel()
+
+    async def _closed(self, instance: str) -> None:
         with told():
             try:
                 await self._handle(instance).result()
@@ -192,7 +229,9 @@ class Server:
             except RPCError as error:
                 raise await self._gone(instance, "", error) from error
 
-    async def list(self, conditions: Mapping[str, Sequence[str] | None], limit: int) -> Sequence[Listed]:
+    async def list(
+        self, conditions: Mapping[str, Sequence[str] | None], limit: int | None = None
+    ) -> Sequence[Listed]:
         """The instances of this task queue whose attributes are one of these each, or any but none (None); the newest first."""
         asked = [f"TaskQueue = {_quoted(self._task_queue)}", "ExecutionStatus != 'ContinuedAsNew'"]
         asked += [_condition(name, values) for name, values in conditions.items()]
@@ -206,12 +245,15 @@ async def _listed(known: WorkflowExecution) -> Listed:
     memo = await known.memo_value(MEMO, {})
     began = known.start_time.timestamp() * 1000
     updated = None if known.close_time is None else int(known.close_time.timestamp() * 1000)
-    state, ended = (
-        known.typed_search_attributes.get(SearchAttributeKey.for_keyword(name), "")
-        for name in (wire.STATE, wire.OUTCOME)
-    )
+    state, outcome = (known.typed_search_attributes.get(key, "") for key in (STATE, OUTCOME))
     times = int(memo.get("created", began)), updated
+    ended = outcome or ("failure" if known.status in BROKEN else "")
     return Listed(known.id, known.workflow_type, memo.get("request"), *times, state, ended, memo.get("mark", ""))
+
+
+def _is_crowded(error: WorkflowUpdateFailedError) -> bool:
+    """Whether so many wait for an action that this one is to come again."""
+    return isinstance(error.cause, ApplicationError) and error.cause.type == wire.CROWDED
 
 
 def _refused(error: WorkflowUpdateFailedError) -> Exception:

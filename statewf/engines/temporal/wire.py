@@ -33,6 +33,9 @@ from statewf.values.frozen import Json, Map, Object, freeze, freeze_object, thaw
 VERSION = 1  # of the interpreter: raised when it would make something else of a history that was begun before
 PAGE = 500_000  # characters of rows that one query gives
 TELL = "statewf.tell"  # the activity that tells subscribers
+NO_HANDLER = "UnknownHandler"  # the error of an activity whose worker does not have its handler
+CROWDED = "too many wait already"  # why an update is to be sent once more
+LARGEST = 1_800_000  # bytes of what goes over the wire at once: a payload of Temporal holds 2 MB
 
 # search attributes
 LONGEST_WORD = 255  # characters of one
@@ -58,6 +61,11 @@ class Begin(TypedDict):
     heartbeat: float
     longest: int
     carried: dict[str, Any] | None
+
+
+def size(document: Any) -> int:
+    """How many bytes a document has on the wire."""
+    return len(json.dumps(document))
 
 
 # --- events

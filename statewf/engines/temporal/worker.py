@@ -5,18 +5,25 @@ Below: `workflow`, `activities`. Above: `executor`.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from temporalio.client import Client
 from temporalio.worker import Worker
 
 from statewf.engines.temporal.activities import Activities
-from statewf.engines.temporal.subscribers import Subscribers
 from statewf.engines.temporal.workflow import Interpreter
-from statewf.runtime.handlers import Handlers
 
 
-def worker(client: Client, handlers: Handlers, subscribers: Subscribers, task_queue: str) -> Worker:
-    """A worker that performs with these handlers; an async context manager, within which it works."""
-    activities = Activities(handlers, subscribers)
+def worker(client: Client, task_queue: str, activities: Activities, concurrency: int, grace: float) -> Worker:
+    """A worker with these activities, so many at once; an async context manager, within which it works.
+
+    At its end activities that run have `grace` seconds to end by themselves.
+    """
     return Worker(
-        client, task_queue=task_queue, workflows=[Interpreter], activities=[activities.call, activities.tell]
+        client,
+        task_queue=task_queue,
+        workflows=[Interpreter],
+        activities=[activities.call, activities.tell],
+        max_concurrent_activities=concurrency,
+        graceful_shutdown_timeout=timedelta(seconds=grace),
     )

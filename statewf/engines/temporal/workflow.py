@@ -20,37 +20,36 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from typing import Any
 
 import attrs
 from temporalio import workflow
-from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey
-from temporalio.exceptions import ActivityError, ApplicationError
-from temporalio.exceptions import CancelledError as ActivityCancelled
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
 
 from statewf.engines.temporal import wire
-from statewf.engines.temporal.course import MOST_TIMERS, Course, compiled, used_for
-from statewf.engines.temporal.policy import policy_of
+from statewf.engines.temporal.alarm import Alarm
+from statewf.engines.temporal.calls import Calls, Reply
+from statewf.engines.temporal.course import MOST_REMEMBERED, MOST_TIMERS, Course, compiled, used_for
+from statewf.engines.temporal.outbox import Outbox
+from statewf.engines.temporal.standing import Standing
+from statewf.engines.temporal.updates import Updates
 from statewf.errors import EventRejected, StatewfError
 from statewf.machine.effects import Call, Emit, Recall
-from statewf.machine.events import AnyEvent, CallId, Cancel, Event, Failed, Returned, Start
-from statewf.machine.fsm import SEMANTICS, Machine
-from statewf.machine.record import event_name, receipt, state_of, succeeded, tasks_of
-from statewf.machine.snapshot import Rejected, Snapshot, Step, allowed
-from statewf.machine.work import cancelled
+from statewf.machine.events import AnyEvent, Cancel, Event, Failed, Start
+from statewf.machine.fsm import SEMANTICS
+from statewf.machine.record import event_name, receipt, rejection, state_of, succeeded, tasks_of
+from statewf.machine.snapshot import Rejected, Step, allowed
 from statewf.runtime.requests import refusal
-from statewf.values.frozen import Json, Object, freeze_object, thaw
+from statewf.values.frozen import Object, freeze_object, thaw
 
-MOST_UPDATES = 1_500  # of one run; the server takes 2,000
-AT_ONCE = 100  # emitted events that are told in one activity
-LONG = timedelta(days=3650)  # a call takes as long as it takes: its machine knows when that is too long
-
-_STATE = SearchAttributeKey.for_keyword(wire.STATE)
-_OUTCOME = SearchAttributeKey.for_keyword(wire.OUTCOME)
-_TASKS = SearchAttributeKey.for_keyword_list(wire.TASKS)
-_ASSIGNED = SearchAttributeKey.for_keyword_list(wire.ASSIGNED)
-EMPTY: dict[SearchAttributeKey[Any], Any] = {_STATE: "", _OUTCOME: "", _TASKS: [], _ASSIGNED: []}
+MOST_UPDATES = 1_000  # of one run, after which it goes on anew; the server takes 2,000
+# of one run, after which no event is taken any more: the rest is for who cancels or decides
+FULL_UPDATES, FULL_EVENTS = 1_800, 45_000
+MOST_WAITING = 8  # events that wait for an action; the server has 10 updates under way at most
+TOO_MUCH = f"the instance would remember more than {MOST_REMEMBERED:,} bytes"
+AT_ONCE = 500  # events that are taken in one task of the workflow, which has 2 seconds
+BREATH = 0.001  # seconds
 
 
 @attrs.define(eq=False)
@@ -71,38 +70,38 @@ class Interpreter:
         begin = workflow.payload_converter().from_payload(args[0].payload, wire.Begin)
         self._begin = begin
         self._id = workflow.info().workflow_id
-        self._calls: dict[CallId, workflow.ActivityHandle[Any]] = {}
-        self._outbox: list[dict[str, Any]] = []
-        self._telling = False
-        self._told: dict[SearchAttributeKey[Any], Any] = {}  # search attributes as they are
-        self._changed = True
-        self._updates = 0
-        self._bug: ApplicationError | None = None
         self._line: deque[_Waiting] = deque()
-        self._alarm: tuple[int, asyncio.Task[None]] | None = None
+        self._changed = True
+        self._is_last = False  # what there is to remember is too much for another run
+        self._bug: ApplicationError | None = None
+        self._alarm = Alarm(self._now, self._wake)
         self._known: Course | None = None
-        with suppress(ApplicationError):  # `run` tells it, and why there is nothing to run
-            self._known = self._begun()
-            if self._known is not None and begin["carried"] is None:
-                self._take(Start(freeze_object(begin["inputs"], "the inputs"), self._now()))
-            elif self._known is not None:
-                self._told = _where(self._known.machine, self._known.snapshot)  # they go along from run to run
+        if 1 <= begin["interpreter"] <= wire.VERSION and begin["semantics"] == SEMANTICS:
+            with suppress(ApplicationError):  # `run` tells it, and why there is nothing to run
+                self._start()
 
-    def _begun(self) -> Course | None:
-        """What this run begins with; None if that is for another interpreter."""
-        begin = self._begin
-        if (begin["interpreter"], begin["semantics"]) != (wire.VERSION, SEMANTICS):
-            return None
+    def _start(self) -> None:
+        """Start the instance, or go on with it where the run before this one stopped."""
+        begin, carried = self._begin, self._begin["carried"]
         try:
-            machine = compiled(begin["definition"])
+            machine, inputs = compiled(begin["definition"]), freeze_object(begin["inputs"], "the inputs")
         except StatewfError as error:
-            self._bug = ApplicationError(
-                f"the definition cannot be read: {error}", type="Definition", non_retryable=True
-            )
+            told = f"what it is begun with cannot be read: {error}"
+            self._bug = ApplicationError(told, type=type(error).__name__, non_retryable=True)
             raise self._bug from error
-        if begin["carried"] is None:
-            return Course(machine, self._id)
-        return Course.resumed(machine, self._id, begin["inputs"], begin["carried"])
+        self._calls = Calls(begin, machine, self._now, self._wake)
+        self._outbox = Outbox(begin["heartbeat"], self._wake)
+        self._updates = Updates({} if carried is None else carried["answers"])
+        if carried is None:
+            self._known, self._standing = Course(machine, self._id), Standing(machine, None)
+            self._take(Start(inputs, self._now()))
+            return
+        self._known = Course.resumed(machine, self._id, inputs, carried)
+        snapshot = self._known.snapshot
+        self._standing = Standing(machine, snapshot)
+        for emitted in carried["outbox"]:
+            self._outbox.put(emitted)
+        self._calls.held |= {call: snapshot.flight.calls[call] for call in sorted(snapshot.flight.calls)}
 
     @property
     def _course(self) -> Course:
@@ -117,17 +116,26 @@ class Interpreter:
     async def run(self, args: Sequence[RawValue]) -> dict[str, Any]:  # noqa: ARG002  # Temporal gives them to both
         """Go on until it has ended; what it came to."""
         while True:
+            self._changed = False
             if self._bug is not None:
                 raise self._bug
+            course = self._course
+            while self._calls.replies:
+                reply = self._calls.replies.popleft()
+                self._catch_up(reply.at)
+                self._take(self._fitting(reply))  # if nobody wants it any more, nothing comes of it
             self._catch_up(self._now(), including=True)
             self._serve()
             if self._is_over():
                 return self._outcome()
             if self._goes_on_anew():
-                workflow.continue_as_new(arg={**self._begin, "carried": self._course.carried()})
-            self._set_alarm()
-            self._changed = False
+                self._go_on_anew()
+            self._calls.begin_held(course.snapshot)
+            self._alarm.set(course.deadline)
             try:
+                if self._line and not course.snapshot.flight.queue:
+                    await workflow.sleep(BREATH)  # there are more than one task of a workflow has time for
+                    self._changed = True
                 await workflow.wait_condition(lambda: self._changed or self._is_over() or self._goes_on_anew())
             except asyncio.CancelledError:  # of the workflow, by Temporal's own tools
                 self._take(Cancel(self._now()))
@@ -137,11 +145,15 @@ class Interpreter:
     @workflow.update(name="send")
     async def send(self, document: dict[str, Any]) -> dict[str, Any]:
         """Take an event, when no action runs."""
-        self._updates += 1
-        one = self._queue(wire.event_of(document))
+        if (known := self._updates.begun()) is not None:
+            return known
+        one = _Waiting(wire.event_of(document), heard=False)
+        self._line.append(one)
+        if self._line[0] is one:
+            self._serve()
         if one.answer is None:
             await workflow.wait_condition(lambda: one.answer is not None)
-        return {**(one.answer or {}), "mark": used_for(one.event), "by": document.get("by")}
+        return self._updates.answered({**(one.answer or {}), "mark": used_for(one.event), "by": document.get("by")})
 
     @send.validator
     def may_send(self, document: dict[str, Any]) -> None:
@@ -151,8 +163,9 @@ class Interpreter:
     @workflow.update(name="complete")
     def complete(self, document: dict[str, Any]) -> dict[str, Any]:
         """Take the decision of a task."""
-        self._updates += 1
-        return self._answered(wire.decision_of(document)._replace(at=self._now()))
+        if (known := self._updates.begun()) is not None:
+            return known
+        return self._updates.answered(self._answered(wire.decision_of(document)._replace(at=self._now())))
 
     @complete.validator
     def may_complete(self, document: dict[str, Any]) -> None:
@@ -161,8 +174,9 @@ class Interpreter:
     @workflow.update(name="cancel")
     def cancel(self, document: dict[str, Any]) -> dict[str, Any]:
         """End it, with undoing or without."""
-        self._updates += 1
-        return self._answered(Cancel(self._now(), bool(document.get("now"))))
+        if (known := self._updates.begun()) is not None:
+            return known
+        return self._updates.answered(self._answered(Cancel(self._now(), bool(document.get("now")))))
 
     @cancel.validator
     def may_cancel(self, document: dict[str, Any]) -> None:
@@ -211,11 +225,7 @@ class Interpreter:
     @workflow.query(name="look")
     def look(self) -> dict[str, Any]:
         """All there is to know of where it is."""
-        return {
-            **self._course.look(),
-            "digest": self._course.machine.digest,
-            "inputs": self._begin["inputs"],
-        }
+        return {**self._course.look(), "digest": self._course.machine.digest, "inputs": self._begin["inputs"]}
 
     @workflow.query(name="definition")
     def definition(self) -> str:
@@ -254,20 +264,26 @@ class Interpreter:
         self._catch_up(event.at)
         made = self._take(event)
         if isinstance(made, Rejected):
-            return thaw(refusal(_rejection(made)))  # type: ignore[no-any-return]  # an object thaws to a dict
+            return thaw(refusal(rejection(made)))  # type: ignore[no-any-return]  # an object thaws to a dict
         told = self._course.answer(made) if isinstance(event, Event) else receipt(self._course.machine, made)
         return wire.written_receipt(told)
 
-    def _queue(self, event: Event, *, heard: bool = False) -> _Waiting:
-        """Take a named event as soon as no action runs, first come, first served."""
-        one = _Waiting(event, heard)
-        self._line.append(one)
-        self._serve()
-        return one
+    def _fitting(self, reply: Reply) -> Reply:
+        """The reply; a failure, if the instance cannot remember so much."""
+        if self._course.has_room(reply):
+            return reply
+        return Failed(
+            reply.call, "DataError", f"{TOO_MUCH}, which is too much for Temporal", reply.at, retryable=False
+        )
+
+    def _wake(self) -> None:
+        self._changed = True
 
     def _serve(self) -> None:
-        """Take the events that wait, while no action runs."""
-        while self._line and not self._course.snapshot.flight.queue:
+        """Take the events that wait, while no action runs: some of them."""
+        for _ in range(AT_ONCE):
+            if not self._line or self._course.snapshot.flight.queue:
+                return
             one = self._line.popleft()
             try:
                 known = self._course.told(one.event)
@@ -285,7 +301,8 @@ class Interpreter:
         except Exception as error:
             self._lament(f"{type(error).__name__}: {error}")
         else:
-            self._queue(event, heard=True)
+            self._line.append(_Waiting(event, heard=True))
+            self._wake()
 
     def _lament(self, why: object) -> None:
         """Tell in the log that a signal came to nothing, for there is nobody else to be told."""
@@ -294,22 +311,31 @@ class Interpreter:
     # --- refusing, before anything is recorded
 
     def _refuse(self, refused: Callable[[], StatewfError | None]) -> None:
-        """Raise what it would be refused by."""
+        """Raise what it would be refused by, but for one that was answered before."""
         try:
-            error = refused()
+            error = None if self._updates.known is not None else refused()
         except StatewfError as wrong:
             error = wrong
         if error is not None:
             raise ApplicationError(str(error), thaw(refusal(error)), type=type(error).__name__, non_retryable=True)
 
     def _refusal_of(self, event: Event) -> StatewfError | None:
+        if len(self._line) >= MOST_WAITING:
+            raise ApplicationError(wire.CROWDED, type=wire.CROWDED, non_retryable=True)
+        if self._updates.count >= FULL_UPDATES or workflow.info().get_current_history_length() >= FULL_EVENTS:
+            why = "too much has happened while a call runs, or for what it has to remember: it takes no more"
+            return EventRejected(event.name, "full", why)
+        if not self._course.has_room(event):
+            return EventRejected(event.name, "full", TOO_MUCH)
         if self._course.told(event) is not None or self._line or self._course.snapshot.flight.queue:
             return None
         return self._refusal(event.at_time(self._now()))
 
     def _refusal(self, event: AnyEvent) -> StatewfError | None:
+        if not self._course.has_room(event):
+            return EventRejected(event_name(event), "full", TOO_MUCH)
         made = self._course.refusal(event, event.at)
-        return None if made is None else _rejection(made)
+        return None if made is None else rejection(made)
 
     # --- effects
 
@@ -319,137 +345,53 @@ class Interpreter:
         for effect in made.effects:
             match effect:
                 case Call() if effect.id in made.after.flight.calls:
-                    self._call(effect)
+                    self._calls.held[effect.id] = effect
+                    self._wake()
                 case Recall(call, awaited):
-                    handle = self._calls.get(call) if awaited else self._calls.pop(call, None)
-                    if handle is not None:
-                        handle.cancel()
+                    self._calls.recall(call, awaited=awaited)
                 case Emit(event, data):
-                    self._emit(event, data, f"{self._id}/{made.after.seq}/{emitted}", made.after.at)
+                    stable = f"{self._id}/{made.after.seq}/{emitted}"
+                    told = {"id": stable, "instance": self._id, "event": event, "data": thaw(data)}
+                    self._outbox.put({**told, "at": made.after.at})
                     emitted += 1
                 case _:
                     pass  # deadlines are looked up in the snapshot, tasks told by search attributes
-        self._tell_where()
-
-    def _call(self, call: Call) -> None:
-        retries = self._begin["retries"] == "temporal"
-        policy = policy_of(self._course.machine, call) if retries else None
-        handle = workflow.start_activity(
-            call.handler,
-            wire.written_work(call, self._id, self._course.snapshot.inputs, again=policy is not None),
-            activity_id=f"{call.id.seq}.{call.id.nth}",
-            start_to_close_timeout=LONG,
-            heartbeat_timeout=timedelta(seconds=self._begin["heartbeat"]),
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            retry_policy=policy or RetryPolicy(),
-            summary=call.step,
-        )
-        self._calls[call.id] = handle
-        asyncio.create_task(self._await(call, handle, last=policy is not None))  # noqa: RUF006  # its handle is kept
-
-    async def _await(self, call: Call, handle: workflow.ActivityHandle[Any], *, last: bool) -> None:
-        """Wait for the end of a call, and go on by it. `last`: it was tried again by Temporal as often as it may be."""
-        reply: Returned | Failed
-        try:
-            answer = await handle
-            reply = wire.reply_of(call.id, answer, self._now())
-        except ActivityError as error:
-            reply = _failed(call.id, error, self._now(), last=last)
-        except asyncio.CancelledError:
-            reply = cancelled(call.id, self._now())
-        self._calls.pop(call.id, None)
-        self._changed = True
-        self._catch_up(reply.at)
-        self._take(reply)  # if nobody wants it any more, nothing comes of it
-        self._serve()
-
-    def _emit(self, event: str, data: Json, stable: str, at: int) -> None:
-        self._outbox.append({"id": stable, "instance": self._id, "event": event, "data": thaw(data), "at": at})
-        if not self._telling:
-            self._telling = True
-            asyncio.create_task(self._tell())  # noqa: RUF006  # `_telling` says that it runs
-
-    async def _tell(self) -> None:
-        """Tell subscribers what was emitted, in order, until all of it is told."""
-        while self._outbox:
-            some = self._outbox[:AT_ONCE]
-            beat = timedelta(seconds=self._begin["heartbeat"])
-            await workflow.execute_activity(
-                wire.TELL, some, start_to_close_timeout=LONG, heartbeat_timeout=beat, retry_policy=RetryPolicy()
-            )
-            del self._outbox[: len(some)]
-        self._telling = False
-        self._changed = True
-
-    def _tell_where(self) -> None:
-        """Keep the search attributes as things are; only what changed is told."""
-        told = _where(self._course.machine, self._course.snapshot)
-        fresh = [key.value_set(value) for key, value in told.items() if value != self._told.get(key, EMPTY[key])]
-        self._told = told
-        if fresh:
-            workflow.upsert_search_attributes(fresh)
-
-    # --- time
-
-    def _set_alarm(self) -> None:
-        """Be woken at the next deadline, or before."""
-        deadline = self._course.deadline
-        if deadline is None or (self._alarm is not None and self._alarm[0] <= deadline):
-            return
-        if self._alarm is not None:
-            self._alarm[1].cancel()
-        self._alarm = deadline, asyncio.create_task(self._ring(deadline))
-
-    async def _ring(self, deadline: int) -> None:
-        await workflow.sleep(max(1, deadline - self._now()) / 1000)
-        self._alarm = None
-        self._changed = True
+        self._standing.tell(made.after)
 
     # --- the end of a run
 
     def _is_over(self) -> bool:
         """Whether it has ended, and all that is left to do is done."""
-        snapshot = self._course.snapshot
-        return bool(snapshot.ended) and not (snapshot.flight.queue or snapshot.flight.calls) and self._is_quiet()
+        flight = self._course.snapshot.flight
+        done = self._course.snapshot.ended and not (flight.queue or flight.calls)
+        return bool(done) and self._is_quiet() and self._outbox.quiet
 
     def _is_quiet(self) -> bool:
-        return not (self._calls or self._line or self._outbox or self._telling) and workflow.all_handlers_finished()
+        return self._calls.quiet and not self._line and workflow.all_handlers_finished()
+
+    def _is_long(self, times: int = 1) -> bool:
+        """Whether it is time for a new run; `times`: or so many times that."""
+        info = workflow.info()
+        longest, updates = self._begin["longest"] * times, MOST_UPDATES * times
+        suggested = times == 1 and info.is_continue_as_new_suggested()
+        return suggested or self._updates.count >= updates or info.get_current_history_length() >= longest
 
     def _goes_on_anew(self) -> bool:
-        """Whether it is time for a new run, and nothing is under way in this one."""
-        info = workflow.info()
-        long = self._updates >= MOST_UPDATES or info.get_current_history_length() >= self._begin["longest"]
-        return (long or info.is_continue_as_new_suggested()) and self._is_quiet()
+        """Whether it is time for a new run, and nothing is under way in this one, but for who is told in vain again and again."""
+        ready = self._is_long() and self._is_quiet() and (self._outbox.quiet or self._is_long(2))
+        return ready and not self._is_last
+
+    def _go_on_anew(self) -> None:
+        """Go on as a new run, if it is not too much to be carried; then this run is the last."""
+        begin: wire.Begin = {**self._begin, "interpreter": wire.VERSION, "carried": None}
+        rest = {"outbox": self._outbox.waiting, "answers": self._updates.answers}
+        carried = self._course.carried(wire.LARGEST - wire.size([begin, rest]))
+        if carried is not None:
+            workflow.continue_as_new(arg={**begin, "carried": {**carried, **rest}})
+        self._is_last = True
 
     def _outcome(self) -> dict[str, Any]:
         """What it came to, for whoever waits for the workflow."""
         snapshot = self._course.snapshot
         told = {"state": state_of(snapshot), "success": succeeded(snapshot), "cost": self._course.cost}
         return {**told, "context": thaw(snapshot.context), "results": thaw(snapshot.book.results)}
-
-
-def _where(machine: Machine, snapshot: Snapshot) -> dict[SearchAttributeKey[Any], Any]:
-    """The search attributes of an instance that is there."""
-    tasks = tasks_of(machine, snapshot) if snapshot.book.tasks else ()
-    return {
-        _STATE: wire.word(state_of(snapshot)),
-        _OUTCOME: snapshot.ended,
-        _TASKS: [wire.OPEN] if tasks else [],
-        _ASSIGNED: wire.people(task.assigned_to for task in tasks),
-    }
-
-
-def _rejection(made: Rejected) -> EventRejected:
-    return EventRejected(event_name(made.event), made.reason, made.message, made.allowed, made.faults)
-
-
-def _failed(call: CallId, error: ActivityError, at: int, *, last: bool) -> Failed:
-    """The reply of a call whose activity failed; `last`: no attempt is left to the machine."""
-    match error.cause:
-        case ApplicationError() as told:
-            retryable = not last and (not told.details or bool(told.details[0]))
-            return Failed(call, told.type or "Exception", told.message, at, retryable)
-        case ActivityCancelled():
-            return cancelled(call, at)
-        case cause:
-            return Failed(call, type(cause).__name__, str(cause), at, not last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from random import Random
 from typing import Any
 
 import attrs
@@ -29,11 +30,14 @@ from tests.forecast.test_lives import price_lists
 from tests.worlds import definitions, happenings
 
 ALL = 10**9
+ROOM = 1_000_000  # bytes
 
 
 def carried(course: Course, machine: Machine, inputs: Any) -> Course:
     """The same course after it went over the wire."""
-    return Course.resumed(machine, "i", inputs, json.loads(json.dumps(course.carried())))
+    document = course.carried(ROOM)
+    assert document is not None
+    return Course.resumed(machine, "i", freeze_object(inputs, "the inputs"), json.loads(json.dumps(document)))
 
 
 def told(snapshot: Snapshot) -> str:
@@ -125,6 +129,7 @@ def test_history_comes_in_pages_and_each_has_one_row_at_least() -> None:
 
 def test_what_is_too_much_to_be_carried_on_is_lost_from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_KEPT", 400)
+    monkeypatch.setattr(module, "PACK", 1_000)
     course = counter()
     for turn in range(6):
         for number in range(20):
@@ -172,3 +177,21 @@ def test_timers_that_are_late_fire_before_and_refusals_know_it() -> None:
 @given(st.lists(st.dictionaries(st.text(), st.integers() | st.text() | st.none(), max_size=3)))
 def test_what_is_packed_is_unpacked(rows: list[Any]) -> None:
     assert unpacked(packed(rows)) == rows
+
+
+@given(st.lists(st.integers(0, 40_000), min_size=1, max_size=12), st.integers(0, 60_000))
+def test_what_is_carried_on_is_no_more_than_there_is_room_for(sizes: list[int], room: int) -> None:
+    course, chance = counter(), Random(1)
+    for number, size in enumerate(sizes):
+        made = course.take(Event("ADD", {"big": chance.randbytes(size // 2).hex()}, 1, f"k{number}" * 50))
+        assert isinstance(made, Step)
+        course.answer(made)
+    document = course.carried(room)
+    without = len(json.dumps({"snapshot": json.loads(canonical(encode_snapshot(course.snapshot)))}))
+    if document is None:
+        assert room < without + 3_000
+        return
+    assert len(json.dumps(document)) <= room
+    again = Course.resumed(course.machine, "i", EMPTY, document)
+    assert told(again.snapshot) == told(course.snapshot)
+    assert again.history(0, ALL) == course.history(again.lost, ALL)

@@ -106,12 +106,8 @@ async def test_a_server_that_is_killed_goes_on_from_its_file(tmp_path: Path) -> 
         server.kill()
         server.wait()
     assert (outcome.state, outcome.document["cost"]) == ("completed", "2.50")
-    assert [line for line in desk.lines() if line.startswith("did")] == [
-        "did book",
-        "did left",
-        "did right",
-        "did close",
-    ]
+    did = [line.removeprefix("did ") for line in desk.lines() if line.startswith("did")]
+    assert (did[0], sorted(did[1:3]), did[3:]) == ("book", ["left", "right"], ["close"])
 
 
 async def _half_a_claim(opened: TemporalExecutor) -> TemporalInstance:

@@ -1,14 +1,15 @@
 """One machine, one script, three engines: in memory, in a SQLite file and on a real Temporal server the histories are the same.
 
-Generated machines whose timers are taken out, for on a server time is real; and handlers that answer at once, so that each
-event finds the instance at rest.
+Generated machines whose timers are taken out, for on a server time is real. An event finds the instance at rest or, if it comes
+early, with a call under way, whose handler answers after that. On the server an instance goes on anew often, or never.
 """
 
 from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,10 +28,11 @@ from statewf.machine.events import Event
 from statewf.machine.fsm import Machine
 from statewf.machine.work import Work
 from statewf.runtime import Executor
-from tests.engines.temporal.support import Anything, at_rest, executor, reached, timeless
+from tests.engines.temporal.support import Anything, at_rest, executor, queue, reached, timeless
 from tests.worlds import EVENTS, data, definitions
 
 INPUTS = {"n": 1}
+LONGEST = (3_000, 30, 10)  # events of Temporal's history
 MOST = 150  # steps: a machine that calls itself on and on never comes to rest
 EXAMPLES = max(5, settings.default.max_examples // 4 if settings.default else 25)
 
@@ -38,16 +40,32 @@ answers: st.SearchStrategy[object] = st.one_of(
     data, st.builds(Event, st.sampled_from([*EVENTS, "UNKNOWN"]), data), st.builds(OSError, st.just("down"))
 )
 keys = st.none() | st.sampled_from(["one", "two"])
-sent = st.tuples(st.sampled_from([*EVENTS, *EVENTS, "UNKNOWN", "cancel"]), data, keys)
+
+
+@attrs.frozen
+class Given:
+    """An event that is sent; `early`: before the call under way is answered."""
+
+    name: str
+    data: Any
+    key: str | None
+    early: bool
+
+
+sent = st.builds(Given, st.sampled_from([*EVENTS, *EVENTS, "UNKNOWN", "cancel"]), data, keys, st.booleans())
 
 
 @attrs.frozen
 class Script:
-    """What is sent, one after another, and what handlers answer, the same for the same call."""
+    """What is sent, one after another, and what handlers answer, the same for the same call.
+
+    On the server an instance goes on anew after so many events of Temporal's history.
+    """
 
     machine: Machine
     answers: Sequence[object]
-    events: Sequence[tuple[str, Any, str | None]]
+    events: Sequence[Given]
+    longest: int
 
     def answer(self, work: Work) -> Any:
         which = f"{work.key.removeprefix(work.instance)} {work.attempt}"
@@ -84,71 +102,95 @@ scripts = st.builds(
     Script,
     definitions().map(without_time).map(compile_definition),
     st.lists(answers, min_size=1, max_size=5),
-    st.lists(sent, max_size=6),
+    st.lists(sent, min_size=2, max_size=6),
+    st.sampled_from(LONGEST),
 )
 
 
+class Play:
+    """One run of a script: its handlers hold back their answers while the gate is shut."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self._gate = asyncio.Event()
+
+    async def handler(self, work: Work) -> Any:
+        await self._gate.wait()
+        return self.script.answer(work)
+
+    async def to_its_end(self, instance: Any, rest: Callable[[], Awaitable[object]]) -> list[Any]:
+        """What became of each event; `rest` waits until nothing runs. What is asked of an executor is the same for all."""
+        became = []
+        for event in self.script.events:
+            if (
+                not event.early or instance.snapshot.flight.queue
+            ):  # an event waits for an action, and that for its handler
+                self._gate.set()
+                await rest()
+            self._gate.clear()
+            became.append(await self._given(instance, event))
+        self._gate.set()
+        await rest()
+        return became
+
+    async def _given(self, instance: Any, given: Given) -> Any:
+        """What became of one event."""
+        try:
+            if given.name == "cancel":
+                return await instance.cancel()
+            return await instance.send(given.name, given.data, key=given.key)
+        except EventRejected as error:
+            return error.event, error.reason, error.plain, error.allowed, error.faults
+        except KeyConflict as error:
+            return str(error)
+
+
 class Stage:
-    """A loop and an executor on the server, for all examples; each instance finds its script by its id."""
+    """A loop and executors on the server, for all examples; each instance finds its play by its id."""
 
     def __init__(self, address: str) -> None:
         self.loop = asyncio.new_event_loop()
-        self.scripts: dict[str, Script] = {}
-        self.executor: TemporalExecutor = self.loop.run_until_complete(self._opened(address))
+        self._plays: dict[str, Play] = {}
         self._number = 0
+        self._stack = AsyncExitStack()
+        self._executors = self.loop.run_until_complete(self._opened(address))
 
-    async def _opened(self, address: str) -> TemporalExecutor:
+    async def _opened(self, address: str) -> dict[int, TemporalExecutor]:
+        """A worker, and those who start what goes on anew earlier."""
+
         async def handler(work: Work) -> Any:
-            return self.scripts[work.instance].answer(work)
+            return await self._plays[work.instance].handler(work)
 
-        opened = await executor(address, Anything(handler))
-        return await opened.__aenter__()
+        named = queue()
+        handlers = [Anything(handler), *[None] * (len(LONGEST) - 1)]
+        return {
+            longest: await self._stack.enter_async_context(await executor(address, some, named, longest=longest))
+            for longest, some in zip(LONGEST, handlers, strict=True)
+        }
 
     def close(self) -> None:
-        self.loop.run_until_complete(self.executor.__aexit__(None, None, None))
+        self.loop.run_until_complete(self._stack.aclose())
         self.loop.close()
 
     async def played(self, script: Script) -> tuple[list[Any], list[dict[str, Any]]]:
         """What became of each event, and the history."""
         self._number += 1
-        await self.executor.deploy(script.machine)
+        opened, play = self._executors[script.longest], Play(script)
+        await opened.deploy(script.machine)
         request = f"R/{self._number}"
-        self.scripts[f"{script.machine.name}:R%2F{self._number}"] = script
-        instance = await self.executor.start(script.machine.name, INPUTS, request_id=request)
-        became = []
-        for name, brought, key in script.events:
-            await reached(instance, at_rest)
-            became.append(await _given(instance, name, brought, key))
-        await reached(instance, at_rest)
+        self._plays[f"{script.machine.name}:R%2F{self._number}"] = play
+        instance = await opened.start(script.machine.name, INPUTS, request_id=request)
+        became = await play.to_its_end(instance, lambda: reached(instance, at_rest))
         return became, timeless(await instance.history())
-
-
-async def _given(instance: Any, name: str, brought: Any, key: str | None) -> Any:
-    """What became of one event."""
-    try:
-        if name == "cancel":
-            return await instance.cancel()
-        return await instance.send(name, brought, key=key)
-    except EventRejected as error:
-        return error.event, error.reason, error.plain, error.allowed, error.faults
-    except KeyConflict as error:
-        return str(error)
 
 
 async def locally(script: Script, store: Any) -> tuple[list[Any], list[dict[str, Any]]]:
     """The same with an executor of our own."""
-
-    async def handler(work: Work) -> Any:
-        return script.answer(work)
-
-    async with Executor(store, Anything(handler)) as owner:
+    play = Play(script)
+    async with Executor(store, Anything(play.handler)) as owner:
         await owner.deploy(script.machine)
         instance = await owner.start(script.machine.name, INPUTS)
-        became = []
-        for name, brought, key in script.events:
-            await _rest(owner, instance.id)
-            became.append(await _given(instance, name, brought, key))
-        await _rest(owner, instance.id)
+        became = await play.to_its_end(instance, lambda: _rest(owner, instance.id))
         return became, timeless(instance.history())
 
 
