@@ -2,7 +2,8 @@
 
 The same server, worker and client process, the same orders, of which so many live side by side; events are updates with keys, sent
 one after another by each order's customer, who looks for the end of a call by a query. `temporal by hand` does all that the
-machine does; `lean` keeps no state where it can be searched for; both are as they come, in Temporal's sandbox.
+machine does; `lean` keeps no state where it can be searched for; both are as they come, in Temporal's sandbox. `unsandboxed` is the
+first of them without it, as our interpreter is.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 import statewf as wf
 from statewf.engines.temporal import TemporalExecutor
@@ -55,15 +56,16 @@ async def _measured(address: str) -> dict[str, list[float]]:
     client = await Client.connect(address)
     activities: list[Callable[..., Any]] = [check_order, charge_payment, tell]
     ours = TemporalExecutor(client, {"check-order": _checked, "charge-payment": _charged}, "ours")
-    rates: dict[str, list[float]] = {"ours": [], "temporal by hand": [], "lean": []}
-    async with ours, Worker(client, task_queue="hand", workflows=[Order, Lean], activities=activities):
+    bare = UnsandboxedWorkflowRunner()
+    by_hand = (
+        Worker(client, task_queue="hand", workflows=[Order, Lean], activities=activities),
+        Worker(client, task_queue="bare", workflows=[Order], activities=activities, workflow_runner=bare),
+    )
+    async with ours, by_hand[0], by_hand[1]:
         await ours.deploy(wf.load(MACHINES / "order.yaml"))
 
-        async def start(instance: str) -> None:
-            await client.start_workflow(Order.run, INPUTS, id=instance, task_queue="hand")
-
-        async def start_lean(instance: str) -> None:
-            await client.start_workflow(Lean.run, INPUTS, id=instance, task_queue="hand")
+        def start(workflow: Any, task_queue: str) -> Start:
+            return lambda name: client.start_workflow(workflow.run, INPUTS, id=name, task_queue=task_queue)
 
         async def send(instance: str, event: str, key: str) -> None:
             document = {"event": event, "data": {"by": key}, "key": key}
@@ -84,7 +86,13 @@ async def _measured(address: str) -> dict[str, list[float]]:
         async def send_ours(instance: str, event: str, key: str) -> None:
             await ours.send(instance, event, {"by": key}, key=key)
 
-        who = {"ours": (start_ours, send_ours), "temporal by hand": (start, send), "lean": (start_lean, send)}
+        who: dict[str, tuple[Start, Send]] = {
+            "ours": (start_ours, send_ours),
+            "temporal by hand": (start(Order, "hand"), send),
+            "unsandboxed": (start(Order, "bare"), send),
+            "lean": (start(Lean, "hand"), send),
+        }
+        rates: dict[str, list[float]] = {name: [] for name in who}
         for number in range(ROUNDS + 1):
             for name, (begin, give) in who.items():
                 rate = await _round(client, begin, give)
