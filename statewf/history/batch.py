@@ -38,6 +38,7 @@ class Batch:
     requests: list[Row] = attrs.field(factory=list)
     restarts: list[Row] = attrs.field(factory=list)
     history: list[Row] = attrs.field(factory=list)
+    log: list[Row] = attrs.field(factory=list)
     keys: list[Row] = attrs.field(factory=list)
     emitted: list[Row] = attrs.field(factory=list)
     tasks: dict[str, Task | None] = attrs.field(factory=dict)  # None: closed
@@ -63,6 +64,7 @@ class Batch:
             change.card, change.after = card, step.after
         change.weight += len(body)
         self.history.append((card.number, card.seq, body))
+        self.log.append((card.number, card.seq))
         if card.seq == 1 and card.request_id is not None:
             (self.restarts if entry.restart else self.requests).append((card.name, card.request_id, card.id))
         if entry.key is not None:

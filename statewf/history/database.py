@@ -207,10 +207,10 @@ class Database:
         lines = [line.strip() for (text,) in found for line in str(text).splitlines()]
         return [line for line in lines if line not in ("ok", "*** in database main ***", "")]
 
-    def all(self, query: str, *values: object) -> list[Any]:
+    def all(self, query: str, *values: object, **named: object) -> list[Any]:
         """The rows of a query."""
         with self.told():
-            return self.connection.execute(query, values).fetchall()
+            return self.connection.execute(query, named or values).fetchall()
 
     def one(self, query: str, *values: object) -> Any:
         """The first row of a query, if there is one."""

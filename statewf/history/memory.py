@@ -6,29 +6,36 @@ the last of each instance: many of them would hold on to much that nobody asks f
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, takewhile
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from statewf.errors import OwnerLost, StoreBusy, StoreConflict
 from statewf.history.port import (
     ANSWERS_KEPT,
     KEPT,
+    LOGGED,
     MOST_ASKED,
     Answer,
     Card,
+    Count,
     Emitted,
     Entry,
     Grave,
+    Kept,
     KeyRecord,
     Lease,
     Loaded,
     MachineRecord,
+    Wanted,
 )
 from statewf.machine.effects import CloseTask, Emit, OpenTask, Task
 from statewf.machine.events import AnyEvent
 from statewf.machine.record import Trace, row_of, trace
 from statewf.machine.snapshot import Snapshot
+from statewf.values.canonical import compact
 from statewf.values.frozen import Json
 
 
@@ -43,6 +50,7 @@ class Memory:
         self._cards: dict[str, Card] = {}
         self._requests: dict[tuple[str, str], str] = {}
         self._traces: dict[str, list[Trace]] = {}
+        self._log: deque[tuple[int, str, int]] = deque(maxlen=LOGGED)
         self._snapshots: dict[str, Snapshot] = {}
         self._keys: dict[tuple[str, str], KeyRecord] = {}
         self._outbox: dict[str, list[Emitted]] = {}
@@ -155,6 +163,7 @@ class Memory:
         card, step = entry.card, entry.step
         self._cards[card.id] = card
         self._traces.setdefault(card.id, []).append(trace(step))
+        self._log.append((self.last() + 1, card.id, card.seq))
         self._snapshots[card.id] = step.after
         if card.request_id is not None and card.seq == 1:
             self._requests[card.name, card.request_id] = card.id
@@ -209,9 +218,27 @@ class Memory:
         return self._keys.get((instance, key))
 
     def cards(self, *, name: str | None = None, state: str | None = None, limit: int = 1_000) -> list[Card]:
-        newest = reversed(self._cards.values())
-        wanted = (c for c in newest if name in (None, c.name) and state in (None, c.state))
-        return [card for card, _ in zip(wanted, range(limit), strict=False)]
+        return self.search(Wanted(name=name, state=state), limit=limit)
+
+    def search(self, wanted: Wanted, *, before: int | None = None, limit: int = 1_000) -> list[Card]:
+        newest = (card for card in reversed(self._cards.values()) if before is None or card.number < before)
+        return list(islice((card for card in newest if _is_wanted(card, wanted)), limit))
+
+    def census(self) -> list[Count]:
+        counted = Counter((card.name, card.state, card.ended) for card in self._cards.values())
+        return [Count(*where, number) for where, number in sorted(counted.items())]
+
+    # --- what was kept, one step after another
+
+    def last(self) -> int:
+        return self._log[-1][0] if self._log else 0
+
+    def since(self, place: int, limit: int) -> list[Kept]:
+        newer = reversed(list(takewhile(lambda kept: kept[0] > place, reversed(self._log))))
+        return [
+            Kept(place, instance, self._cards[instance].name, row_of(self._traces[instance][seq - 1]))
+            for place, instance, seq in islice(newer, limit)
+        ]
 
     def due(self, at: int, limit: int) -> list[str]:
         cards = (card for card in self._cards.values() if card.due is not None and card.due <= at)
@@ -260,3 +287,26 @@ class Memory:
             if answer is not None and asked <= at - ANSWERS_KEPT:
                 del self._inbox[number]
         return before - sum(map(len, self._outbox.values())) - len(self._inbox)
+
+
+def _is_wanted(card: Card, wanted: Wanted) -> bool:
+    """Whether an instance is one of those that are looked for."""
+    if wanted.text is not None:
+        texts = (card.id, card.request_id or "", compact(card.inputs))
+        if not any(_lower(wanted.text) in _lower(text) for text in texts):
+            return False
+    return (
+        wanted.name in (None, card.name)
+        and wanted.state in (None, card.state)
+        and wanted.outcome in (None, card.ended)
+        and (wanted.since is None or card.created >= wanted.since)
+        and (wanted.until is None or card.created < wanted.until)
+    )
+
+
+def _lower(text: str) -> str:
+    """The text with small letters from a to z."""
+    return text.translate(_SMALL)
+
+
+_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)

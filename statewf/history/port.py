@@ -27,6 +27,7 @@ from statewf.values.frozen import Json, Object
 
 KEPT = 30 * 86_400_000  # ms that an emitted event waits for a first subscriber
 ANSWERS_KEPT = 3_600_000  # ms that an answer in the inbox can be read
+LOGGED = 1_000_000  # steps, the newest ones, that are known in the order in which they were kept
 MOST_ASKED = 10_000  # requests without an answer: whoever has more to ask waits
 
 
@@ -113,6 +114,40 @@ class Grave(NamedTuple):
     state: str
     ended: str
     at: int
+
+
+@attrs.frozen
+class Wanted:
+    """Which instances are looked for; None: any.
+
+    `outcome` is empty for those that have not ended; `text` is in the id, the request id or the JSON text of the inputs, whatever
+    the case of its letters from a to z. They were started from `since` on and before `until`, ms since the epoch.
+    """
+
+    name: str | None = None
+    state: str | None = None
+    outcome: str | None = None
+    text: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+class Count(NamedTuple):
+    """How many instances of machines of that name are in a state; and whether, and how, they ended there."""
+
+    name: str
+    state: str
+    ended: str
+    number: int
+
+
+class Kept(NamedTuple):
+    """A step among those of all instances: its place in the order in which they were kept, whose it is, and its history row."""
+
+    place: int
+    instance: str
+    name: str
+    row: dict[str, Any]
 
 
 @attrs.frozen
@@ -224,6 +259,20 @@ class Store(Protocol):
 
     def cards(self, *, name: str | None = None, state: str | None = None, limit: int = 1_000) -> list[Card]:
         """Instances, the newest first."""
+
+    def search(self, wanted: Wanted, *, before: int | None = None, limit: int = 1_000) -> list[Card]:
+        """Those that are wanted, the newest first; `before`: only those with a smaller number."""
+
+    def census(self) -> list[Count]:
+        """How many instances are where."""
+
+    # --- what was kept, one step after another
+
+    def last(self) -> int:
+        """The place of the step that was kept last; 0 if there is none."""
+
+    def since(self, place: int, limit: int) -> list[Kept]:
+        """The steps that were kept after that one, in that order. Of very old ones, and of what was archived, there are none."""
 
     # --- what a new owner has to do
 

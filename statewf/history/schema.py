@@ -8,7 +8,7 @@ outweigh their last snapshot) lies in partial indexes: a parked instance costs n
 from __future__ import annotations
 
 APPLICATION = 0x53_57_46_31  # "SWF1" in the file's header: this is one of ours
-VERSION = 4
+VERSION = 5
 LEAST = 4_096  # bytes of rows below which a snapshot is not worth writing
 
 FIRST = """
@@ -81,6 +81,12 @@ ALTER TABLE snapshot DROP COLUMN size;
 CREATE INDEX instance_heavy ON instance (number) WHERE weight > most;
 CREATE INDEX instance_ended ON instance (updated) WHERE ended != '';
 """  # noqa: S608  # a number of ours
+LOG = """
+CREATE TABLE log (
+    place INTEGER PRIMARY KEY AUTOINCREMENT, instance INTEGER NOT NULL, seq INTEGER NOT NULL
+);
+"""
 # What each version of the schema has that the one before it had not. Snapshots of an earlier shape go: every
-# instance can be told from its history. 4 brought the lease, the inbox and the archive.
-ADDED = {2: TASKS, 3: "DELETE FROM snapshot", 4: OWNED}
+# instance can be told from its history. 4 brought the lease, the inbox and the archive, 5
+# the order in which the steps of all instances were kept: from there on.
+ADDED = {2: TASKS, 3: "DELETE FROM snapshot", 4: OWNED, 5: LOG}

@@ -17,21 +17,24 @@ from statewf.errors import OwnerLost, StoreBusy, StoreConflict
 from statewf.history.batch import Batch, Row
 from statewf.history.codec import decode_event, decode_snapshot, decode_task, encode_snapshot, shown
 from statewf.history.database import Database
+from statewf.history.forget import forget
 from statewf.history.port import (
-    ANSWERS_KEPT,
-    KEPT,
     MOST_ASKED,
     Answer,
     Card,
+    Count,
     Emitted,
     Entry,
     Grave,
+    Kept,
     KeyRecord,
     Lease,
     Loaded,
     MachineRecord,
+    Wanted,
 )
 from statewf.history.schema import LEAST
+from statewf.history.seek import sought
 from statewf.machine.effects import Task
 from statewf.machine.events import AnyEvent
 from statewf.machine.record import Receipt
@@ -56,23 +59,14 @@ _CLAIM = (
     "UPDATE lease SET epoch = epoch + 1, holder = ?, beat = beat + 1, wanted = 0"
     " WHERE epoch = ? AND beat = coalesce(?, beat)"
 )
-_PURGE_TOLD = """
-DELETE FROM outbox WHERE number IN (
-    SELECT number FROM outbox o WHERE event = ? AND number <=
-        (SELECT min(told) FROM subscriber s WHERE s.event = o.event)
-    ORDER BY number LIMIT ?)
+# The log does not forget what is archived before it forgets all of that age: a new instance is not to be taken for it.
+_NUMBER = """
+SELECT max((SELECT coalesce(max(number), 0) FROM instance), (SELECT coalesce(max(instance), 0) FROM log)) + 1
 """
-# Later ones have greater numbers: the first that is young ends the search.
-_PURGE_UNWANTED = """
-DELETE FROM outbox WHERE number IN (
-    SELECT number FROM outbox o
-    WHERE number < coalesce((SELECT number FROM outbox WHERE at > ? ORDER BY number LIMIT 1), 1 << 62)
-        AND NOT EXISTS (SELECT 1 FROM subscriber s WHERE s.event = o.event)
-    ORDER BY number LIMIT ?)
-"""
-_PURGE_ANSWERS = """
-DELETE FROM inbox WHERE number IN (
-    SELECT number FROM inbox WHERE answer IS NOT NULL AND at <= ? ORDER BY number LIMIT ?)
+_SINCE = """
+SELECT l.place, i.id, i.name, h.body FROM log l JOIN instance i ON i.number = l.instance
+    JOIN history h ON h.instance = l.instance AND h.seq = l.seq
+WHERE l.place > ? ORDER BY l.place LIMIT ?
 """
 
 
@@ -169,7 +163,7 @@ class Sqlite:
 
     def number(self) -> int:
         if not self._next:
-            self._next = self._one("SELECT coalesce(max(number), 0) + 1 FROM instance")[0]
+            self._next = self._one(_NUMBER)[0]
         self._next += 1
         return self._next - 1
 
@@ -181,6 +175,7 @@ class Sqlite:
             _advance(db, batch)
             _answer(db, batch)
             _many(db, "INSERT INTO history VALUES (?, ?, ?)", batch.history)
+            _many(db, "INSERT INTO log (instance, seq) VALUES (?, ?)", batch.log)
             _many(db, "INSERT INTO event_key VALUES (?, ?, ?, ?)", batch.keys)
             _many(db, _EMIT, batch.emitted)
             _many(db, _TASK, batch.opened())
@@ -211,10 +206,17 @@ class Sqlite:
         return Grave(*found) if found else None
 
     def cards(self, *, name: str | None = None, state: str | None = None, limit: int = 1_000) -> list[Card]:
-        query = _SELECT + " WHERE (? IS NULL OR name = ?) AND (? IS NULL OR state = ?) ORDER BY number DESC LIMIT ?"
-        rows = self._all(query, name, name, state, state, limit)
+        return self.search(Wanted(name=name, state=state), limit=limit)
+
+    def search(self, wanted: Wanted, *, before: int | None = None, limit: int = 1_000) -> list[Card]:
+        where, given = sought(wanted, before)
+        rows = self._all(f"{_SELECT}{where} ORDER BY number DESC LIMIT :limit", **given, limit=limit)
         with self._decoding("the instances"):
             return [card for found in rows if (card := _card(found))]
+
+    def census(self) -> list[Count]:
+        query = "SELECT name, state, ended, count(*) FROM instance GROUP BY name, state, ended ORDER BY name, state"
+        return [Count(*found) for found in self._all(query)]
 
     def load(self, instance: str) -> Loaded | None:
         card = self.card(instance)
@@ -256,6 +258,18 @@ class Sqlite:
             event, disposition, seq, state, allowed, notes = json.loads(found[2])
             told = Receipt(event, disposition, seq, state, tuple(allowed), tuple(notes))
             return KeyRecord(found[0], found[1], told)
+
+    # --- what was kept, one step after another
+
+    def last(self) -> int:
+        return int(self._one("SELECT coalesce(max(place), 0) FROM log")[0])
+
+    def since(self, place: int, limit: int) -> list[Kept]:
+        with self._decoding("the history"):
+            return [
+                Kept(number, instance, name, shown(json.loads(body)))
+                for number, instance, name, body in self._all(_SINCE, place, limit)
+            ]
 
     # --- what a new owner has to do
 
@@ -311,10 +325,7 @@ class Sqlite:
 
     def purge(self, at: int, limit: int) -> int:
         with self._transaction() as db:
-            events = db.execute("SELECT DISTINCT event FROM subscriber").fetchall()
-            gone = sum(db.execute(_PURGE_TOLD, (*event, limit)).rowcount for event in events)
-            gone += db.execute(_PURGE_UNWANTED, (at - KEPT, limit)).rowcount
-            return gone + db.execute(_PURGE_ANSWERS, (at - ANSWERS_KEPT, limit)).rowcount
+            return forget(db, at, limit)
 
 
 # --- one commit

@@ -124,7 +124,7 @@ def _remove(database: Database, chosen: Sequence[Ended]) -> int:
 
 def _bury(database: Database, one: Ended) -> bool:
     gone = "DELETE FROM instance WHERE number = ? AND id = ? RETURNING name, request_id, state, ended, updated"
-    found = database.all(gone, one.number, one.id)  # its number is given anew, but never its id
+    found = database.all(gone, one.number, one.id)
     for name, request_id, *end in found:
         for table in ("history", "snapshot", "event_key"):
             database.all(f"DELETE FROM {table} WHERE instance = ?", one.number)  # noqa: S608  # our own tables

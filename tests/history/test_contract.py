@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statewf.errors import StoreConflict
-from statewf.history import Card, KeyRecord, Memory, Sqlite, Store
-from statewf.history.port import KEPT
-from statewf.machine.events import Event
+from statewf.history import Card, KeyRecord, Memory, Sqlite, Store, forget
+from statewf.history.port import KEPT, Wanted
+from statewf.machine.events import Cancel, Event
 from statewf.machine.fsm import Machine
 from statewf.machine.record import receipt
 from statewf.machine.replay import replay
@@ -32,7 +32,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def stepped(before: Step, event: Event) -> Step:
+def stepped(before: Step, event: Event | Cancel) -> Step:
     made = step(TOY, before.after, event)
     assert isinstance(made, Step)
     return made
@@ -149,6 +149,83 @@ def test_instances_are_listed_newest_first(store: Store) -> None:
     assert store.cards(name="other") == []
 
 
+texts = st.text('aAb%_\\é"', max_size=3)
+sought = st.builds(
+    Wanted,
+    name=st.sampled_from([None, "toy", "other"]),
+    state=st.sampled_from([None, "a", "b", "c"]),
+    outcome=st.sampled_from([None, "", "success", "failure"]),
+    text=st.none() | texts,
+    since=st.none() | st.integers(0, 5),
+    until=st.none() | st.integers(0, 5),
+)
+lives = st.tuples(
+    st.none() | texts.map("r{}".format), texts, st.sampled_from(["toy", "other"]), st.integers(0, 5), st.booleans()
+)
+
+
+@given(
+    st.lists(lives, max_size=8, unique_by=lambda life: life[0] or life),
+    sought,
+    st.integers(0, 9),
+    st.integers(1, 9),
+)
+def test_both_stores_find_the_same(
+    lives: list[tuple[str | None, str, str, int, bool]], wanted: Wanted, before: int, limit: int
+) -> None:
+    memory, sqlite = Memory(), Sqlite(":memory:")
+    for store in (memory, sqlite):
+        store.deploy(record(TOY))
+        for number, (request_id, text, name, created, ended) in enumerate(lives, 1):
+            first = start(TOY, {"text": text}, instance=f"i{number}")
+            made = [first, *([stepped(first, Cancel())] if ended else [])]
+            for one in made:
+                kept = entry(TOY, one, request_id=request_id, created=created)
+                keep(store, [kept._replace(card=kept.card._replace(number=number, name=name))])
+    for older in (None, before):
+        found = [memory.search(wanted, before=older, limit=limit), sqlite.search(wanted, before=older, limit=limit)]
+        assert found[0] == found[1]
+    assert memory.census() == sqlite.census()
+    assert memory.since(before, limit) == sqlite.since(before, limit)
+    assert memory.last() == sqlite.last()
+    sqlite.close()
+
+
+def test_what_is_sought_is_found(store: Store) -> None:
+    for name in ("a", "b", "c"):
+        keep(store, [entry(TOY, begun(name), request_id=f"50%-{name}", created=ord(name))])
+    moved = stepped(begun("b"), Event("GO"))
+    keep(store, [entry(TOY, moved, request_id="50%-b", created=ord("b"))])
+    found = {
+        "a b c": Wanted(),
+        "b": Wanted(state="b"),
+        "c": Wanted(text="50%-C"),
+        "": Wanted(text="50_"),
+        "b c": Wanted(since=ord("b")),
+        "a": Wanted(until=ord("b")),
+    }
+    for names, wanted in found.items():
+        assert [card.id for card in store.search(wanted)] == names.split()[::-1]
+    assert [card.id for card in store.search(Wanted(), before=store.search(Wanted())[1].number)] == ["a"]
+    assert store.census() == [("toy", "a", "", 2), ("toy", "b", "", 1)]
+
+
+def test_steps_come_in_the_order_in_which_they_were_kept(store: Store) -> None:
+    first, second = begun("a"), begun("b")
+    keep(store, [entry(TOY, first), entry(TOY, second)])
+    keep(store, [entry(TOY, stepped(first, Event("SAY")))])
+    told = store.since(0, 10)
+    assert [(one.place, one.instance, one.name, one.row["seq"]) for one in told] == [
+        (1, "a", "toy", 1),
+        (2, "b", "toy", 1),
+        (3, "a", "toy", 2),
+    ]
+    assert told[2].row == list(store.rows("a"))[1]
+    assert store.since(1, 1) == told[1:2]
+    assert store.since(3, 10) == []
+    assert store.last() == 3
+
+
 def test_machines_are_found_by_digest_and_the_last_deployed_by_name(store: Store) -> None:
     assert store.machine(TOY.digest) == record(TOY) == store.current("toy")
     assert store.machine("none") is None
@@ -179,3 +256,17 @@ def test_what_nobody_asked_for_is_forgotten_in_the_end(store: Store) -> None:
     keep(store, [entry(TOY, begun("a", 10))])
     assert store.purge(10 + KEPT - 1, 10) == 0
     assert store.purge(10 + KEPT, 10) == 1
+
+
+def test_the_order_of_very_old_steps_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forget, "LOGGED", 2)
+    store = Sqlite(str(tmp_path / "s.db"))
+    store.deploy(record(TOY))
+    for name in ("a", "b", "c", "d", "e"):
+        keep(store, [entry(TOY, begun(name))])
+    assert store.purge(0, 2) == 2
+    assert [one.place for one in store.since(0, 10)] == [3, 4, 5]
+    store.purge(0, 2)
+    assert [one.place for one in store.since(0, 10)] == [4, 5]
+    assert store.last() == 5
+    store.close()

@@ -23,7 +23,7 @@ import pytest
 import statewf as wf
 from statewf.compiler import compile_definition
 from statewf.errors import EventRejected, RequestConflict, StoreBusy, StoreError
-from statewf.history import Grave, Sqlite, database, schema
+from statewf.history import Grave, Sqlite, database, schema, upkeep
 from statewf.history.damage import verify
 from statewf.history.upkeep import archive, copy
 from statewf.machine.fsm import SEMANTICS
@@ -203,12 +203,12 @@ def test_it_can_be_looked_at_and_copied_as_it_is(old: str, tmp_path: Path) -> No
 def test_all_or_nothing(old: str, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     statements = schema.OWNED.split(";")
     broken = ";".join([*statements[:at], "SELECT 1 FROM nowhere"])
-    monkeypatch.setitem(schema.ADDED, schema.VERSION, broken)
+    monkeypatch.setitem(schema.ADDED, upkeep.OWNED, broken)
     before = tables(old)
     with pytest.raises(StoreError, match="nowhere"):
         Sqlite(old)
     assert (version(old), tables(old)) == (3, before)
-    monkeypatch.setitem(schema.ADDED, schema.VERSION, schema.OWNED)
+    monkeypatch.setitem(schema.ADDED, upkeep.OWNED, schema.OWNED)
     with closing(Sqlite(old)) as store:
         assert wrong(store) == []
 

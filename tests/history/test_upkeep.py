@@ -145,13 +145,16 @@ def test_a_new_run_of_a_failed_one_has_no_grave(store: Sqlite) -> None:
     assert store.request("toy", "r") == store.card("b")
 
 
-def test_numbers_of_what_is_gone_are_free(path: str, store: Sqlite) -> None:
-    keep(store, lived("z"))
+def test_nobody_is_taken_for_what_is_gone(path: str, store: Sqlite) -> None:
+    old = lived("z", says=2)
+    keep(store, old)
+    last = store.last()
     gone(store, 0)
+    assert (store.since(0, 10), store.last()) == ([], last)
     with closing(Sqlite(path)) as again:
-        assert again.number() == 1
-    keep(store, [entry(TOY, begun("z"))])
-    assert len(list(store.rows("z"))) == 1
+        assert again.number() == old[0].card.number + 1
+    keep(store, [entry(TOY, begun("zz"))])
+    assert [(kept.place, kept.instance) for kept in store.since(0, 10)] == [(last + 1, "zz")]
 
 
 # --- what is kept of it elsewhere
