@@ -279,7 +279,7 @@ def test_backup_makes_a_store_that_can_be_used(cli: Cli, closed: str) -> None:
 def test_backup_says_what_it_made(cli: Cli, closed: str) -> None:
     said = cli("backup", "copy.db", "--json")
     assert (said.code, said.err) == (0, "")
-    assert said.json == {"backup": "copy.db", "bytes": Path("copy.db").stat().st_size, "schema": 4}
+    assert said.json == {"backup": "copy.db", "bytes": Path("copy.db").stat().st_size, "schema": 5}
 
 
 def test_backup_overwrites_nothing_unless_forced(cli: Cli, closed: str) -> None:
@@ -345,7 +345,7 @@ def test_a_store_of_an_earlier_version_is_copied_and_looked_at_as_it_is(cli: Cli
     assert cli("backup", "copy.db", "--json").json["schema"] == 3
     assert cli("verify", "--json").json["schema"] == 3
     assert len(cli("list", "--db", "copy.db", "--json").json) == 4
-    assert cli("verify", "--db", "copy.db", "--json").json["schema"] == 4
+    assert cli("verify", "--db", "copy.db", "--json").json["schema"] == 5
 
 
 # --- verify
@@ -354,8 +354,8 @@ def test_a_store_of_an_earlier_version_is_copied_and_looked_at_as_it_is(cli: Cli
 def test_a_store_that_is_sound(cli: Cli, closed: str) -> None:
     for args in ([], ["--quick"]):
         said = cli("verify", *args)
-        assert (said.code, said.out, said.err) == (0, "statewf.db (schema 4) is sound\n", "")
-    assert cli("verify", "--json").json == {"ok": True, "schema": 4, "quick": False, "findings": []}
+        assert (said.code, said.out, said.err) == (0, "statewf.db (schema 5) is sound\n", "")
+    assert cli("verify", "--json").json == {"ok": True, "schema": 5, "quick": False, "findings": []}
 
 
 def test_damage_is_an_answer(cli: Cli, closed: str) -> None:
@@ -366,7 +366,7 @@ def test_damage_is_an_answer(cli: Cli, closed: str) -> None:
     reason = 'its card says state "open"; its history comes to state "$cancelled" [card]'
     assert first == f"{closed}: error: {reason}"
     assert "its card says seq 1" in second
-    assert summary == "statewf.db (schema 4): 2 things wrong"
+    assert summary == "statewf.db (schema 5): 2 things wrong"
     said = cli("verify", "--json")
     assert (said.code, said.err) == (1, "")
     assert said.json["ok"] is False
@@ -390,7 +390,7 @@ def test_of_much_damage_people_are_shown_some(cli: Cli, closed: str, monkeypatch
     monkeypatch.setattr(verbs, "MOST_TOLD", 1)
     change("DELETE FROM history")
     *_, more, summary = cli("verify").out.splitlines()
-    assert (more, summary) == ("and 1 more; --json has all", "statewf.db (schema 4): 2 things wrong")
+    assert (more, summary) == ("and 1 more; --json has all", "statewf.db (schema 5): 2 things wrong")
 
 
 @pytest.mark.parametrize("verb", [["verify"], ["verify", "--quick"], ["backup", "copy.db"]])
