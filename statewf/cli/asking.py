@@ -9,7 +9,7 @@ import difflib
 import getpass
 import shlex
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from statewf.cli.tables import SHORT, cut, shortly, width
 from statewf.cli.tell import one_line
@@ -17,7 +17,6 @@ from statewf.definition.words import nearest
 from statewf.errors import DataError, Diagnostic
 from statewf.values.canonical import compact
 from statewf.values.duration import spoken
-from statewf.values.frozen import thaw
 
 if TYPE_CHECKING:
     from statewf.machine.effects import Task
@@ -26,18 +25,6 @@ if TYPE_CHECKING:
 
 WORDS = "approved, rejected or any other word"
 MEANT = ("approved", "rejected", "retry")  # the words that mean something to a machine
-
-
-def listed(task: Task) -> dict[str, Any]:
-    """A task for programs."""
-    return {
-        "id": task.id,
-        "instance": task.instance,
-        "step": task.step,
-        "assignedTo": thaw(task.assigned_to),
-        "details": thaw(task.details),
-        "dueAt": task.due_at,
-    }
 
 
 def user() -> str | None:

@@ -77,6 +77,7 @@ async def _answer(handle: Handle, given: Awaitable[Receipt], said: str | None, p
     """What an instance made of what it was given; `performs` says who performs what follows."""
     from statewf.cli.owner import advice
     from statewf.cli.tell import document, rejection
+    from statewf.history.documents import answered
 
     try:
         receipt = await given
@@ -86,7 +87,11 @@ async def _answer(handle: Handle, given: Awaitable[Receipt], said: str | None, p
     told = "".join(f"\n    {note}" for note in receipt.notes)
     name = said or receipt.event
     where = whereabouts(handle, performs)
-    return 0, _receipt(handle, receipt), f"{name}: {receipt.disposition}. {where}{told}"
+    return (
+        0,
+        answered(handle.id, receipt, handle.state, tuple(handle.allowed)),
+        f"{name}: {receipt.disposition}. {where}{told}",
+    )
 
 
 def _tell_answer(code: int, document: dict[str, Any], text: str, *, as_json: bool) -> None:
@@ -103,18 +108,6 @@ async def rest(owner: Executor, instance: Instance, handlers: str | None) -> Non
         from statewf.cli.owner import busy
 
         await owner.until(instance.id, lambda kept: not busy(kept))
-
-
-def _receipt(handle: Handle, receipt: Receipt) -> dict[str, Any]:
-    return {
-        "instance": handle.id,
-        "event": receipt.event,
-        "disposition": receipt.disposition,
-        "seq": receipt.seq,
-        "state": handle.state,
-        "allowed": list(handle.allowed),
-        "notes": list(receipt.notes),
-    }
 
 
 def whereabouts(handle: Handle, performs: str = SERVES) -> str:

@@ -5,41 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from statewf.cli.common import Server, is_workflow, json_option, place_options, print_json, queue_option
+from statewf.cli.common import Server, json_option, place_options, print_json, queue_option
 
 if TYPE_CHECKING:
     from statewf.errors import StatewfError
     from statewf.forecast.remaining import Estimate, Remaining
     from statewf.history import Card, Sqlite
+    from statewf.history.documents import Known
     from statewf.machine.fsm import Machine
     from statewf.machine.snapshot import Snapshot, Step
 
 MOST = 1_000_000  # instances that are listed at once
 LOOKED_AT = 200  # instances from which it is learnt how long another one takes
 MOST_MEMBERS = 20  # of the data of a workflow: each of its steps may add some
-
-
-class Known(Protocol):
-    """What is known of an instance without loading it: the card in a store, or what a server lists."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def request_id(self) -> str | None: ...
-    @property
-    def created(self) -> int: ...
-    @property
-    def updated(self) -> int | None: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def ended(self) -> str: ...
 
 
 @contextmanager
@@ -127,7 +109,9 @@ def list_verb(
         with opened(db) as store:
             known = [(card, card.due) for card in store.cards(name=machine, state=state, limit=limit)]
     if as_json:
-        print_json([_listed(one, due) for one, due in known])
+        from statewf.history.documents import listed
+
+        print_json([listed(one, due) for one, due in known])
         return
     from statewf.cli.tables import table
     from statewf.cli.tell import one_line
@@ -149,27 +133,14 @@ def _moment(at: int | None) -> str:
     return "" if at is None else clock(at)
 
 
-def _listed(known: Known, due: int | None) -> dict[str, Any]:
-    """An instance for programs; `due` is its next deadline."""
-    return {
-        "instance": known.id,
-        "machine": known.name,
-        "state": known.state,
-        "done": bool(known.ended),
-        "outcome": known.ended or None,
-        "requestId": known.request_id,
-        "created": known.created,
-        "updated": known.updated,
-        "due": due,
-    }
-
-
 @click.command("show")
 @click.argument("instance", metavar="ID")
 @place_options
 @json_option
 def show_verb(instance: str, db: str, server: Server | None, as_json: bool) -> None:
     """Show where an instance is, and what it may do next."""
+    from statewf.history.documents import shown
+
     known: Known
     left = None
     if server is not None:
@@ -228,51 +199,6 @@ def _learnt(store: Sqlite, machine: Machine) -> Remaining:
     from statewf.forecast.remaining import Remaining
 
     return Remaining(machine, learned(machine, observed(store, machine.name, LOOKED_AT)))
-
-
-def shown(known: Known, machine: Machine, snapshot: Snapshot) -> dict[str, Any]:
-    """All there is to say about where an instance is."""
-    from statewf.machine.naming import base
-    from statewf.machine.snapshot import active, allowed, due
-    from statewf.values.frozen import thaw
-
-    flight, here, of_steps = snapshot.flight, active(snapshot), is_workflow(machine)
-    timers = due(machine, snapshot)
-    return {
-        **_listed(known, timers[0][0] if timers else None),
-        "states": [base(local) for local in here] if of_steps else list(machine.notes.shown(here[0])),
-        "allowed": list(allowed(machine, snapshot)),
-        "context": thaw(snapshot.context),
-        "timers": [{"timer": timer, "region": region, "at": at} for at, region, timer in timers],
-        "calls": [
-            {"handler": call.handler, "attempt": call.attempt, "key": call.key}
-            for _, call in sorted(flight.calls.items())
-        ],
-        "waiting": [queued.op.handler for queued in flight.queue if queued.call is None],
-        "deferred": [event.name for event in flight.deferred],
-        **(_steps(machine, snapshot) if of_steps else {}),
-    }
-
-
-def _steps(machine: Machine, snapshot: Snapshot) -> dict[str, Any]:
-    """What there is to say of a workflow besides."""
-    from statewf.cli.asking import listed
-    from statewf.machine.book import in_order
-    from statewf.machine.record import steps_of, tasks_of
-    from statewf.values.frozen import thaw
-
-    book = snapshot.book
-    return {
-        "steps": [
-            {"step": name, "state": state, "attempt": attempt, "error": thaw(book.errors.get(name))}
-            for name, state, attempt in steps_of(machine, snapshot)
-        ],
-        "tasks": [listed(task) for task in tasks_of(machine, snapshot)],
-        "results": dict(sorted(thaw(book.results).items())),
-        "completedSteps": list(in_order(book.completed)),
-        "failedSteps": list(in_order(book.failed)),
-        "compensations": thaw(in_order(book.undone)),
-    }
 
 
 def _tell(known: Known, document: dict[str, Any], left: str) -> None:

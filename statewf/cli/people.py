@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from statewf.cli.asking import WORDS, details, due_in, listed, slip, user, who
+from statewf.cli.asking import WORDS, details, due_in, slip, user, who
 from statewf.cli.common import (
     QUEUE,
     Server,
@@ -47,6 +47,7 @@ def tasks_verb(
 ) -> None:
     """List what waits for people to decide, the oldest first. `complete` decides it."""
     from statewf.cli.look import card_of, opened
+    from statewf.history.documents import task_document
 
     if server is not None:
         found = _there(server, queue, instance, assigned_to, quiet=as_json)
@@ -56,7 +57,7 @@ def tasks_verb(
                 card_of(store, instance)
             found = _kept(store, instance, assigned_to)
     if as_json:
-        print_json([listed(task) for task in found])
+        print_json([task_document(task) for task in found])
         return
     from statewf.cli.tables import table
 
