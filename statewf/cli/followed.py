@@ -90,9 +90,11 @@ class Followed(Seen):
         return receipt
 
     def outcome(self, rejected: Sequence[str] = ()) -> Outcome:
+        from statewf.engines.temporal.instance import beginning
         from statewf.history.codec import decode_event
 
-        return outcome(self._machine, self._snapshot, map(decode_event, self._rows), rejected)
+        lost = beginning(self.id, self._rows)
+        return outcome(self._machine, self._snapshot, map(decode_event, self._rows), rejected, lost)
 
 
 def run_there(
@@ -125,7 +127,7 @@ def run_there(
 
 async def _before(there: TemporalExecutor, name: str, request_id: str) -> Before | None:
     """Where the instance of that request is, if there is one."""
-    from statewf.engines.temporal.executor import named
+    from statewf.engines.temporal.instance import named
 
     try:
         _, snapshot = await there.look(named(name, request_id))

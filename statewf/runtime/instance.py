@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from statewf.errors import StoreError
 from statewf.history import Store
 from statewf.machine.effects import Task
 from statewf.machine.events import AnyEvent
@@ -63,21 +64,28 @@ class Outcome:
     _machine: Machine = attrs.field(repr=False)
     _events: tuple[AnyEvent, ...] = attrs.field(repr=False)
     _rejected: tuple[str, ...] = attrs.field(repr=False)
+    _lost: StoreError | None = attrs.field(default=None, repr=False)
 
     @cached_property
     def document(self) -> dict[str, Any]:
-        """The whole of it, with its history."""
+        """The whole of it, with its history. Raises StoreError if that is not known from its beginning."""
+        if self._lost is not None:
+            raise self._lost
         steps = tuple(replayed(self._machine, self._events, blank(self._machine, self.instance)))
         charged, cost = billed(self._machine, steps)
         return thaw(outputs(charged, self._rejected, cost))  # type: ignore[no-any-return]  # a mapping thaws to a dict
 
 
 def outcome(
-    machine: Machine, snapshot: Snapshot, events: Iterable[AnyEvent], rejected: Iterable[str] = ()
+    machine: Machine,
+    snapshot: Snapshot,
+    events: Iterable[AnyEvent],
+    rejected: Iterable[str] = (),
+    lost: StoreError | None = None,
 ) -> Outcome:
-    """The outcome of an instance that is at that snapshot, by these events from its start."""
+    """The outcome of an instance that is at that snapshot, by these events from its start; `lost` says why that is not known."""
     context, results = thaw(snapshot.context), thaw(snapshot.book.results)
-    made = (machine, tuple(events), tuple(rejected))
+    made = (machine, tuple(events), tuple(rejected), lost)
     return Outcome(snapshot.instance, state_of(snapshot), succeeded(snapshot), context, results, *made)
 
 

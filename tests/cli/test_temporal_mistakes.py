@@ -208,7 +208,7 @@ def test_what_no_worker_has_taken_up_is_started_all_the_same(
     assert (said.code, said.out) == (2, "")
     assert said.err.splitlines() == [
         f"waiting for a worker on {temporal}; Ctrl-C ends that",
-        f"error: no worker answers for {door}: is one running?",
+        f"error: no worker at the task queue {queue} answers for {door}",
     ]
     monkeypatch.undo()
     monkeypatch.chdir(folder)

@@ -19,7 +19,7 @@ from temporalio import activity
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from statewf.engines.temporal import wire
+from statewf.engines.temporal import limits, wire
 from statewf.engines.temporal.subscribers import Subscribers
 from statewf.history import Emitted
 from statewf.machine.effects import NOTHING, Call
@@ -43,6 +43,7 @@ class Activities:
     def __init__(self, handlers: Handlers, subscribers: Subscribers) -> None:
         self._handlers = handlers
         self._subscribers = subscribers
+        self._missed: set[str] = set()  # names that were called here, and that nobody answers to
 
     @activity.defn(dynamic=True)
     async def call(self, args: Sequence[RawValue]) -> dict[str, Any]:
@@ -50,13 +51,21 @@ class Activities:
         name = activity.info().activity_type
         handler = self._handlers.get(name)
         if handler is None:
-            told = f"no handler of this worker answers to {name}"
-            raise ApplicationError(told, type=wire.NO_HANDLER, next_retry_delay=UNKNOWN_AGAIN)
+            raise self._unknown(name)
         document = activity.payload_converter().from_payload(args[0].payload, dict)
         async with _alive():
             attempt = document["attempt"] + (activity.info().attempt - 1 if document["again"] else 0)
             outcome = await _outcome(handler, wire.work_of(name, {**document, "attempt": attempt}))
         return _answer(CallId(*document["call"]), *outcome, again=document["again"])
+
+    def _unknown(self, name: str) -> ApplicationError:
+        told = f"no handler of this worker answers to {name}"
+        if name not in self._missed:
+            self._missed.add(name)
+            log.warning("%s: its calls wait for a worker that has it", told)
+        return ApplicationError(
+            told, type=wire.NO_HANDLER, next_retry_delay=UNKNOWN_AGAIN, category=ApplicationErrorCategory.BENIGN
+        )
 
     @activity.defn(name=wire.TELL)
     async def tell(self, emitted: list[dict[str, Any]]) -> None:
@@ -81,8 +90,8 @@ def _answer(call: CallId, result: Any, error: BaseException | None, *, again: bo
     """
     made = Call(call, "", "", "", "", EMPTY, 1, "", NOTHING)
     reply = returned(made, result, 0) if error is None else failed(made, error, 0)
-    if isinstance(reply, Returned) and (size := wire.size(wire.written_reply(reply))) > wire.LARGEST:
-        told = f"the handler's result has {size:,} bytes; Temporal takes {wire.LARGEST:,}"
+    if isinstance(reply, Returned) and (size := wire.size(wire.written_reply(reply))) > limits.LARGEST:
+        told = f"the handler's result has {size:,} bytes; Temporal takes {limits.LARGEST:,}"
         reply = Failed(call, "DataError", told, 0, retryable=False)
     if isinstance(reply, Failed):
         raise ApplicationError(

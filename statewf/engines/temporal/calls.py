@@ -20,16 +20,16 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.exceptions import CancelledError as ActivityCancelled
 from temporalio.exceptions import TimeoutError as ActivityTimedOut
 
-from statewf.engines.temporal import wire
+from statewf.engines.temporal import limits, wire
 from statewf.engines.temporal.policy import policy_of
 from statewf.machine.effects import Call
 from statewf.machine.events import CallId, Failed, Returned
 from statewf.machine.fsm import Machine
-from statewf.machine.snapshot import Snapshot
 from statewf.machine.work import cancelled
+from statewf.values.frozen import Object
 
 LONG = timedelta(days=3650)  # a call takes as long as it takes: its machine knows when that is too long
-NOT_THE_HANDLERS = ("WorkerShutdown", wire.NO_HANDLER)  # errors of an activity
+NOT_THE_HANDLERS = ("WorkerShutdown", wire.NO_HANDLER)  # errors of an activity, without the details of a handler's
 
 Reply = Returned | Failed
 
@@ -41,13 +41,22 @@ class Calls:
     """
 
     def __init__(
-        self, begin: wire.Begin, machine: Machine, now: Callable[[], int], wake: Callable[[], None]
+        self,
+        begin: wire.Begin,
+        machine: Machine,
+        instance: str,
+        inputs: Object,
+        now: Callable[[], int],
+        wake: Callable[[], None],
     ) -> None:
         self._begin = begin
         self._machine = machine
+        self._instance = instance
+        self._inputs = inputs
         self._now = now
         self._wake = wake
         self._running: dict[CallId, workflow.ActivityHandle[Any]] = {}
+        self._stopped: dict[CallId, None] = {}
         self._begun = 0
         self.held: dict[CallId, Call] = {}
         self.replies: deque[Reply] = deque()
@@ -57,20 +66,27 @@ class Calls:
         """Whether none runs, and all replies were taken."""
         return not (self._running or self.replies)
 
-    def begin_held(self, snapshot: Snapshot) -> None:
-        """Begin the calls that were asked for, of the instance that is there."""
-        held, self.held = self.held, {}
-        for call in held.values():
-            self._begin_one(call, snapshot)
+    def begin_held(self) -> bool:
+        """Begin the calls that were asked for, as many as one task of the workflow can; whether more are for the next task."""
+        left = limits.BEGUN
+        for call in tuple(self.held.values()):
+            if len(self._running) >= limits.CALLS:
+                return False  # until one of them has ended
+            policy = policy_of(self._machine, call) if self._begin["retries"] == "temporal" else None
+            document = wire.written_work(call, self._instance, self._inputs, again=policy is not None)
+            size = wire.size(document)
+            if size > left and left < limits.BEGUN:
+                return True
+            del self.held[call.id]
+            if size > limits.LARGEST:
+                told = f"its inputs, context and results have {size:,} bytes; Temporal takes {limits.LARGEST:,}"
+                self._replied(Failed(call.id, "DataError", told, self._now(), retryable=False))
+                continue
+            left -= size
+            self._begin_one(call, document, policy)
+        return False
 
-    def _begin_one(self, call: Call, snapshot: Snapshot) -> None:
-        """Begin a call. One that is too large to be made fails."""
-        policy = policy_of(self._machine, call) if self._begin["retries"] == "temporal" else None
-        document = wire.written_work(call, snapshot.instance, snapshot.inputs, again=policy is not None)
-        if (size := wire.size(document)) > wire.LARGEST:
-            told = f"its inputs, context and results have {size:,} bytes; Temporal takes {wire.LARGEST:,}"
-            self._replied(Failed(call.id, "DataError", told, self._now(), retryable=False))
-            return
+    def _begin_one(self, call: Call, document: dict[str, Any], policy: RetryPolicy | None) -> None:
         self._begun += 1
         handle = workflow.start_activity(
             call.handler,
@@ -83,33 +99,40 @@ class Calls:
             summary=call.step,
         )
         self._running[call.id] = handle
-        asyncio.create_task(self._await(call, snapshot, handle, last=policy is not None))  # noqa: RUF006  # its handle is kept
+        asyncio.create_task(self._await(call, handle, last=policy is not None))  # noqa: RUF006  # its handle is kept
 
     def recall(self, call: CallId, *, awaited: bool) -> None:
         """Stop a call. If its end is `awaited`, it is answered all the same."""
         if self.held.pop(call, None) is not None and awaited:
             self._replied(cancelled(call, self._now()))
+        if call in self._running:
+            self._stopped[call] = None
         handle = self._running.get(call) if awaited else self._running.pop(call, None)
         if handle is not None:
             handle.cancel()
 
-    async def _await(
-        self, call: Call, snapshot: Snapshot, handle: workflow.ActivityHandle[Any], *, last: bool
-    ) -> None:
+    async def _await(self, call: Call, handle: workflow.ActivityHandle[Any], *, last: bool) -> None:
         """Wait for the end of a call, and tell it. `last`: it was tried again by Temporal as often as it may be."""
-        reply: Reply
+        reply: Reply | None = None
         try:
-            reply = wire.reply_of(call.id, await handle, self._now())
+            answer = await handle
+            reply = wire.reply_of(call.id, answer, self._now())
         except ActivityError as error:
-            if _not_the_handlers(error.cause) and self._running.get(call.id) is handle:
-                self._begin_one(call, snapshot)
-                return
-            reply = _failed(call.id, error.cause, self._now(), last=last)
+            if not _not_the_handlers(error.cause):
+                reply = _failed(call.id, error.cause, self._now(), last=last)
         except asyncio.CancelledError:
             reply = cancelled(call.id, self._now())
+        except Exception as error:  # whatever it is: a call that nobody answers would be waited for, for ever
+            told = f"the activity's answer cannot be read: {type(error).__name__}: {error}"
+            reply = Failed(call.id, "DataError", told, self._now(), retryable=False)
+        was_stopped = self._stopped.pop(call.id, call) is None
         if self._running.get(call.id) is handle:
             del self._running[call.id]
-        self._replied(reply)
+            if reply is None and not was_stopped:
+                self.held[call.id] = call
+                self._wake()
+                return
+        self._replied(reply or cancelled(call.id, self._now()))
 
     def _replied(self, reply: Reply) -> None:
         self.replies.append(reply)
@@ -118,9 +141,9 @@ class Calls:
 
 def _not_the_handlers(cause: BaseException | None) -> bool:
     """Whether an activity failed without any doing of its handler."""
-    return isinstance(cause, ActivityTimedOut) or (
-        isinstance(cause, ApplicationError) and cause.type in NOT_THE_HANDLERS
-    )
+    if isinstance(cause, ApplicationError):
+        return cause.type in NOT_THE_HANDLERS and not cause.details
+    return isinstance(cause, ActivityTimedOut)
 
 
 def _failed(call: CallId, cause: BaseException | None, at: int, *, last: bool) -> Failed:

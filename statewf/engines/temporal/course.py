@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 
 from statewf.compiler.kept import compile_kept
-from statewf.engines.temporal import wire
+from statewf.engines.temporal import limits, wire
 from statewf.errors import KeyConflict
 from statewf.history.codec import decode_snapshot, encode_snapshot, encode_step
 from statewf.machine.events import AnyEvent, Decided, Event, Fired, Returned, Start
@@ -28,12 +28,9 @@ from statewf.pricing import Usage, charged, cost, is_priced
 from statewf.values.canonical import compact, digest
 from statewf.values.frozen import Object, thaw
 
-MOST_REMEMBERED = 1_500_000  # bytes of what an instance knows: all of it goes over the wire at times
-MOST_KEPT = 1_000_000  # bytes of packed rows that are carried on
-PACK = 100_000  # characters of rows that are packed together, and left behind together
-SPARE = 2_000  # bytes for the names of what is carried
-MOST_KEYS = 10_000  # of events that are remembered, the newest ones
-MOST_TIMERS = 1_000  # that are fired before others get a turn: they may take no time
+MEASURED = 100_000  # bytes that are brought until it is measured anew how much there is
+ROW = 16  # bytes of what stands beside packed rows
+TIMES = 2  # as much as is brought may be remembered: in context and in results
 MARK = 16  # hexadecimal digits by which it is told whether a key was used for the same
 
 
@@ -44,17 +41,19 @@ def compiled(definition: str) -> Machine:
 
 
 class Course:
-    """The course of one instance. `rows` are those that are not packed yet."""
+    """The course of one instance. `lost` is how many rows of the beginning were too many to be kept."""
 
     def __init__(self, machine: Machine, instance: str) -> None:
         self.machine = machine
         self.snapshot: Snapshot = blank(machine, instance)
-        self.rows: list[dict[str, Any]] = []
-        self.lost = 0  # rows of the beginning that were too many to be carried on
+        self.lost = 0
         self._packed: list[tuple[int, str]] = []  # how many rows, and these
+        self._rows: list[dict[str, Any]] = []  # those that are not packed yet
+        self._loose = 0  # bytes of them
         self._keys: dict[str, tuple[str, Receipt]] = {}
         self._usage = Usage(machine) if is_priced(machine) else None
-        self._remembers = 0  # bytes, at most: what was brought may have replaced what was there
+        self._size = 0  # bytes of what it knew when that was measured
+        self._brought = 0  # bytes since then
 
     # --- going on
 
@@ -66,8 +65,10 @@ class Course:
         if self._usage is not None:
             made = charged(self._usage, made)
         self.snapshot = made.after
-        self._remembers += _weight(event)
-        self.rows.append(encode_step(made))
+        self._keep(encode_step(made))
+        self._brought += _weight(event)
+        if self._brought > MEASURED:
+            self._size, self._brought = self._measured(), 0
         return made
 
     def late(self, now: int, *, including: bool = False) -> Fired | None:
@@ -77,7 +78,7 @@ class Course:
     def refusal(self, event: AnyEvent, now: int) -> Rejected | None:
         """Why the event would be refused now, after the timers that are late. Nothing changes."""
         snapshot = self.snapshot
-        for _ in range(MOST_TIMERS):
+        for _ in range(limits.TIMERS):
             if (fired := _late(self.machine, snapshot, now, including=False)) is None:
                 break
             made = step(self.machine, snapshot, fired)
@@ -87,11 +88,14 @@ class Course:
         return made if isinstance(made, Rejected) else None
 
     def has_room(self, event: AnyEvent) -> bool:
-        """Whether what an event brings can be remembered. What is there is looked at only where that is in doubt."""
+        """Whether what an event brings can be remembered. Nothing changes; what is there is measured only where that is in doubt."""
         size = _weight(event)
-        if self._remembers + size > MOST_REMEMBERED:
-            self._remembers = wire.size(self.look())
-        return size == 0 or self._remembers + size <= MOST_REMEMBERED
+        if size == 0 or self._size + TIMES * (self._brought + size) <= limits.REMEMBERED:
+            return True
+        return self._measured() + TIMES * size <= limits.REMEMBERED
+
+    def _measured(self) -> int:
+        return wire.size([encoded(encode_snapshot(self.snapshot)), thaw(self.snapshot.inputs)])
 
     @property
     def deadline(self) -> int | None:
@@ -121,37 +125,48 @@ class Course:
         event = made.event
         if isinstance(event, Event) and event.key is not None:
             self._keys[event.key] = used_for(event), told
-            if len(self._keys) > MOST_KEYS:
+            if len(self._keys) > limits.KEYS:
                 del self._keys[next(iter(self._keys))]
         return told
 
     # --- what was before
 
     def history(self, after: int, most: int) -> list[dict[str, Any]]:
-        """The rows from the one after that number, as a store keeps them; not more characters than `most`, but one row at least."""
-        found: list[Mapping[str, Any]] = []
+        """The rows from the one after that number, as a store keeps them; not more bytes than `most`, but one row at least."""
+        found: list[dict[str, Any]] = []
         size = 0
-        for row in self._rows(after):
-            size += len(compact(row))
+        for row in map(encoded, self._behind(after)):
+            size += wire.size(row)
             if found and size > most:
                 break
             found.append(row)
-        plain: list[dict[str, Any]] = json.loads(compact(found))
-        return plain
+        return found
 
-    def _rows(self, after: int) -> Iterator[Mapping[str, Any]]:
+    def _behind(self, after: int) -> Iterator[Mapping[str, Any]]:
         first = self.lost + 1
         for count, packed in self._packed:
             if first + count > after + 1:
                 yield from unpacked(packed)[max(0, after + 1 - first) :]
             first += count
-        yield from self.rows[max(0, after + 1 - first) :]
+        yield from self._rows[max(0, after + 1 - first) :]
+
+    def _keep(self, row: dict[str, Any]) -> None:
+        self._rows.append(row)
+        self._loose += len(compact(row))
+        if self._loose > limits.PACK:
+            self._pack(limits.ROWS_HERE)
+
+    def _pack(self, room: int) -> None:
+        """Pack what is loose, and leave behind the oldest for which there is no room."""
+        if self._rows:
+            self._packed.append((len(self._rows), packed(self._rows)))
+            self._rows, self._loose = [], 0
+        while self._packed and sum(len(text) + ROW for _, text in self._packed) > room:
+            self.lost += self._packed.pop(0)[0]
 
     def look(self) -> dict[str, Any]:
         """Where it is, as plain JSON."""
-        document = {"snapshot": encode_snapshot(self.snapshot), "lost": self.lost, "cost": self.cost}
-        plain: dict[str, Any] = json.loads(compact(document))
-        return plain
+        return encoded({"snapshot": encode_snapshot(self.snapshot), "lost": self.lost, "cost": self.cost})
 
     # --- from run to run
 
@@ -161,26 +176,22 @@ class Course:
         None if there is no room even without them.
         """
         usage = None if self._usage is None else self._usage.document()
-        plain: dict[str, Any] = json.loads(compact({"snapshot": encode_snapshot(self.snapshot), "usage": usage}))
-        room -= wire.size(plain) + SPARE
+        plain = encoded({"snapshot": encode_snapshot(self.snapshot), "usage": usage})
+        room -= wire.size(plain) + limits.SPARE
         if room < 0:
             return None
         keys = [[key, mark, *attrs.astuple(told)] for key, (mark, told) in self._keys.items()]
         while len(kept := packed(keys)) > room // 2 and keys:
             keys = keys[len(keys) // 2 + 1 :]
-        packs = [*self._packed, *_packs(self.rows)]
-        lost, room = self.lost, min(MOST_KEPT, room - len(kept))
-        while packs and sum(len(text) + 16 for _, text in packs) > room:
-            lost += packs[0][0]
-            packs = packs[1:]
-        return {**plain, "rows": packs, "lost": lost, "keys": kept}
+        self._pack(min(limits.ROWS, room - len(kept)))
+        return {**plain, "rows": self._packed, "lost": self.lost, "keys": kept}
 
     @classmethod
     def resumed(cls, machine: Machine, instance: str, inputs: Object, document: Mapping[str, Any]) -> Course:
         """The same course in the next run."""
         course = cls(machine, instance)
         course.snapshot = decode_snapshot(document["snapshot"], instance, inputs)
-        course._remembers = wire.size(document["snapshot"])
+        course._size = course._measured()
         course._packed = [(count, text) for count, text in document["rows"]]
         course.lost = document["lost"]
         for key, mark, event, disposition, seq, state, allowed, notes in unpacked(document["keys"]):
@@ -218,18 +229,10 @@ def used_for(event: Event) -> str:
     return digest([event.name, event.data])[:MARK]
 
 
-def _packs(rows: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
-    """The rows packed, some at a time."""
-    some: list[dict[str, Any]] = []
-    size = 0
-    for row in rows:
-        some.append(row)
-        size += len(compact(row))
-        if size > PACK:
-            yield len(some), packed(some)
-            some, size = [], 0
-    if some:
-        yield len(some), packed(some)
+def encoded(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document as the plain JSON that goes over the wire."""
+    plain: dict[str, Any] = json.loads(compact(document))
+    return plain
 
 
 def packed(rows: list[Any]) -> str:

@@ -6,14 +6,12 @@ Without handlers it is a client; with them it is a worker, too. Below: `wire`, `
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
 
 import attrs
 from temporalio.client import Client
@@ -22,11 +20,11 @@ from statewf.compiler import compile_definition
 from statewf.compiler.kept import compile_kept
 from statewf.definition.model import Definition
 from statewf.definition.write import to_json
-from statewf.engines.temporal import wire
+from statewf.engines.temporal import limits, wire
 from statewf.engines.temporal.activities import Activities
 from statewf.engines.temporal.attributes import prepare
 from statewf.engines.temporal.course import compiled, used_for
-from statewf.engines.temporal.instance import TemporalInstance
+from statewf.engines.temporal.instance import TemporalInstance, beginning, named
 from statewf.engines.temporal.server import Listed, Server
 from statewf.engines.temporal.subscribers import Subscribers
 from statewf.engines.temporal.worker import worker
@@ -44,7 +42,7 @@ from statewf.history.codec import decode_event, decode_snapshot, shown
 from statewf.machine.effects import Task
 from statewf.machine.events import Decided, Event
 from statewf.machine.fsm import SEMANTICS, Machine
-from statewf.machine.record import Receipt, slug, was_open
+from statewf.machine.record import Receipt, was_open
 from statewf.machine.snapshot import Snapshot, Step, blank
 from statewf.runtime.handlers import Handlers, missing
 from statewf.runtime.instance import Outcome, outcome
@@ -61,11 +59,9 @@ QUEUE = "statewf"  # the task queue, where none is named
 HEARTBEAT = 5.0  # seconds after which a worker that shows no sign of life counts as dead
 LONGEST = 3_000  # events of Temporal's history, which suggests to go on anew at about 4,100, and ends at 51,200
 PATIENCE = 30.0  # seconds; the server itself gives up on one worker after 10
-LARGEST = 1_500_000  # bytes of a definition as it goes over the wire: a payload of Temporal holds 2 MB
 LAST = 0.05  # seconds that threads of the SDK have for what failed: Python may crash if it ends before they do
 CONCURRENCY = 1_000  # handlers that run at once
 LEAST = 10  # events of a history
-AMBIGUOUS = r"[%/:\s]"  # in the name of a machine, before the request in the id of an instance
 MOST_MACHINES = 1_000  # definitions that are kept in memory
 
 
@@ -142,8 +138,8 @@ class TemporalExecutor:
         if self._handlers is not None and (error := missing(deployed, self._handlers)):
             raise error
         text = to_json(deployed.notes.definition)
-        if (size := wire.size(text)) > LARGEST:
-            raise StoreError(f"{deployed.name} has {size:,} bytes; Temporal takes {LARGEST:,}")
+        if (size := wire.size(text)) > limits.DEFINITION:
+            raise StoreError(f"{deployed.name} has {size:,} bytes; on Temporal it may have {limits.DEFINITION:,}")
         compile_kept(text)
         self._deployed[deployed.name] = deployed, text
         return deployed
@@ -178,8 +174,12 @@ class TemporalExecutor:
             "longest": self._longest,
             "carried": None,
         }
-        if (size := wire.size(begin)) > wire.LARGEST:
-            raise StoreError(f"{name} and its inputs have {size:,} bytes; Temporal takes {wire.LARGEST:,}")
+        if (size := wire.size(begin["inputs"])) > limits.INPUTS:
+            raise StoreError(
+                f"the inputs of {name} have {size:,} bytes; on Temporal they may have {limits.INPUTS:,}"
+            )
+        if (size := wire.size(begin)) > limits.LARGEST:
+            raise StoreError(f"{name} and its inputs have {size:,} bytes; Temporal takes {limits.LARGEST:,}")
         mark = digest([name, frozen])
         anew = restart and request_id is not None and await self._failed(instance, mark, request_id)
         if not await self._server.start(name, begin, instance, mark, request_id, anew=anew):
@@ -344,8 +344,8 @@ class TemporalExecutor:
         """
         machine, _ = await self.look(instance)
         rows = await self._server.rows(instance, 0)
-        if rows[0]["seq"] > 1:
-            raise StoreError(f"{instance} has a long history, whose first {rows[0]['seq'] - 1:,} rows are not kept")
+        if (lost := beginning(instance, rows)) is not None:
+            raise lost
         return machine, tuple(replayed(machine, map(decode_event, rows), blank(machine, instance)))
 
     async def wait(self, instance: str) -> Outcome:
@@ -364,9 +364,13 @@ class TemporalExecutor:
         return bool(snapshot.ended) and not (snapshot.flight.queue or snapshot.flight.calls)
 
     async def outcome(self, instance: str, rejected: Sequence[str] = ()) -> Outcome:
-        """What an instance has come to so far; `rejected` names events it refused. Raises UnknownInstance."""
+        """What an instance has come to so far; `rejected` names events it refused. Raises UnknownInstance.
+
+        Its `document` raises StoreError when the history is too long for its beginning to be kept.
+        """
         machine, snapshot = await self.look(instance)
-        return outcome(machine, snapshot, map(decode_event, await self._server.rows(instance, 0)), rejected)
+        rows = await self._server.rows(instance, 0)
+        return outcome(machine, snapshot, map(decode_event, rows), rejected, beginning(instance, rows))
 
     def on(self, event: str, listener: Listener | None = None, *, subscriber: str) -> Any:
         """Subscribe to an emitted event, as a call or a decorator: at this worker, before it is opened.
@@ -383,14 +387,3 @@ class TemporalExecutor:
             return chosen
 
         return subscribe if listener is None else subscribe(listener)
-
-
-def named(name: str, request_id: str | None) -> str:
-    """The workflow's id: of the same request it is the same. A task's id begins with it, up to a slash."""
-    if request_id is None:
-        return f"{slug(name)}-{secrets.token_hex(6)}"
-    return f"{re.sub(AMBIGUOUS, _quoted, name)}:{re.sub('[%/]', _quoted, request_id)}"
-
-
-def _quoted(found: re.Match[str]) -> str:
-    return quote(found[0], safe="")

@@ -132,9 +132,7 @@ class Server:
                 except RPCError as error:
                     if IN_FLIGHT in error.message:
                         pauses = iter(PAUSES)  # likewise
-                        continue
-                    gone = await self._gone(instance, event, error)
-                    if not isinstance(gone, _NotReady):
+                    elif not isinstance(gone := await self._gone(instance, event, error), _NotReady):
                         raise gone from error
                 else:
                     return answer
@@ -170,7 +168,8 @@ class Server:
                     if error.status not in NOBODY:
                         raise
                     if time.monotonic() > late:
-                        raise StoreError(f"no worker answers for {instance}: is one running?") from error
+                        queue = (await self._handle(instance).describe()).task_queue
+                        raise StoreError(f"no worker at the task queue {queue} answers for {instance}") from error
                 await asyncio.sleep(PAUSES[0])  # it was with one that died, and the server does not know by now
 
     async def rows(self, instance: str, after: int) -> Sequence[dict[str, Any]]:
@@ -235,10 +234,11 @@ class Server:
         """The instances of this task queue whose attributes are one of these each, or any but none (None); the newest first."""
         asked = [f"TaskQueue = {_quoted(self._task_queue)}", "ExecutionStatus != 'ContinuedAsNew'"]
         asked += [_condition(name, values) for name, values in conditions.items()]
+        found: dict[str, Listed] = {}
         with told():
-            return [
-                await _listed(one) async for one in self._client.list_workflows(" AND ".join(asked), limit=limit)
-            ]
+            async for one in self._client.list_workflows(" AND ".join(asked), limit=limit):
+                found.setdefault(one.id, await _listed(one))  # what was started again is that
+        return list(found.values())
 
 
 async def _listed(known: WorkflowExecution) -> Listed:

@@ -6,27 +6,32 @@ here. Runs in the workflow. Above: `workflow`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from temporalio import workflow
 
-MOST_ANSWERS = 100  # that the next run knows, the newest ones
+from statewf.engines.temporal import limits
 
 Answer = dict[str, Any]
 
 
 class Updates:
-    """The updates of one run; `before` are the answers of those before it, by the update's id."""
+    """The updates of one run; `before` are the ids and answers of those before it, the oldest first."""
 
-    def __init__(self, before: Mapping[str, Answer]) -> None:
+    def __init__(self, before: Iterable[tuple[str, Answer]]) -> None:
         self.count = 0
-        self.answers = dict(before)
+        self._answers = dict(before)
+
+    @property
+    def answers(self) -> list[tuple[str, Answer]]:
+        """What the next run is told. On the wire a mapping would lose its order."""
+        return list(self._answers.items())
 
     @property
     def known(self) -> Answer | None:
         """What the update that is made now was answered in a run before."""
-        return self.answers.get(_id())
+        return self._answers.get(_id())
 
     def begun(self) -> Answer | None:
         """Count the update that is made now; what it was answered before."""
@@ -36,9 +41,9 @@ class Updates:
     def answered(self, answer: Answer) -> Answer:
         """Keep the answer of the update that is made now. That of one that was refused in the end is not kept: it uses up nothing."""
         if "error" not in answer:
-            self.answers[_id()] = answer
-            if len(self.answers) > MOST_ANSWERS:
-                del self.answers[next(iter(self.answers))]
+            self._answers[_id()] = answer
+            if len(self._answers) > limits.ANSWERS:
+                del self._answers[next(iter(self._answers))]
         return answer
 
 

@@ -22,6 +22,8 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 import attrs
 
+from statewf.engines.temporal import limits
+from statewf.errors import DataError, Diagnostic
 from statewf.machine.effects import Call, Task
 from statewf.machine.events import CallId, Decided, Event, Failed, Returned
 from statewf.machine.record import Receipt
@@ -31,15 +33,11 @@ from statewf.values.canonical import compact
 from statewf.values.frozen import Json, Map, Object, freeze, freeze_object, thaw
 
 VERSION = 1  # of the interpreter: raised when it would make something else of a history that was begun before
-PAGE = 500_000  # characters of rows that one query gives
 TELL = "statewf.tell"  # the activity that tells subscribers
 NO_HANDLER = "UnknownHandler"  # the error of an activity whose worker does not have its handler
 CROWDED = "too many wait already"  # why an update is to be sent once more
-LARGEST = 1_800_000  # bytes of what goes over the wire at once: a payload of Temporal holds 2 MB
 
 # search attributes
-LONGEST_WORD = 255  # characters of one
-MOST_WORDS = 1_500  # bytes of all words of one, as JSON: the server takes 2,048, and ends a workflow that says more
 OPEN, ANYBODY = "open", "*"  # there are tasks; and more people have one than can be listed
 STATE, OUTCOME, TASKS, ASSIGNED = "StatewfState", "StatewfOutcome", "StatewfTasks", "StatewfAssignedTo"
 
@@ -61,6 +59,19 @@ class Begin(TypedDict):
     heartbeat: float
     longest: int
     carried: dict[str, Any] | None
+
+
+def begin_of(document: Any) -> Begin:
+    """What a run begins with, as it is. Raises DataError for what is none; of another version only that is looked at."""
+    wanted = ["interpreter", "semantics"]
+    if isinstance(document, dict) and document.get("interpreter") == VERSION:
+        wanted = list(Begin.__annotations__)
+    missing = [name for name in wanted if not isinstance(document, dict) or name not in document]
+    if missing:
+        told = f"an instance is begun by `start` of an executor: there is no {', '.join(missing)}"
+        raise DataError([Diagnostic("not-begun", told)])
+    begin: Begin = document
+    return begin
 
 
 def size(document: Any) -> int:
@@ -106,13 +117,13 @@ def people(assigned: Iterable[Json]) -> list[str]:
     """All those, each once; or as many as can be listed, and that there are more."""
     words = list(dict.fromkeys(map(person, assigned)))
     sizes = accumulate(len(json.dumps(word)) + 1 for word in words)
-    listed = [word for word, size in zip(words, sizes, strict=True) if size <= MOST_WORDS]
+    listed = [word for word, size in zip(words, sizes, strict=True) if size <= limits.WORDS]
     return listed if len(listed) == len(words) else [*listed, ANYBODY]
 
 
 def word(text: str) -> str:
     """As much of a text as a search attribute holds."""
-    return text[:LONGEST_WORD]
+    return text[: limits.WORD]
 
 
 def task_of(document: Mapping[str, Any]) -> Task:

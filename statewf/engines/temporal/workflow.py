@@ -19,7 +19,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -27,10 +26,10 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
-from statewf.engines.temporal import wire
+from statewf.engines.temporal import limits, wire
 from statewf.engines.temporal.alarm import Alarm
 from statewf.engines.temporal.calls import Calls, Reply
-from statewf.engines.temporal.course import MOST_REMEMBERED, MOST_TIMERS, Course, compiled, used_for
+from statewf.engines.temporal.course import Course, compiled, used_for
 from statewf.engines.temporal.outbox import Outbox
 from statewf.engines.temporal.standing import Standing
 from statewf.engines.temporal.updates import Updates
@@ -43,13 +42,8 @@ from statewf.machine.snapshot import Rejected, Step, allowed
 from statewf.runtime.requests import refusal
 from statewf.values.frozen import Object, freeze_object, thaw
 
-MOST_UPDATES = 1_000  # of one run, after which it goes on anew; the server takes 2,000
-# of one run, after which no event is taken any more: the rest is for who cancels or decides
-FULL_UPDATES, FULL_EVENTS = 1_800, 45_000
-MOST_WAITING = 8  # events that wait for an action; the server has 10 updates under way at most
-TOO_MUCH = f"the instance would remember more than {MOST_REMEMBERED:,} bytes"
-AT_ONCE = 500  # events that are taken in one task of the workflow, which has 2 seconds
-BREATH = 0.001  # seconds
+TOO_MUCH = f"the instance would remember more than {limits.REMEMBERED:,} bytes"
+FULL = "too much has happened while a call runs, or for what it has to remember: it takes no more"
 
 
 @attrs.define(eq=False)
@@ -67,8 +61,6 @@ class Interpreter:
 
     @workflow.init
     def __init__(self, args: Sequence[RawValue]) -> None:
-        begin = workflow.payload_converter().from_payload(args[0].payload, wire.Begin)
-        self._begin = begin
         self._id = workflow.info().workflow_id
         self._line: deque[_Waiting] = deque()
         self._changed = True
@@ -76,22 +68,24 @@ class Interpreter:
         self._bug: ApplicationError | None = None
         self._alarm = Alarm(self._now, self._wake)
         self._known: Course | None = None
-        if 1 <= begin["interpreter"] <= wire.VERSION and begin["semantics"] == SEMANTICS:
-            with suppress(ApplicationError):  # `run` tells it, and why there is nothing to run
+        try:
+            self._begin = wire.begin_of(
+                workflow.payload_converter().from_payload(args[0].payload) if args else None
+            )
+            if 1 <= self._begin["interpreter"] <= wire.VERSION and self._begin["semantics"] == SEMANTICS:
                 self._start()
+        except Exception as error:  # `run` tells it
+            self._bug = self._bug or ApplicationError(
+                f"it cannot begin: {error}", type=type(error).__name__, non_retryable=True
+            )
 
     def _start(self) -> None:
         """Start the instance, or go on with it where the run before this one stopped."""
         begin, carried = self._begin, self._begin["carried"]
-        try:
-            machine, inputs = compiled(begin["definition"]), freeze_object(begin["inputs"], "the inputs")
-        except StatewfError as error:
-            told = f"what it is begun with cannot be read: {error}"
-            self._bug = ApplicationError(told, type=type(error).__name__, non_retryable=True)
-            raise self._bug from error
-        self._calls = Calls(begin, machine, self._now, self._wake)
+        machine, inputs = compiled(begin["definition"]), freeze_object(begin["inputs"], "the inputs")
+        self._calls = Calls(begin, machine, self._id, inputs, self._now, self._wake)
         self._outbox = Outbox(begin["heartbeat"], self._wake)
-        self._updates = Updates({} if carried is None else carried["answers"])
+        self._updates = Updates(() if carried is None else carried["answers"])
         if carried is None:
             self._known, self._standing = Course(machine, self._id), Standing(machine, None)
             self._take(Start(inputs, self._now()))
@@ -124,19 +118,20 @@ class Interpreter:
                 reply = self._calls.replies.popleft()
                 self._catch_up(reply.at)
                 self._take(self._fitting(reply))  # if nobody wants it any more, nothing comes of it
-            self._catch_up(self._now(), including=True)
+            more = self._catch_up(self._now(), including=True)
             self._serve()
             if self._is_over():
                 return self._outcome()
             if self._goes_on_anew():
                 self._go_on_anew()
-            self._calls.begin_held(course.snapshot)
+            more |= self._calls.begin_held()
+            more |= bool(self._line) and not course.snapshot.flight.queue
             self._alarm.set(course.deadline)
             try:
-                if self._line and not course.snapshot.flight.queue:
-                    await workflow.sleep(BREATH)  # there are more than one task of a workflow has time for
-                    self._changed = True
-                await workflow.wait_condition(lambda: self._changed or self._is_over() or self._goes_on_anew())
+                if more:  # than one task of a workflow has time for
+                    await workflow.sleep(limits.BREATH)
+                else:
+                    await workflow.wait_condition(lambda: self._changed or self._is_over() or self._goes_on_anew())
             except asyncio.CancelledError:  # of the workflow, by Temporal's own tools
                 self._take(Cancel(self._now()))
 
@@ -209,7 +204,7 @@ class Interpreter:
         return [thaw(Object(task._asdict())) for task in tasks_of(self._course.machine, self._course.snapshot)]
 
     @workflow.query(name="history")
-    def history(self, after: int = 0, most: int = wire.PAGE) -> list[dict[str, Any]]:
+    def history(self, after: int = 0, most: int = limits.PAGE) -> list[dict[str, Any]]:
         """The history rows behind that number, as many as a query holds."""
         return self._course.history(after, most)
 
@@ -251,13 +246,14 @@ class Interpreter:
             raise self._bug from error
         return made
 
-    def _catch_up(self, now: int, *, including: bool = False) -> None:
-        """Fire the timers that were due before now, or just now."""
-        for _ in range(MOST_TIMERS):
+    def _catch_up(self, now: int, *, including: bool = False) -> bool:
+        """Fire the timers that were due before now, or just now; whether there are more than that many."""
+        for _ in range(limits.TIMERS):
             fired = self._course.late(now, including=including)
             if fired is None:
-                break
+                return False
             self._take(fired)
+        return True
 
     def _answered(self, event: AnyEvent) -> dict[str, Any]:
         """Take an event now; its receipt, or the refusal."""
@@ -281,7 +277,7 @@ class Interpreter:
 
     def _serve(self) -> None:
         """Take the events that wait, while no action runs: some of them."""
-        for _ in range(AT_ONCE):
+        for _ in range(limits.AT_ONCE):
             if not self._line or self._course.snapshot.flight.queue:
                 return
             one = self._line.popleft()
@@ -320,11 +316,10 @@ class Interpreter:
             raise ApplicationError(str(error), thaw(refusal(error)), type=type(error).__name__, non_retryable=True)
 
     def _refusal_of(self, event: Event) -> StatewfError | None:
-        if len(self._line) >= MOST_WAITING:
+        if len(self._line) >= limits.WAITING:
             raise ApplicationError(wire.CROWDED, type=wire.CROWDED, non_retryable=True)
-        if self._updates.count >= FULL_UPDATES or workflow.info().get_current_history_length() >= FULL_EVENTS:
-            why = "too much has happened while a call runs, or for what it has to remember: it takes no more"
-            return EventRejected(event.name, "full", why)
+        if self._is_full():
+            return EventRejected(event.name, "full", FULL)
         if not self._course.has_room(event):
             return EventRejected(event.name, "full", TOO_MUCH)
         if self._course.told(event) is not None or self._line or self._course.snapshot.flight.queue:
@@ -369,12 +364,21 @@ class Interpreter:
     def _is_quiet(self) -> bool:
         return self._calls.quiet and not self._line and workflow.all_handlers_finished()
 
+    def _is_full(self) -> bool:
+        """Whether this run takes no event any more, lest the server ends it."""
+        return self._has_had(limits.FULL_UPDATES, limits.FULL_EVENTS, limits.FULL_BYTES)
+
     def _is_long(self, times: int = 1) -> bool:
         """Whether it is time for a new run; `times`: or so many times that."""
-        info = workflow.info()
-        longest, updates = self._begin["longest"] * times, MOST_UPDATES * times
-        suggested = times == 1 and info.is_continue_as_new_suggested()
-        return suggested or self._updates.count >= updates or info.get_current_history_length() >= longest
+        suggested = times == 1 and workflow.info().is_continue_as_new_suggested()
+        most = (limits.UPDATES * times, self._begin["longest"] * times, limits.LONG_BYTES * times)
+        return suggested or self._has_had(*most)
+
+    def _has_had(self, updates: int, events: int, size: int) -> bool:
+        """Whether this run has had so many updates, events of Temporal's history, or bytes of it."""
+        now = workflow.info()
+        length, weight = now.get_current_history_length(), now.get_current_history_size()
+        return self._updates.count >= updates or length >= events or weight >= size
 
     def _goes_on_anew(self) -> bool:
         """Whether it is time for a new run, and nothing is under way in this one, but for who is told in vain again and again."""
@@ -385,7 +389,7 @@ class Interpreter:
         """Go on as a new run, if it is not too much to be carried; then this run is the last."""
         begin: wire.Begin = {**self._begin, "interpreter": wire.VERSION, "carried": None}
         rest = {"outbox": self._outbox.waiting, "answers": self._updates.answers}
-        carried = self._course.carried(wire.LARGEST - wire.size([begin, rest]))
+        carried = self._course.carried(limits.LARGEST - wire.size([begin, rest]))
         if carried is not None:
             workflow.continue_as_new(arg={**begin, "carried": {**carried, **rest}})
         self._is_last = True
@@ -394,4 +398,5 @@ class Interpreter:
         """What it came to, for whoever waits for the workflow."""
         snapshot = self._course.snapshot
         told = {"state": state_of(snapshot), "success": succeeded(snapshot), "cost": self._course.cost}
-        return {**told, "context": thaw(snapshot.context), "results": thaw(snapshot.book.results)}
+        found = {"context": thaw(snapshot.context), "results": thaw(snapshot.book.results)}
+        return {**told, **(found if wire.size(found) <= limits.OUTCOME else {})}

@@ -15,12 +15,14 @@ from statewf.machine.work import Work
 
 HEARTBEAT = 1.0  # seconds: who is to stop hears of it in less
 PAUSE = 0.01  # seconds between looks at a server
+QUEUES: list[str] = []  # all that were named
 _numbers = itertools.count()
 
 
 def queue() -> str:
     """The name of a task queue that no other test has."""
-    return f"queue-{next(_numbers)}"
+    QUEUES.append(f"queue-{next(_numbers)}")
+    return QUEUES[-1]
 
 
 class Anything(Mapping[str, Callable[[Work], Awaitable[Any]]]):

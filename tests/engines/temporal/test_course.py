@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import statewf as wf
 from statewf.compiler import compile_definition
-from statewf.engines.temporal import course as module
+from statewf.engines.temporal import limits
 from statewf.engines.temporal.course import Course, packed, unpacked
 from statewf.errors import KeyConflict
 from statewf.history.codec import decode_event, encode_snapshot, encode_step
@@ -128,8 +128,8 @@ def test_history_comes_in_pages_and_each_has_one_row_at_least() -> None:
 
 
 def test_what_is_too_much_to_be_carried_on_is_lost_from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_KEPT", 400)
-    monkeypatch.setattr(module, "PACK", 1_000)
+    monkeypatch.setattr(limits, "ROWS", 400)
+    monkeypatch.setattr(limits, "PACK", 1_000)
     course = counter()
     for turn in range(6):
         for number in range(20):
@@ -151,7 +151,7 @@ def test_a_key_stands_for_one_thing_also_in_the_next_run(monkeypatch: pytest.Mon
     with pytest.raises(KeyConflict, match="the key k was used before"):
         course.told(Event("ADD", {"i": 2}, 5, "k"))
     assert course.told(Event("ADD", {"i": 2}, 5, "other")) is None
-    monkeypatch.setattr(module, "MOST_KEYS", 2)
+    monkeypatch.setattr(limits, "KEYS", 2)
     for key in ("k2", "k3"):
         made = course.take(Event("ADD", {}, 6, key))
         assert isinstance(made, Step)
