@@ -141,7 +141,7 @@ def assume_option(verb: Verb) -> Verb:
 
 def history_option(verb: Verb) -> Verb:
     """`--from-history`."""
-    text = "Assume what the newest instances in the store went through, where --assume says nothing."
+    text = "Assume what the newest instances went through, where --assume says nothing."
     return click.option("--from-history", is_flag=True, help=text)(verb)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from statewf.cli.common import db_option, json_option, print_json, read_object
+from statewf.cli.common import Server, json_option, place_options, print_json, read_object
 
 if TYPE_CHECKING:
     from statewf.checker.explain import Candidate, Explanation
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 @click.argument("event")
 @click.option("--data", metavar="JSON", help="The data that the event would have: JSON, or @file.")
 @click.option("--limit", type=click.IntRange(1), help="How many configurations are looked at for the way.")
-@db_option
+@place_options
 @json_option
-def explain_verb(instance: str, event: str, data: str | None, limit: int | None, db: str, as_json: bool) -> None:
+def explain_verb(
+    instance: str, event: str, data: str | None, limit: int | None, db: str, server: Server | None, as_json: bool
+) -> None:
     """Explain why the instance ID accepts EVENT now, or why not, and the shortest way to where it would.
 
     Without --data the event has none now, and at the end of the way whatever it needs. Exit code 1: not accepted now.
@@ -34,11 +36,17 @@ def explain_verb(instance: str, event: str, data: str | None, limit: int | None,
     from statewf.values.frozen import freeze_object
 
     given = read_object(data, "--data")
-    with opened(db) as store:
-        card_of(store, instance)
-        machine, steps = travelled(store, instance)
+    if server is not None:
+        from statewf.cli.remote import asked
+
+        machine, snapshot = asked(server, lambda there: there.look(instance), quiet=as_json)
+    else:
+        with opened(db) as store:
+            card_of(store, instance)
+            machine, steps = travelled(store, instance)
+        snapshot = steps[-1].after
     sent = None if given is None else freeze_object(given, f"the data of {event}")
-    found = explain(machine, steps[-1].after, event, sent, limit or MOST_CONFIGURATIONS)
+    found = explain(machine, snapshot, event, sent, limit or MOST_CONFIGURATIONS)
     if as_json:
         print_json(found.document())
     else:

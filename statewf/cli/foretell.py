@@ -12,16 +12,19 @@ import click
 
 from statewf.cli.common import (
     MOST_RUNS,
+    Server,
     assume_option,
     compiled,
-    db_option,
     history_option,
     json_option,
+    place_options,
     print_json,
+    queue_option,
 )
-from statewf.cli.tables import lasting, paragraph, table, tell_unreadable, width
+from statewf.cli.tables import lasting, paragraph, table, width
 
 if TYPE_CHECKING:
+    from statewf.cli.surveys import Source
     from statewf.forecast import Assumptions, Figures, Forecast, Outlook
     from statewf.forecast.cases import Extreme
     from statewf.machine.fsm import Machine
@@ -44,10 +47,19 @@ FEW = 6  # states or steps whose time is told
     help="How many lives are drawn where it cannot be reckoned exactly.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, metavar="K", help="What their chance begins with.")
-@db_option
+@place_options
+@queue_option
 @json_option
 def forecast_verb(
-    file: str, assume: str | None, from_history: bool, runs: int, seed: int, db: str, as_json: bool
+    file: str,
+    assume: str | None,
+    from_history: bool,
+    runs: int,
+    seed: int,
+    db: str,
+    server: Server | None,
+    queue: str,
+    as_json: bool,
 ) -> None:
     """Tell what will become of an instance of FILE: how likely each end is, when it comes, and what it costs.
 
@@ -58,7 +70,8 @@ def forecast_verb(
     from statewf.forecast import forecast
 
     machine = compiled(file)
-    assumptions = _assumptions(machine, assume, db if from_history else None, quiet=as_json)
+    history = source(db, server, queue, from_history=from_history)
+    assumptions = _assumptions(machine, assume, history, quiet=as_json)
     with bar(f"forecasting {machine.name}", quiet=as_json, patience=PATIENCE) as moved:
         found = forecast(machine, assumptions, runs=runs, seed=seed, progress=lambda done: moved(done, runs))
     if as_json:
@@ -67,8 +80,8 @@ def forecast_verb(
         _tell(found)
 
 
-def draw(file: str, runs: int, seed: int, assume: str | None, history: str | None, *, as_json: bool) -> None:
-    """Draw so many lives, and tell what became of them. `history` is a store to learn from."""
+def draw(file: str, runs: int, seed: int, assume: str | None, history: Source | None, *, as_json: bool) -> None:
+    """Draw so many lives, and tell what became of them. `history` is where there is something to learn from."""
     from statewf.cli.waiting import bar
     from statewf.forecast import crowd
 
@@ -88,7 +101,18 @@ def draw(file: str, runs: int, seed: int, assume: str | None, history: str | Non
         _seen(assumptions)
 
 
-def _assumptions(machine: Machine, file: str | None, history: str | None, *, quiet: bool) -> Assumptions:
+def source(db: str, server: Server | None, queue: str, *, from_history: bool) -> Source | None:
+    """Where there is something to learn from, if that is asked for. Raises click.UsageError."""
+    from statewf.cli.surveys import Source
+
+    if from_history:
+        return Source(db, server, queue)
+    if server is not None:
+        raise click.UsageError("From what is on a Temporal server it can be learnt: --from-history says so.")
+    return None
+
+
+def _assumptions(machine: Machine, file: str | None, history: Source | None, *, quiet: bool) -> Assumptions:
     """What a file says, and for the rest what is learnt from a store."""
     from statewf.forecast import Assumptions, read_assumptions
     from statewf.testing.files import document
@@ -100,19 +124,17 @@ def _assumptions(machine: Machine, file: str | None, history: str | None, *, qui
     return said if history is None else _learned(history, machine, quiet=quiet).under(said)
 
 
-def _learned(db: str, machine: Machine, *, quiet: bool) -> Assumptions:
-    """What the instances of that name in a store went through. Raises StoreError."""
-    from statewf.cli.look import opened
-    from statewf.cli.waiting import bar
+def _learned(source: Source, machine: Machine, *, quiet: bool) -> Assumptions:
+    """What the instances of that name went through. Raises StoreError."""
+    from statewf.cli.surveys import surveyed
     from statewf.errors import StoreError
     from statewf.forecast.learn import learned
-    from statewf.forecast.observe import observed
+    from statewf.forecast.observe import MOST
 
-    with opened(db) as store, bar(f"reading {db}", quiet=quiet, patience=PATIENCE) as moved:
-        survey = observed(store, machine.name, progress=moved)
-    tell_unreadable(survey.unreadable, machine.name)
+    survey = surveyed(source, machine.name, MOST, quiet=quiet)
     if not survey.instances:
-        raise StoreError(f"{db} has no instances of {machine.name} to learn from; `statewf list` shows what it has")
+        told = f"{source.named} has no instances of {machine.name} to learn from"
+        raise StoreError(f"{told}; {source.lists} shows what it has")
     return learned(machine, survey)
 
 

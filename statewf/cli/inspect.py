@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 import click
 
-from statewf.cli.common import Server, compiled, json_option, place_options, print_json, write_text
+from statewf.cli.common import Server, compiled, json_option, place_options, print_json, queue_option, write_text
 from statewf.cli.foreign import documents, is_reference, referred, tell_remarks
 from statewf.cli.waiting import bar
 
@@ -332,6 +332,7 @@ def _place(finding: Finding) -> str:
 )
 @click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write to a file.")
 @place_options
+@queue_option
 def draw_verb(
     file: str,
     form: Literal["mermaid", "dot", "svg"],
@@ -342,6 +343,7 @@ def draw_verb(
     output: str | None,
     db: str,
     server: Server | None,
+    queue: str,
 ) -> None:
     """Draw the machine in FILE, where an instance of it is, or how all of them went."""
     from statewf.diagram import drawing, text
@@ -353,8 +355,8 @@ def draw_verb(
         raise click.UsageError(
             "--stats tells of all instances, as the machine is written: leave --flat and --instance out."
         )
-    if server is not None and instance is None:
-        raise click.UsageError("Of what is on a Temporal server an instance can be drawn: --instance says which.")
+    if server is not None and instance is None and not figures:
+        raise click.UsageError("Of what is on a Temporal server --instance draws one, --stats all: say which.")
     machine = compiled(file)
     steps: Sequence[Step] = ()
     if instance is not None:
@@ -364,8 +366,9 @@ def draw_verb(
         click.echo(f"not all is drawn: there are more than {limit or DRAWN} configurations (--limit)", err=True)
     if figures:
         from statewf.cli.stats import warmed_by
+        from statewf.cli.surveys import Source
 
-        drawn = warmed_by(drawn, machine.name, db)
+        drawn = warmed_by(drawn, machine.name, Source(db, server, queue))
     picture = text(drawn, form)
     if output is None:
         click.echo(picture, nl=not picture.endswith("\n"))

@@ -10,12 +10,14 @@ import click
 
 from statewf.cli.common import (
     MOST_RUNS,
+    Server,
     assume_option,
     compiled,
-    db_option,
     history_option,
     json_option,
+    place_options,
     print_json,
+    queue_option,
 )
 from statewf.errors import Diagnostic, InputError, ScenarioError
 from statewf.testing.files import document as read_document
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
 )
 @assume_option
 @history_option
-@db_option
+@place_options
+@queue_option
 @json_option
 def simulate_verb(
     file: str,
@@ -46,6 +49,8 @@ def simulate_verb(
     assume: str | None,
     from_history: bool,
     db: str,
+    server: Server | None,
+    queue: str,
     as_json: bool,
 ) -> None:
     """Play one scenario on the machine in FILE, in virtual time; or with --runs draw many lives by chance.
@@ -55,14 +60,15 @@ def simulate_verb(
     if (scenario is None) == (runs is None):
         raise click.UsageError("Say --scenario FILE for one run, or --runs N for many.")
     if scenario is not None:
-        for option, value in (("--seed", seed), ("--assume", assume), ("--from-history", from_history or None)):
+        learnt = from_history or server is not None or None
+        for option, value in (("--seed", seed), ("--assume", assume), ("--from-history", learnt)):
             if value is not None:
                 raise click.UsageError(f"{option} goes with --runs: a scenario leaves nothing to chance.")
         _play(file, scenario, as_json=as_json)
     else:
-        from statewf.cli.foretell import draw
+        from statewf.cli.foretell import draw, source
 
-        history = db if from_history else None
+        history = source(db, server, queue, from_history=from_history)
         draw(file, runs or 0, 1 if seed is None else seed, assume, history, as_json=as_json)
 
 

@@ -1,4 +1,4 @@
-"""The verb `stats`: what the instances of a store went through, in figures.
+"""The verb `stats`: what the instances of a store or a task queue went through, in figures.
 
 Below: `forecast`, which observes. Changes nothing and needs no handlers.
 """
@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from statewf.cli.common import db_option, json_option, print_json
-from statewf.cli.tables import lasting, table, tell_unreadable
+from statewf.cli.common import Server, json_option, place_options, print_json, queue_option
+from statewf.cli.tables import lasting, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from statewf.cli.surveys import Source
     from statewf.diagram.flow import Flow
     from statewf.diagram.picture import Picture
     from statewf.forecast.outlook import Figures
     from statewf.forecast.stats import CallStats, Stats
-    from statewf.history import Sqlite
 
 MOST = 1_000_000  # instances that are read
-PATIENCE = 0.5  # seconds until there is a bar
 
 
 @click.command("stats")
@@ -34,11 +33,14 @@ PATIENCE = 0.5  # seconds until there is a bar
     show_default=True,
     help="At most so many instances of each machine, the newest ones.",
 )
-@db_option
+@place_options
+@queue_option
 @json_option
-def stats_verb(machine: str | None, limit: int, db: str, as_json: bool) -> None:
-    """Show how often the states and steps of a store's instances were entered, how long they took, and where they went on to."""
-    found = _read(db, machine, limit, quiet=as_json)
+def stats_verb(machine: str | None, limit: int, db: str, server: Server | None, queue: str, as_json: bool) -> None:
+    """Show how often the states and steps of instances were entered, how long they took, and where they went on to."""
+    from statewf.cli.surveys import Source
+
+    found = _read(Source(db, server, queue), machine, limit, quiet=as_json)
     if as_json:
         print_json([each.document() for each in found])
         return
@@ -50,11 +52,11 @@ def stats_verb(machine: str | None, limit: int, db: str, as_json: bool) -> None:
         click.echo("no instances")
 
 
-def warmed_by(drawn: Picture | Flow, name: str, db: str) -> Picture | Flow:
-    """A picture with the figures of a store's instances. Raises UnknownMachine when there are none."""
+def warmed_by(drawn: Picture | Flow, name: str, source: Source) -> Picture | Flow:
+    """A picture with the figures of the instances that are there. Raises UnknownMachine when there are none."""
     from statewf.diagram import warmed
 
-    (found,) = _read(db, name, 1_000, quiet=True)
+    (found,) = _read(source, name, 1_000, quiet=True)
     told = {}
     for place in found.places:
         halves = [] if place.lasted is None else [f"half within {lasting(place.lasted.p50)}"]
@@ -64,29 +66,17 @@ def warmed_by(drawn: Picture | Flow, name: str, db: str) -> Picture | Flow:
     return warmed(drawn, told, {place.name: place.time for place in found.places})
 
 
-def _read(db: str, machine: str | None, limit: int, *, quiet: bool) -> list[Stats]:
+def _read(source: Source, machine: str | None, limit: int, *, quiet: bool) -> list[Stats]:
     """The figures of one machine's instances, or of all. Raises UnknownMachine when that one has none."""
-    from statewf.cli.look import opened
-    from statewf.cli.waiting import bar
+    from statewf.cli.surveys import names, surveyed
     from statewf.errors import UnknownMachine
-    from statewf.forecast.observe import observed
     from statewf.forecast.stats import stats
 
-    found = []
-    with opened(db) as store:
-        for name in [machine] if machine is not None else _names(store):
-            with bar(f"reading {name}", quiet=quiet, patience=PATIENCE) as moved:
-                survey = observed(store, name, limit, moved)
-            tell_unreadable(survey.unreadable, name)
-            found.append(stats(name, survey))
+    wanted = [machine] if machine is not None else names(source)
+    found = [stats(name, surveyed(source, name, limit, quiet=quiet)) for name in wanted]
     if machine is not None and not found[0].instances:
-        raise UnknownMachine(f"{db} has no instances of {machine}; `statewf list` shows what it has")
+        raise UnknownMachine(f"{source.named} has no instances of {machine}; {source.lists} shows what it has")
     return found
-
-
-def _names(store: Sqlite) -> list[str]:
-    """The machines that instances of the store run, those of the newest ones first."""
-    return list(dict.fromkeys(card.name for card in store.cards(limit=MOST)))
 
 
 def _tell(found: Stats) -> None:

@@ -14,6 +14,16 @@ from statewf.cli.main import main
 from tests.cli.support import BATCH, CLAIM, CLAIM_HANDLERS, DOOR, GREETER, JOB, ROOT, Cli, Said, working
 
 _numbers = count(1)
+QUEUED = (
+    "run",
+    "start",
+    "list",
+    "tasks",
+    "stats",
+    "forecast",
+    "simulate",
+    "draw",
+)  # verbs that are told of a task queue
 TEXTS = (("door", DOOR), ("job", JOB), ("greeter", GREETER), ("claim", CLAIM), ("batch", BATCH))
 
 
@@ -72,7 +82,7 @@ def there(cli: Cli, temporal: str, handlers: Callable[[str], str], queue: str) -
     with working(temporal, handlers(CLAIM_HANDLERS), queue):
 
         def call(*args: str) -> Said:
-            at = ["--queue", queue] if args[0] in ("run", "start", "list", "tasks") else []
+            at = ["--queue", queue] if args[0] in QUEUED else []
             return cli(*args, "--temporal", temporal, *at)
 
         yield call

@@ -237,4 +237,44 @@ def test_the_way_of_an_instance_is_drawn(there: Cli, cli: Cli, folder: Path) -> 
     args = ["draw", f"{name}.yaml", "--instance"]
     assert there(*args, far) == cli(*args, here)
     assert there(*args, far).code == 0
-    assert "--instance says which" in there("draw", f"{name}.yaml").err
+    assert "--instance draws one, --stats all" in there("draw", f"{name}.yaml").err
+
+
+# --- what is learnt of many
+
+
+def test_what_became_of_many_is_told_and_learnt_as_of_a_store(there: Cli, cli: Cli, folder: Path) -> None:
+    name = machine(folder, UNGUARDED)
+    for events in ("OPEN,CLOSE,LOCK", "LOCK", "OPEN"):
+        for verb in (there, cli):
+            verb("run", f"{name}.yaml", "--events", events, "--json")
+    until(lambda: len(listed(there, name)) == 3)
+    far, here = (verb("stats", "--machine", name, "--json").json[0] for verb in (there, cli))
+    assert (far["machine"], far["instances"], far["running"]) == (name, 3, 1)
+    counted = [[(place["name"], place["visits"]) for place in found["places"]] for found in (far, here)]
+    assert sorted(counted[0]) == sorted(counted[1])
+    assert name in there("stats").out
+    assert "2x" in there("draw", f"{name}.yaml", "--stats").out
+    forecast = there("forecast", f"{name}.yaml", "--from-history", "--json")
+    assert (forecast.code, forecast.json["machine"]) == (0, name)
+    drawn = there("simulate", f"{name}.yaml", "--runs", "10", "--from-history", "--json")
+    assert (drawn.code, drawn.json["machine"]) == (0, name)
+
+
+def test_why_not_now_is_explained_as_of_a_store(there: Cli, cli: Cli, folder: Path) -> None:
+    name = machine(folder, DOOR)
+    far = there("start", f"{name}.yaml", "--json").json["instance"]
+    here = cli("start", f"{name}.yaml", "--json").json["instance"]
+    said, known = there("explain", far, "CLOSE", "--json"), cli("explain", here, "CLOSE", "--json")
+    assert said.code == known.code == 1
+    assert {**said.json, "instance": ""} == {**known.json, "instance": ""}
+
+
+def test_nothing_is_learnt_where_nothing_was(there: Cli, folder: Path) -> None:
+    name = machine(folder, DOOR)
+    said = there("forecast", f"{name}.yaml", "--from-history")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert f"has no instances of {name} to learn from; `statewf list --temporal" in said.err
+    assert "--from-history says so" in there("forecast", f"{name}.yaml").err
+    said = there("stats", "--machine", name)
+    assert (said.code, said.out) == (2, "")
