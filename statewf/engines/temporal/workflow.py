@@ -69,15 +69,13 @@ class Interpreter:
         self._alarm = Alarm(self._now, self._wake)
         self._known: Course | None = None
         try:
-            self._begin = wire.begin_of(
-                workflow.payload_converter().from_payload(args[0].payload) if args else None
-            )
+            given = workflow.payload_converter().from_payload(args[0].payload) if args else None
+            self._begin = wire.begin_of(given)
             if 1 <= self._begin["interpreter"] <= wire.VERSION and self._begin["semantics"] == SEMANTICS:
                 self._start()
         except Exception as error:  # `run` tells it
-            self._bug = self._bug or ApplicationError(
-                f"it cannot begin: {error}", type=type(error).__name__, non_retryable=True
-            )
+            wrong = ApplicationError(f"it cannot begin: {error}", type=type(error).__name__, non_retryable=True)
+            self._bug = self._bug or wrong
 
     def _start(self) -> None:
         """Start the instance, or go on with it where the run before this one stopped."""
@@ -120,6 +118,7 @@ class Interpreter:
                 self._take(self._fitting(reply))  # if nobody wants it any more, nothing comes of it
             more = self._catch_up(self._now(), including=True)
             self._serve()
+            self._standing.tell(course.snapshot)
             if self._is_over():
                 return self._outcome()
             if self._goes_on_anew():
@@ -351,7 +350,6 @@ class Interpreter:
                     emitted += 1
                 case _:
                     pass  # deadlines are looked up in the snapshot, tasks told by search attributes
-        self._standing.tell(made.after)
 
     # --- the end of a run
 
@@ -370,9 +368,9 @@ class Interpreter:
 
     def _is_long(self, times: int = 1) -> bool:
         """Whether it is time for a new run; `times`: or so many times that."""
-        suggested = times == 1 and workflow.info().is_continue_as_new_suggested()
-        most = (limits.UPDATES * times, self._begin["longest"] * times, limits.LONG_BYTES * times)
-        return suggested or self._has_had(*most)
+        if times == 1 and workflow.info().is_continue_as_new_suggested():
+            return True
+        return self._has_had(limits.UPDATES * times, self._begin["longest"] * times, limits.LONG_BYTES * times)
 
     def _has_had(self, updates: int, events: int, size: int) -> bool:
         """Whether this run has had so many updates, events of Temporal's history, or bytes of it."""
@@ -396,7 +394,7 @@ class Interpreter:
 
     def _outcome(self) -> dict[str, Any]:
         """What it came to, for whoever waits for the workflow."""
-        snapshot = self._course.snapshot
-        told = {"state": state_of(snapshot), "success": succeeded(snapshot), "cost": self._course.cost}
-        found = {"context": thaw(snapshot.context), "results": thaw(snapshot.book.results)}
-        return {**told, **(found if wire.size(found) <= limits.OUTCOME else {})}
+        there = self._course.snapshot
+        told = {"state": state_of(there), "success": succeeded(there), "cost": self._course.cost}
+        found = {"context": thaw(there.context), "results": thaw(there.book.results)}
+        return told | (found if wire.size(found) <= limits.OUTCOME else {})
