@@ -131,6 +131,7 @@ def test_with_sqlite_it_dies_between_the_statements_of_a_transaction_too(tmp_pat
         "UPDATE lease SET",
         "UPDATE instance SET",
         "INSERT INTO history",
+        "INSERT INTO log",
         "INSERT INTO event_key",
         "COMMIT",
     ]
@@ -383,6 +384,7 @@ def test_whatever_a_store_can_do_is_a_boundary_or_changes_nothing() -> None:
     reads = {
         *("close", "lease", "asked", "answered", "machine", "current", "number", "version", "card", "request"),
         *("load", "events", "rows", "key", "cards", "due", "next_due", "tasks", "busy", "undelivered", "grave"),
+        *("search", "census", "last", "since"),
     }
     assert {name for name in vars(Store) if not name.startswith("_")} - {"shared"} == reads | WRITES.keys()
 
