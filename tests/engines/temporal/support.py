@@ -47,7 +47,7 @@ class Anything(Mapping[str, Callable[[Work], Awaitable[Any]]]):
 async def executor(address: str, handlers: Any = None, task_queue: str = "", **options: Any) -> TemporalExecutor:
     """An executor that is to be opened."""
     client = await Client.connect(address)
-    return TemporalExecutor(client, handlers, task_queue or queue(), heartbeat=HEARTBEAT, **options)
+    return TemporalExecutor(client, handlers, task_queue or queue(), **{"heartbeat": HEARTBEAT, **options})
 
 
 async def reached(instance: TemporalInstance, there: Callable[[Snapshot], bool]) -> TemporalInstance:

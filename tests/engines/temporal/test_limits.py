@@ -306,19 +306,27 @@ def fan(width: int, **more: Any) -> wf.Machine:
     return wf.compile(wf.loads(json.dumps(document)))
 
 
-@pytest.mark.parametrize(("width", "size"), [(20, 150_000), (2_100, 0)])
-async def test_very_much_is_called_bit_by_bit(temporal: str, width: int, size: int) -> None:
-    called: list[str] = []
+@pytest.mark.parametrize(("width", "size"), [(20, 150_000), (120, 0)])
+async def test_very_much_is_called_bit_by_bit(
+    temporal: str, width: int, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "CALLS", 50)
+    called: set[str] = set()
+    running: list[int] = [0]
 
     async def one(work: Work) -> dict[str, Any]:
-        called.append(work.step)
+        called.add(work.step)
+        running.append(running[-1] + 1)
+        await asyncio.sleep(PAUSE)
+        running.append(running[-1] - 1)
         return {}
 
-    async with asyncio.timeout(PATIENCE), await executor(temporal, {"one": one}) as opened:
+    async with asyncio.timeout(PATIENCE), await executor(temporal, {"one": one}, heartbeat=60) as opened:
         await opened.deploy(fan(width))
         instance = await opened.begin("fan", {"text": random_text(size)})
         assert (await opened.wait(instance)).success
-    assert sorted(called) == sorted({f"s{n}" for n in range(width)})
+    assert called == {f"s{n}" for n in range(width)}
+    assert max(running) <= 50
 
 
 async def test_what_is_refused_leaves_no_trace(temporal: str) -> None:
