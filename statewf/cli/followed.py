@@ -66,26 +66,15 @@ class Followed(Seen):
             await anyio.sleep(LOOK)
             await self.look()
 
-    async def send(self, event: str, data: Any = None, *, key: str | None = None) -> Receipt:
-        receipt = await self._there.send(self.id, event, data, key=key)
-        await self.look()
-        return receipt
-
-    async def cancel(self, *, now: bool = False) -> Receipt:
-        receipt = await self._there.cancel(self.id, now=now)
+    async def send(self, event: str, data: Any = None) -> Receipt:
+        receipt = await self._there.send(self.id, event, data)
         await self.look()
         return receipt
 
     async def complete(
-        self,
-        task: str,
-        decision: str,
-        *,
-        by: str | None = None,
-        comments: str | None = None,
-        result: Any = None,
+        self, task: str, decision: str, *, by: str | None = None, comments: str | None = None
     ) -> Receipt:
-        receipt = await self._there.complete(task, decision, by=by, comments=comments, result=result)
+        receipt = await self._there.complete(task, decision, by=by, comments=comments)
         await self.look()
         return receipt
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from statewf.runtime.instance import Outcome
 
 
-class Handle(Protocol):
-    """One instance, of a store or on a server."""
+class Known(Protocol):
+    """Where an instance is."""
 
     @property
     def id(self) -> str: ...
@@ -30,6 +30,10 @@ class Handle(Protocol):
     def allowed(self) -> Sequence[str]: ...
     @property
     def done(self) -> bool: ...
+
+
+class Handle(Known, Protocol):
+    """One that is given something."""
 
     async def send(self, event: str, data: Any = None, *, key: str | None = None) -> Receipt: ...
 
@@ -46,8 +50,14 @@ class Handle(Protocol):
     ) -> Receipt: ...
 
 
-class Live(Handle, Protocol):
-    """One that is followed as it goes on."""
+class Live(Known, Protocol):
+    """One that is followed as it goes on, and given what a run gives it."""
+
+    async def send(self, event: str, data: Any = None) -> Receipt: ...
+
+    async def complete(
+        self, task: str, decision: str, *, by: str | None = None, comments: str | None = None
+    ) -> Receipt: ...
 
     def history(self, *, after: int = 0) -> list[dict[str, Any]]: ...
 
