@@ -87,11 +87,8 @@ async def _answer(handle: Handle, given: Awaitable[Receipt], said: str | None, p
     told = "".join(f"\n    {note}" for note in receipt.notes)
     name = said or receipt.event
     where = whereabouts(handle, performs)
-    return (
-        0,
-        answered(handle.id, receipt, handle.state, tuple(handle.allowed)),
-        f"{name}: {receipt.disposition}. {where}{told}",
-    )
+    answer = answered(handle.id, receipt, handle.state, tuple(handle.allowed))
+    return 0, answer, f"{name}: {receipt.disposition}. {where}{told}"
 
 
 def _tell_answer(code: int, document: dict[str, Any], text: str, *, as_json: bool) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from statewf.runtime.instance import Outcome
 
 
-class Known(Protocol):
+class Placed(Protocol):
     """Where an instance is."""
 
     @property
@@ -32,7 +32,7 @@ class Known(Protocol):
     def done(self) -> bool: ...
 
 
-class Handle(Known, Protocol):
+class Handle(Placed, Protocol):
     """One that is given something."""
 
     async def send(self, event: str, data: Any = None, *, key: str | None = None) -> Receipt: ...
@@ -50,7 +50,7 @@ class Handle(Known, Protocol):
     ) -> Receipt: ...
 
 
-class Live(Known, Protocol):
+class Live(Placed, Protocol):
     """One that is followed as it goes on, and given what a run gives it."""
 
     async def send(self, event: str, data: Any = None) -> Receipt: ...

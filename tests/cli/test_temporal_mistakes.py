@@ -226,7 +226,6 @@ def test_nothing_of_temporal_is_loaded_for_a_store(cli: Cli) -> None:
 
 
 def test_the_defaults_are_those_of_the_engine() -> None:
-
     from statewf.engines.temporal import executor
 
-    assert common.QUEUE == executor.QUEUE
+    assert (common.QUEUE, remote.CONCURRENCY) == (executor.QUEUE, executor.CONCURRENCY)

@@ -56,7 +56,7 @@ class Calls:
         self._now = now
         self._wake = wake
         self._running: dict[CallId, workflow.ActivityHandle[Any]] = {}
-        self._stopped: dict[CallId, None] = {}
+        self._stopped: set[CallId] = set()
         self._begun = 0
         self.held: dict[CallId, Call] = {}
         self.replies: deque[Reply] = deque()
@@ -106,7 +106,7 @@ class Calls:
         if self.held.pop(call, None) is not None and awaited:
             self._replied(cancelled(call, self._now()))
         if call in self._running:
-            self._stopped[call] = None
+            self._stopped.add(call)
         handle = self._running.get(call) if awaited else self._running.pop(call, None)
         if handle is not None:
             handle.cancel()
@@ -125,7 +125,8 @@ class Calls:
         except Exception as error:  # whatever it is: a call that nobody answers would be waited for, for ever
             told = f"the activity's answer cannot be read: {type(error).__name__}: {error}"
             reply = Failed(call.id, "DataError", told, self._now(), retryable=False)
-        was_stopped = self._stopped.pop(call.id, call) is None
+        was_stopped = call.id in self._stopped
+        self._stopped.discard(call.id)
         if self._running.get(call.id) is handle:
             del self._running[call.id]
             if reply is None and not was_stopped:
