@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -28,16 +28,19 @@ from tests.engines.temporal.server import free_port
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MARK = "=-=-= {} =-=-="
-SERVER = "7233"  # the port of a server in the documents; here it is one that is free
+SERVER = "7233"  # the port of a Temporal server in the documents
+PORTS = (SERVER, "8180")  # of all servers there; here they are ones that are free
 
 
 def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
-def moved(text: str, port: int) -> str:
-    """The text with a server at that port."""
-    return text.replace(SERVER, str(port))
+def moved(text: str, ports: Mapping[str, int]) -> str:
+    """The text with servers at those ports."""
+    for written, port in ports.items():
+        text = text.replace(written, str(port))
+    return text
 
 
 def matches(expected: str, got: str) -> bool:
@@ -62,8 +65,8 @@ def environment() -> dict[str, str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_what_is_typed_answers_as_written(page: Path, place: Path) -> None:
     commands: list[tuple[str, str]] = []
-    port = free_port()
-    for block in (moved(block, port) for block in blocks(page, "console")):
+    ports = {written: free_port() for written in PORTS}
+    for block in (moved(block, ports) for block in blocks(page, "console")):
         parts = re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
         commands += [(command, output) for command, _, output in (part.partition("\n") for part in parts)]
     script = "".join(f"{command}\necho '{MARK.format(n)}'\n" for n, (command, _) in enumerate(commands))

@@ -301,19 +301,43 @@ def cancel_verb(
 @click.command("serve")
 @handlers_option
 @click.option("--until-idle", is_flag=True, help="Stop when nothing is left to perform and no timer is due.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), help="Serve an HTTP API there; 0: at any port that is free."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="With --port: which address is listened at.")
+@click.option(
+    "--allow-host", "allowed", multiple=True, metavar="NAME", help="A name under which it is asked for, too."
+)
+@click.option("--token-file", type=click.Path(), metavar="PATH", help="Let in only who brings what stands there.")
 @db_option
-def serve_verb(handlers: str | None, until_idle: bool, db: str) -> None:
-    """Own a store: perform what is open, fire timers, go on after a crash. Ends on SIGINT or SIGTERM."""
+def serve_verb(
+    handlers: str | None,
+    until_idle: bool,
+    port: int | None,
+    host: str,
+    allowed: tuple[str, ...],
+    token_file: str | None,
+    db: str,
+) -> None:
+    """Own a store: perform what is open, fire timers, go on after a crash. Ends on SIGINT or SIGTERM.
+
+    With --port it has an HTTP API, too. Beyond this machine whoever asks has to bring a token, which STATEWF_TOKEN or
+    --token-file says.
+    """
     if not handlers:
         raise click.UsageError("serve needs --handlers: it is there to perform.")
     import anyio
 
     from statewf.cli.owner import executor, owned, until_stopped
     from statewf.cli.session import all_steps
+    from statewf.cli.web import Web
+
+    web = Web.of(port, host, allowed, token_file)
 
     async def own() -> None:
-        opened = executor(db, handlers, partial(all_steps, db), resume=True)
-        async with opened as owner, anyio.create_task_group() as group:
+        shown = partial(all_steps, db)
+        opened = executor(db, handlers, web.observing(shown), resume=True, metrics=web.meter)
+        async with opened as owner, web.served(owner), anyio.create_task_group() as group:
             group.start_soon(_say_who_serves, owner, db)
             if until_idle:
                 await owner.idle()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from statewf.machine.snapshot import Snapshot, Step
     from statewf.runtime import Executor
     from statewf.runtime.handlers import Handler
+    from statewf.runtime.metrics import Metrics
 
 T = TypeVar("T")
 
@@ -38,6 +39,7 @@ async def executor(
     observe: Callable[[Machine, Step], None] | None = None,
     *,
     resume: bool = False,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[Executor]:
     """An executor on `db` with the handlers of that module. None for `handlers`: it only keeps.
 
@@ -46,7 +48,7 @@ async def executor(
     from statewf.runtime import Executor
 
     known = None if handlers is None else found(handlers)
-    async with Executor(db, known, observe=observe, resume=resume) as owner:
+    async with Executor(db, known, observe=observe, resume=resume, metrics=metrics) as owner:
         yield owner
 
 

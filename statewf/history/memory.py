@@ -132,6 +132,9 @@ class Memory:
         digest = self._current.get(name)
         return None if digest is None else self._machines[digest]
 
+    def names(self) -> list[str]:
+        return sorted(self._current)
+
     # --- steps
 
     def number(self) -> int:

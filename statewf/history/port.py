@@ -225,6 +225,9 @@ class Store(Protocol):
     def current(self, name: str) -> MachineRecord | None:
         """The machine last deployed under that name."""
 
+    def names(self) -> list[str]:
+        """The names under which machines were deployed, in their order."""
+
     # --- steps
 
     def number(self) -> int:

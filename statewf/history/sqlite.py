@@ -159,6 +159,9 @@ class Sqlite:
         found = self._one("SELECT digest FROM deployment WHERE name = ?", name)
         return self.machine(found[0]) if found else None
 
+    def names(self) -> list[str]:
+        return [name for (name,) in self._all("SELECT name FROM deployment ORDER BY name")]
+
     # --- steps
 
     def number(self) -> int:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -68,9 +68,10 @@ def percentiles(seconds: Sequence[float], unit: float) -> dict[str, float]:
     return {f"p{part}": round(cuts[part - 1] * unit, 4) for part in (50, 95, 99)}
 
 
-def memory(which: str) -> float:
-    """MiB of this process: `VmRSS` as it is, `VmHWM` the most it was. Only Linux tells."""
-    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(which))
+def memory(which: str, process: int | Literal["self"] = "self") -> float:
+    """MiB of a process, this one: `VmRSS` as it is, `VmHWM` the most it was. Only Linux tells."""
+    status = Path(f"/proc/{process}/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith(which))
     return int(line.split()[1]) / 1024
 
 

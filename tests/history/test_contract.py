@@ -228,6 +228,7 @@ def test_steps_come_in_the_order_in_which_they_were_kept(store: Store) -> None:
 
 def test_machines_are_found_by_digest_and_the_last_deployed_by_name(store: Store) -> None:
     assert store.machine(TOY.digest) == record(TOY) == store.current("toy")
+    assert store.names() == ["toy"]
     assert store.machine("none") is None
     assert store.current("none") is None
 

@@ -384,7 +384,7 @@ def test_whatever_a_store_can_do_is_a_boundary_or_changes_nothing() -> None:
     reads = {
         *("close", "lease", "asked", "answered", "machine", "current", "number", "version", "card", "request"),
         *("load", "events", "rows", "key", "cards", "due", "next_due", "tasks", "busy", "undelivered", "grave"),
-        *("search", "census", "last", "since"),
+        *("search", "census", "last", "since", "names"),
     }
     assert {name for name in vars(Store) if not name.startswith("_")} - {"shared"} == reads | WRITES.keys()
 

@@ -147,7 +147,8 @@ def test_whoever_has_no_such_files_pays_nothing(pytester: pytest.Pytester) -> No
             assert not {"attr", "anyio", "lark", "yaml", "hypothesis.strategies"} & set(sys.modules)
         """
     )
-    pytester.runpytest_subprocess("-p", "no:anyio", "-p", "no:hypothesispytest").assert_outcomes(passed=1)
+    others = ("-p", "no:anyio", "-p", "no:hypothesispytest", "-p", "no:schemathesis")
+    pytester.runpytest_subprocess(*others).assert_outcomes(passed=1)
 
 
 def test_it_is_found_by_its_entry_point() -> None:

@@ -1,0 +1,97 @@
+"""The HTTP side of `serve`: what the options say of it, and serving it beside the executor.
+
+Nothing of it is loaded before it is asked for. Below: `web`. Above: `drive`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import attrs
+import click
+
+from statewf.errors import StatewfError
+
+if TYPE_CHECKING:
+    from statewf.machine.fsm import Machine
+    from statewf.machine.snapshot import Step
+    from statewf.runtime import Executor
+    from statewf.runtime.metrics import Meter
+    from statewf.web.feed import Feed
+
+TOKEN = "STATEWF_TOKEN"  # noqa: S105  # the name of a variable
+LIBRARIES = ("litestar", "uvicorn")
+
+
+@attrs.define
+class Web:
+    """Where it is served, if anywhere (`port`), under which names, and to whom."""
+
+    port: int | None
+    host: str
+    allowed: Sequence[str]
+    token: str | None
+    meter: Meter | None
+    _feed: Feed | None = None
+
+    @classmethod
+    def of(cls, port: int | None, host: str, allowed: Sequence[str], token_file: str | None) -> Self:
+        """As the options say. Raises click.UsageError, StatewfError for a file that cannot be read."""
+        from statewf.runtime.metrics import Meter
+
+        context = click.get_current_context()
+        given = [name for name in ("host", "allowed", "token_file") if _is_given(context, name)]
+        if port is None and given:
+            raise click.UsageError(
+                f"--{given[0].replace('allowed', 'allow-host').replace('_', '-')} goes with --port."
+            )
+        return cls(port, host, allowed, _token(token_file), None if port is None else Meter())
+
+    def observing(self, show: Callable[[Machine, Step], None]) -> Callable[[Machine, Step], None]:
+        """Who is told every step: whoever shows it, and who streams it."""
+        if self.port is None:
+            return show
+
+        def both(machine: Machine, step: Step) -> None:
+            if self._feed is not None:
+                self._feed.nudge()
+            show(machine, step)
+
+        return both
+
+    @asynccontextmanager
+    async def served(self, executor: Executor) -> AsyncIterator[None]:
+        """Serve within the block, and say where. Raises StatewfError."""
+        if self.port is None or self.meter is None:
+            yield
+            return
+        try:
+            from statewf.web.serving import served
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in LIBRARIES:
+                raise
+            raise StatewfError("an HTTP API needs a library: pip install 'statewf[web]'") from None
+        inner = served(executor, self.meter, host=self.host, port=self.port, allowed=self.allowed, token=self.token)
+        async with inner as (address, feed):
+            self._feed = feed
+            click.echo(f"HTTP API at {address}/api/openapi.json", err=True)
+            yield
+
+
+def _is_given(context: click.Context, name: str) -> bool:
+    from click.core import ParameterSource
+
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def _token(file: str | None) -> str | None:
+    if file is None:
+        return os.environ.get(TOKEN) or None
+    try:
+        return Path(file).read_text().strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StatewfError(f"the token cannot be read from {file}: {error}") from None

@@ -1,0 +1,103 @@
+"""Machines: what is deployed, what a check says of it, its picture.
+
+Above: `app`. Below: `service`, `documents`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from litestar import Response, get, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
+from litestar.params import Body, Parameter, QueryParameter
+
+from statewf.definition.model import Workflow
+from statewf.files import loads
+from statewf.history.port import Count
+from statewf.machine.fsm import Machine
+from statewf.web.api.answers import problems
+from statewf.web.api.documents import Counted, DefinitionBody, MachineDocument, MachineItem
+from statewf.web.api.given import Given
+
+Name = Annotated[str, Parameter(description="The name of a machine.", examples=[Example(value="order")])]
+MEDIA = {"svg": "image/svg+xml", "mermaid": "text/plain", "dot": "text/plain"}
+DOOR = "name: door\ninitialState: shut\nstates: { shut: { on: { OPEN: open } }, open: { terminal: true } }\n"
+
+
+@get("/api/machines", tags=["machines"], responses=problems(), summary="Which machines are deployed")
+async def machines(service: Given) -> list[MachineItem]:
+    """The machines that are deployed, in the order of their names, and how many instances of each are where."""
+    names = await service.reader.ask(lambda store: store.names())
+    census = await service.census()
+    return [_item(name, (await service.record(name)).digest, census) for name in names]
+
+
+@get("/api/machines/{name:str}", tags=["machines"], responses=problems(404), summary="A machine")
+async def machine(name: Name, service: Given) -> MachineDocument:
+    """A machine as it was deployed last under that name, whole."""
+    record = await service.record(name)
+    return _whole(record.digest, await service.shelf.machine(record), record.definition, await service.census())
+
+
+@post(
+    "/api/machines",
+    tags=["machines"],
+    responses={201: ResponseSpec(MachineDocument, description="it is deployed"), **problems(413, 422, 504)},
+    summary="Deploy a machine",
+)
+async def deploy(
+    data: Annotated[DefinitionBody, Body(examples=[Example(value={"text": DOOR})])], service: Given
+) -> MachineDocument:
+    """Deploy a definition under its name. Handlers are names in it, and never code: the service has them, or refuses it."""
+    deployed = await service.executor.deploy(loads(data.text))
+    record = await service.record(deployed.name)
+    return _whole(record.digest, deployed, record.definition, await service.census())
+
+
+@get("/api/machines/{name:str}/check", tags=["machines"], responses=problems(404), summary="What a check says")
+async def check(name: Name, service: Given) -> dict[str, Any]:
+    """What `statewf check --json` says of a machine: findings, properties and their verdicts."""
+    return (await service.shelf.report(await service.record(name))).document()
+
+
+@get(
+    "/api/machines/{name:str}/picture",
+    tags=["machines"],
+    responses={
+        200: ResponseSpec(bytes, description="the picture", media_type="image/svg+xml", generate_examples=False),
+        **problems(404),
+    },
+    summary="The picture of a machine",
+)
+async def picture(
+    name: Name,
+    service: Given,
+    form: Annotated[
+        Literal["svg", "mermaid", "dot"], QueryParameter(name="format", description="What it is written in.")
+    ] = "svg",
+) -> Response[bytes]:
+    """The picture of a machine as it was written, without any instance in it."""
+    drawn = await service.shelf.picture(await service.record(name), form)
+    return Response(drawn.encode(), media_type=MEDIA[form])
+
+
+def _item(name: str, digest: str, census: list[Count]) -> MachineItem:
+    counted: list[Counted] = [
+        {"state": count.state, "outcome": count.ended or None, "instances": count.number}
+        for count in census
+        if count.name == name
+    ]
+    return {"name": name, "digest": digest, "states": counted}
+
+
+def _whole(digest: str, machine: Machine, text: str, census: list[Count]) -> MachineDocument:
+    definition = machine.notes.definition
+    return {
+        **_item(machine.name, digest, census),
+        "kind": "steps" if isinstance(definition, Workflow) else "states",
+        "description": definition.description,
+        "definition": json.loads(text),
+        "events": list(machine.listeners),
+    }

@@ -1,0 +1,68 @@
+"""What those ask who run the service: whether it lives, whether it is ready, what can be counted.
+
+Above: `app`. Below: `service`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response, get
+from litestar.openapi.datastructures import ResponseSpec
+
+from statewf.errors import StoreError
+from statewf.web.api.answers import problems
+from statewf.web.api.documents import Counted, Health
+from statewf.web.api.given import Given
+from statewf.web.metrics import exposition
+
+METRICS = "text/plain; version=0.0.4"
+
+
+@get("/api/openapi.json", include_in_schema=False, media_type="application/vnd.oai.openapi+json")
+async def document(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """The OpenAPI document, which says all of it."""
+    return request.app.openapi_schema.to_schema()
+
+
+@get("/health", tags=["operations"], summary="Whether the service lives")
+async def health(service: Given) -> Health:
+    """It lives, or nothing would answer."""
+    return {"status": "ok", "owns": service.executor.owns, "owner": service.executor.owner}
+
+
+@get(
+    "/ready",
+    tags=["operations"],
+    responses={503: ResponseSpec(Health, description="the store cannot be read")},
+    summary="Whether the service can do its work",
+)
+async def ready(service: Given) -> Response[Health]:
+    """Whether its store can be read. One that does not own it is ready, too: it asks the owner."""
+    try:
+        await service.reader.ask(lambda store: store.last())
+    except StoreError as error:
+        return Response({"status": str(error), "owns": False, "owner": ""}, status_code=503)
+    return Response({"status": "ok", "owns": service.executor.owns, "owner": service.executor.owner})
+
+
+@get("/api/stats", tags=["operations"], responses=problems(), summary="How many instances are where")
+async def stats(service: Given) -> dict[str, list[Counted]]:
+    """How many instances are where, by machine."""
+    found: dict[str, list[Counted]] = {}
+    for count in await service.census():
+        counted: Counted = {"state": count.state, "outcome": count.ended or None, "instances": count.number}
+        found.setdefault(count.name, []).append(counted)
+    return found
+
+
+@get(
+    "/metrics",
+    tags=["operations"],
+    responses=problems(),
+    media_type=METRICS,
+    summary="Metrics, as Prometheus reads them",
+)
+async def metrics(service: Given) -> str:
+    """What the runtime counts and measures in this process, in Prometheus' text format."""
+    return exposition(service.meter)

@@ -1,0 +1,120 @@
+"""Streams of steps, as server-sent events: of all instances, or of one. Both go on where they stopped, by `Last-Event-ID`.
+
+An event is `step`; its id says where to go on. `reset` says that so much has happened meanwhile that it is forgotten: look anew.
+Above: `app`. Below: `service`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
+from typing import Annotated, Any
+
+from litestar import get
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter, Parameter
+from litestar.response import Stream
+
+from statewf.history.port import LOGGED, Kept, Store
+from statewf.values.canonical import compact
+from statewf.web.api.answers import problems
+from statewf.web.api.given import Given
+from statewf.web.api.instances import Id
+from statewf.web.service import Service
+
+MEDIA_TYPE = "text/event-stream"
+ALIVE = (
+    15.0  # seconds of silence after which a comment says that the stream is there: what lies between would cut it
+)
+STREAMED = ResponseSpec(
+    str, description="server-sent events, without end", media_type=MEDIA_TYPE, generate_examples=False
+)
+Last = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Last-Event-ID", pattern="^[0-9]{1,18}$", description="The id of the last event that was seen."
+    ),
+]
+
+
+@get(
+    "/api/stream", tags=["streams"], responses={200: STREAMED, **problems()}, summary="All steps, as they are kept"
+)
+async def stream(
+    service: Given,
+    last: Last = None,
+    machine: Annotated[str | None, Parameter(description="Only of machines of that name.")] = None,
+) -> Stream:
+    """The steps of all instances, in the order in which they are kept: from now on, or after the one that was seen last."""
+    place = service.feed.last if last is None else min(int(last), service.feed.last)
+
+    async def events() -> AsyncIterator[bytes]:
+        nonlocal place
+        if service.feed.last - place > LOGGED:
+            place = service.feed.last
+            yield f"id: {place}\nevent: reset\ndata: {{}}\n\n".encode()
+        yield _hello(place)
+        async for kept in _following(service, place):
+            if kept is None:
+                yield b": alive\n\n"
+            elif machine in (None, kept.name):
+                yield _event(kept.place, kept)
+
+    return Stream(events(), media_type=MEDIA_TYPE)
+
+
+@get(
+    "/api/instances/{instance:str}/stream",
+    tags=["streams"],
+    responses={200: STREAMED, **problems(404, 410)},
+    summary="The steps of an instance, as they are kept",
+)
+async def stream_of_one(instance: Id, service: Given, last: Last = None) -> Stream:
+    """The steps of one instance: those that there are after the one that was seen last, and then as they are kept."""
+    card = await service.card(instance)
+    place = service.feed.last
+
+    async def events() -> AsyncIterator[bytes]:
+        seq = card.seq if last is None else int(last)
+        yield _hello(seq)
+        missed = await service.reader.ask(partial(_rows, instance, seq))
+        for row in missed:
+            seq = row["seq"]
+            yield _event(seq, Kept(0, instance, card.name, row))
+        async for kept in _following(service, place):
+            if kept is None:
+                yield b": alive\n\n"
+            elif kept.instance == instance and kept.row["seq"] > seq:
+                seq = kept.row["seq"]
+                yield _event(seq, kept)
+
+    return Stream(events(), media_type=MEDIA_TYPE)
+
+
+def _rows(instance: str, after: int, store: Store) -> list[dict[str, Any]]:
+    return list(store.rows(instance, after))
+
+
+async def _following(service: Service, place: int) -> AsyncIterator[Kept | None]:
+    """What is kept after that place; None now and then, when nothing is."""
+    while True:
+        try:
+            found = await asyncio.wait_for(service.feed.after(place), ALIVE)
+        except TimeoutError:
+            yield None
+            continue
+        for kept in found:
+            place = kept.place
+            yield kept
+
+
+def _hello(last: int) -> bytes:
+    """What comes first: where to go on, should the stream break before anything happens."""
+    return f"retry: 1000\nid: {last}\nevent: ready\ndata: {{}}\n\n".encode()
+
+
+def _event(number: int, kept: Kept) -> bytes:
+    """A step. JSON text has no line breaks, so that it is one line of data."""
+    document: Mapping[str, Any] = {"instance": kept.instance, "machine": kept.name, **kept.row}
+    return f"id: {number}\nevent: step\ndata: {compact(document)}\n\n".encode()

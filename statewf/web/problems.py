@@ -1,0 +1,139 @@
+"""What went wrong, as a problem document (RFC 9457), and under which status.
+
+Below: errors. Above: `guard` and `app`, which answer with it. Nothing here knows the library that the routes are written with, but
+its errors of HTTP.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import attrs
+from litestar.exceptions import HTTPException, ValidationException
+
+from statewf import errors
+from statewf.errors import Diagnostic, EventRejected, InputError, StatewfError, Unknown
+from statewf.values.canonical import canonical
+
+MEDIA_TYPE = "application/problem+json"
+SOON = 1  # seconds after which what was refused because of the moment may be tried again
+
+STATUS: Mapping[type[StatewfError], int] = {
+    EventRejected: 409,
+    errors.RequestConflict: 409,
+    errors.KeyConflict: 422,
+    errors.Archived: 410,
+    errors.UnknownInstance: 404,
+    errors.UnknownMachine: 404,
+    errors.UnknownTask: 404,
+    InputError: 422,
+    Unknown: 504,
+    errors.StoreBusy: 503,
+    errors.Closed: 503,
+    errors.StoreError: 500,
+    StatewfError: 400,
+}
+HINTS: Mapping[type[StatewfError], str] = {
+    errors.KeyConflict: "give each event a key of its own, and the same key only to the same event again",
+    errors.RequestConflict: "give each request a requestId of its own, and the same one only to the same inputs again",
+    errors.UnknownInstance: "GET /api/instances lists what there is",
+    errors.UnknownMachine: "GET /api/machines lists what there is; POST /api/machines deploys one",
+    errors.UnknownTask: "GET /api/tasks lists what there is",
+    Unknown: "ask again with the same key or requestId: that is never done twice",
+    errors.StoreBusy: "ask again in a moment",
+    errors.Closed: "ask again in a moment",
+}
+
+
+@attrs.frozen
+class Problem:
+    """A status, and all that is told with it; `more` are members of its own."""
+
+    status: int
+    code: str
+    detail: str
+    hint: str | None = None
+    more: Mapping[str, Any] = attrs.field(factory=dict)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The problem document."""
+        return {
+            "type": f"urn:statewf:problem:{self.code}",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "hint": self.hint,
+            **self.more,
+        }
+
+    @property
+    def body(self) -> bytes:
+        """The same as JSON."""
+        return canonical(self.document).encode()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What is said beside it."""
+        return {"retry-after": str(SOON)} if self.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+
+
+def problem_of(error: Exception) -> Problem:
+    """What is told of an error. Of a bug only that it is one: the rest is for the log."""
+    match error:
+        case EventRejected():
+            told = {"event": error.event, "disposition": "rejected", "reason": error.reason}
+            lists = {"allowed": list(error.allowed), "faults": list(error.faults)}
+            hint = f"it accepts {', '.join(error.allowed)} now" if error.allowed else None
+            return Problem(409, "rejected", str(error), hint, {**told, **lists})
+        case InputError():
+            first = error.diagnostics[0]
+            return Problem(422, _kebab(error), str(error), first.hint, _mistakes(error.diagnostics))
+        case StatewfError():
+            kind = next(kind for kind in STATUS if isinstance(error, kind))
+            return Problem(STATUS[kind], _kebab(error), str(error), HINTS.get(kind))
+        case ValidationException():
+            return _invalid(error)
+        case HTTPException():
+            return Problem(error.status_code, _code(error.status_code), error.detail or _phrase(error.status_code))
+        case _:
+            hint = "it is a bug; the log of the service tells more"
+            return Problem(500, "internal-error", "something went wrong that nobody foresaw", hint)
+
+
+def _invalid(error: ValidationException) -> Problem:
+    """What does not fit the OpenAPI document."""
+    extra = error.extra if isinstance(error.extra, list) else []
+    found = [
+        Diagnostic("invalid", str(one.get("message", "")), _place(str(one.get("key", ""))))
+        for one in extra
+        if isinstance(one, dict)
+    ]
+    told = "; ".join(f"{one.path}: {one.message}" for one in found) or error.detail
+    return Problem(400, "invalid", told, "GET /api/openapi.json says what is expected", _mistakes(found))
+
+
+def _place(key: str) -> str:
+    """Where that is: of a body, which the routes call `data`, without that name."""
+    named = key.removeprefix("data").lstrip(".")
+    return f"$.{named}" if named else "$"
+
+
+def _mistakes(diagnostics: Any) -> dict[str, Any]:
+    return {"errors": [attrs.asdict(one) for one in diagnostics]}
+
+
+def _kebab(error: Exception) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
+
+
+def _code(status: int) -> str:
+    return _phrase(status).lower().replace(" ", "-")
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase
