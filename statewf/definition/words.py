@@ -102,7 +102,7 @@ def count(value: int) -> int:
 
 
 def identifier(value: str) -> str:
-    """An id: non-empty text without control characters, without `/`, and not led by `$`."""
+    """An id: non-empty text without control characters, without `/`, not led by `$`, and neither `.` nor `..`."""
     if not isinstance(value, str):
         raise wrong_type("a name", value)
     if not value.strip():
@@ -111,6 +111,8 @@ def identifier(value: str) -> str:
         raise wrong("bad-name", f"{shown(value)} starts with $, which is reserved for the machine's own names")
     if "/" in value:
         raise wrong("bad-name", f"{shown(value)} contains /, which is kept for paths")
+    if value in (".", ".."):
+        raise wrong("bad-name", f"{shown(value)} is kept for paths")
     if not value.isprintable():
         raise wrong("bad-name", f"{value[:40]!a} contains a control character")
     if len(value) > LONGEST_NAME:

@@ -79,8 +79,10 @@ def text(drawing: Picture | Flow, format: Format) -> str:
 
             return flow_dot(drawing) if isinstance(drawing, Flow) else dot(drawing)
         case "svg":
+            from statewf.diagram.dot import dot
+            from statewf.diagram.flow_dot import flow_dot
             from statewf.diagram.svg import svg
 
-            return svg(text(drawing, "dot"))
+            return svg(flow_dot(drawing, ids=True) if isinstance(drawing, Flow) else dot(drawing, ids=True))
         case _:
             assert_never(format)

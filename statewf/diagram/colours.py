@@ -72,6 +72,7 @@ _SHAPES = {
     "event": "outside",
     "condition": "choice",
     "parallel": "compound",
+    "folded": "compound",
 }
 _FATES: dict[Fate, str] = {
     "ahead": "normal",

@@ -5,6 +5,9 @@ ends at the dot where it begins, an edge from it starts at its last state, and b
 (`lhead`, `ltail`). Where an edge of it leads inside there is no border to cross: it starts at a small box,
 *any state*.
 
+With `ids` what is drawn has an id by its place in the picture, which an SVG keeps: `box3`, `way0`, and `into3` for the
+edge that leads from the dot to a first state.
+
 Below: `picture`, `labels`, `colours`. Above: `draw`, and `svg`, which has the text rendered.
 """
 
@@ -45,9 +48,10 @@ _LEFT = '<BR ALIGN="LEFT"/>'
 _ANY = {"label": '"any state"', "style": '"rounded,dashed"', "fontsize": str(SMALL), "height": "0.3"}
 
 
-def dot(picture: Picture) -> str:
+def dot(picture: Picture, *, ids: bool = False) -> str:
     """The text of a picture."""
-    return "\n".join(_Text(picture).lines()) + "\n"
+    places = {node.name: place for place, node in enumerate(picture.nodes)} if ids else {}
+    return "\n".join(_Text(picture, places).lines()) + "\n"
 
 
 # --- text
@@ -87,6 +91,11 @@ def attributes(pairs: Mapping[str, str]) -> str:
     return f" [{', '.join(f'{key}={value}' for key, value in pairs.items())}]" if pairs else ""
 
 
+def identified(kind: str, place: int | None) -> dict[str, str]:
+    """The id in an SVG of what has that place in its picture, if it is to have one."""
+    return {} if place is None else {"id": f'"{kind}{place}"'}
+
+
 def cluster_id(name: str) -> str:
     """The id of the box that is drawn for that name."""
     return quoted(f"cluster {name}")
@@ -103,8 +112,8 @@ def _any(parent: str) -> str:
 # --- nodes and edges
 
 
-def _box(node: Node) -> str:
-    """The line of a state that is not compound."""
+def _box(node: Node, known: dict[str, str]) -> str:
+    """The line of a state that is not compound; `known` is its id, if it has one."""
     lines = _lines(node)
     drawn = {"label": titled(node.title, lines) if lines else label(fold_name(node.title))}
     if tone(node) != "normal":
@@ -117,7 +126,7 @@ def _box(node: Node) -> str:
         drawn |= {"shape": "circle", "fontsize": str(SMALL), "margin": '"0.02"'}
     if node.active:
         drawn["penwidth"] = "2.5"
-    return quoted(node.name) + attributes(drawn)
+    return quoted(node.name) + attributes(drawn | known)
 
 
 def _painted(node: Node) -> dict[str, str]:
@@ -140,16 +149,22 @@ def _stroke(cause: Cause, taken: bool) -> dict[str, str]:
 
 @attrs.frozen
 class _Text:
-    """A text in the making."""
+    """A text in the making; `places` are those of the nodes, if they are to have ids."""
 
     picture: Picture
+    places: Mapping[str, int]
 
     def lines(self) -> Iterator[str]:
         yield f"digraph {quoted(self.picture.name)} {{"
         yield from (f"    {line}" for line in HEAD)
         yield from self.level(None, self.picture.initial, "    ")
-        yield from (f"    {self.edge(edge)}" for edge in self.picture.edges)
+        for place, edge in enumerate(self.picture.edges):
+            yield f"    {self.edge(edge, identified('way', place if self.places else None))}"
         yield "}"
+
+    def known(self, kind: str, name: str) -> dict[str, str]:
+        """The id of what belongs to a node, if it is to have one."""
+        return identified(kind, self.places.get(name))
 
     def level(self, parent: str | None, initial: str | None, indent: str) -> Iterator[str]:
         """The nodes directly inside a compound one, or at the top, and the dot that leads to the first."""
@@ -157,12 +172,12 @@ class _Text:
             head, clip = self.head(initial)
             stroke = _stroke("event", self.picture.by_name[initial].visited)
             yield f"{indent}{_start(parent)}{attributes(_START)}"
-            yield f"{indent}{_start(parent)} -> {head}{attributes(stroke | clip)}"
+            yield f"{indent}{_start(parent)} -> {head}{attributes(stroke | clip | self.known('into', initial))}"
         for node in self.picture.inside(parent):
             if node.kind == "compound":
                 yield from self.cluster(node, indent)
             else:
-                yield indent + _box(node)
+                yield indent + _box(node, self.known("box", node.name))
 
     def cluster(self, node: Node, indent: str) -> Iterator[str]:
         inner = indent + "    "
@@ -170,6 +185,7 @@ class _Text:
         beside = node.parent is not None and self.picture.by_name[node.parent].parallel
         style = '"rounded,filled,dashed"' if beside else '"rounded,filled"'  # as UML parts them
         drawn |= {"style": style, **_painted(node), "penwidth": "2" if node.active else "1"}
+        drawn |= self.known("box", node.name)
         yield f"{indent}subgraph {cluster_id(node.name)} {{"
         yield from (f"{inner}{key}={value}" for key, value in drawn.items())
         yield from self.level(node.name, node.initial, inner)
@@ -177,7 +193,7 @@ class _Text:
             yield inner + _any(node.name) + attributes(_ANY)
         yield f"{indent}}}"
 
-    def edge(self, edge: Edge) -> str:
+    def edge(self, edge: Edge, known: dict[str, str]) -> str:
         tail, cut = self.tail(edge.source)
         head, clip = self.head(edge.target)
         if self.picture.inward(edge):
@@ -185,7 +201,7 @@ class _Text:
         if self.picture.outward(edge):
             clip = {"constraint": "false"}  # it leads back: what it begins anew stays above
         rows = [f"  {row}  " for line in edge.lines for row in fold(line.parts)]  # air between text and edge
-        drawn = {"label": label(rows)} | _stroke(edge.cause, edge.taken) | cut | clip
+        drawn = {"label": label(rows)} | _stroke(edge.cause, edge.taken) | cut | clip | known
         return f"{tail} -> {head}{attributes(drawn)}"
 
     def head(self, name: str) -> tuple[str, dict[str, str]]:

@@ -1,6 +1,6 @@
 """The model of a workflow's picture: boxes and the links between them, and nothing of how they are drawn.
 
-A box is a step by its id; a parallel step is a box that others name as their `parent`. What no step is has a
+A box is a step by its id; a parallel step is a box that others name as their `parent`, unless it is `folded`. What no step is has a
 name that starts with `$`, as no id does: the start, the end, and where the ways of a choice meet.
 
 Below: nothing of the house. Above: `flows` makes it of workflows; `flowchart` and `flow_dot` write it down.
@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 import attrs
 
 Shape: TypeAlias = Literal[
-    "function", "human-task", "wait", "event", "condition", "parallel", "start", "end", "meet"
+    "function", "human-task", "wait", "event", "condition", "parallel", "folded", "start", "end", "meet"
 ]
 # What became of a step. `ahead`: it has not begun; `asked`: somebody, or something, outside is awaited.
 Fate: TypeAlias = Literal[

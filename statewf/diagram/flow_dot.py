@@ -1,21 +1,21 @@
 """A workflow's picture as Graphviz DOT text, blocks as clusters.
 
 Boxes keep the ids of their steps. An edge can only join nodes, so one to a block ends at a step in its first
-row, one from it starts in its last row, and both are cut at the block's border.
+row, one from it starts in its last row, and both are cut at the block's border. `ids` are as in `dot`.
 
 Below: `flow`, `labels`, `colours`, `dot` (its quotes and its head). Above: `draw`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from graphlib import TopologicalSorter
 from math import isqrt
 
 import attrs
 
 from statewf.diagram.colours import INK, TAKEN, TONES, box_tone
-from statewf.diagram.dot import HEAD, attributes, cluster_id, heading, label, quoted, titled
+from statewf.diagram.dot import HEAD, attributes, cluster_id, heading, identified, label, quoted, titled
 from statewf.diagram.flow import Box, Flow, Link, Shape
 from statewf.diagram.labels import fold_name
 
@@ -24,15 +24,17 @@ _SHAPES: dict[Shape, dict[str, str]] = {
     "human-task": {"shape": "note", "style": "filled"},
     "wait": {"shape": "hexagon", "style": "filled", "margin": '"0.05,0.03"'},
     "event": {"peripheries": "2"},
+    "folded": {"shape": "box3d", "style": "filled"},
     "condition": {"shape": "diamond", "style": "filled", "margin": '"0,0"'},
 }
 _POINT = {"shape": "circle", "label": '""', "width": "0.13", "height": "0.13", "fillcolor": f'"{INK}"'}
 
 
-def flow_dot(flow: Flow) -> str:
+def flow_dot(flow: Flow, *, ids: bool = False) -> str:
     """The text of a workflow's picture."""
     folds = tuple(_folds(flow))
-    return "\n".join(_Text(flow, folds, _rims(flow, folds)).lines()) + "\n"
+    places = {box.name: place for place, box in enumerate(flow.boxes)} if ids else {}
+    return "\n".join(_Text(flow, folds, _rims(flow, folds), places).lines()) + "\n"
 
 
 # --- where blocks begin and end
@@ -87,11 +89,12 @@ def _middle(names: list[str]) -> tuple[str, ...]:
 
 @attrs.frozen
 class _Text:
-    """A text in the making."""
+    """A text in the making; `places` are those of the boxes, if they are to have ids."""
 
     flow: Flow
     folds: tuple[tuple[str, str], ...]
     rims: dict[str, _Rim]
+    places: Mapping[str, int]
 
     def lines(self) -> Iterator[str]:
         yield f"digraph {quoted(self.flow.name)} {{"
@@ -102,8 +105,9 @@ class _Text:
             yield "    labelloc=t"
         for box in self.flow.inside(None):
             yield from self.box(box, "    ")
-        for link in self.flow.links:
-            yield from (f"    {line}" for line in self.link(link))
+        for place, link in enumerate(self.flow.links):
+            known = identified("way", place if self.places else None)
+            yield from (f"    {line}" for line in self.link(link, known))
         for upper, lower in self.folds:
             yield f"    {quoted(upper)} -> {quoted(lower)} [style=invis]"
         yield "}"
@@ -112,7 +116,11 @@ class _Text:
         if box.shape == "parallel":
             yield from self.block(box, indent)
         else:
-            yield f"{indent}{quoted(box.name)}{attributes(_node(box))}"
+            yield f"{indent}{quoted(box.name)}{attributes(_node(box) | self.known(box))}"
+
+    def known(self, box: Box) -> dict[str, str]:
+        """The id of a box, if it is to have one."""
+        return identified("box", self.places.get(box.name))
 
     def block(self, box: Box, indent: str) -> Iterator[str]:
         colours = TONES[box_tone(box)]
@@ -125,6 +133,7 @@ class _Text:
             "color": f'"{colours.border}"',
             "fontcolor": f'"{TONES["compound"].text}"',
             "penwidth": "1" if box.fate in (None, "ahead") else "2",
+            **self.known(box),
         }
         yield f"{indent}subgraph {cluster_id(box.name)} {{"
         yield from (f"{indent}    {key}={value}" for key, value in drawn.items())
@@ -132,7 +141,7 @@ class _Text:
             yield from self.box(inner, indent + "    ")
         yield f"{indent}}}"
 
-    def link(self, link: Link) -> Iterator[str]:
+    def link(self, link: Link, known: dict[str, str]) -> Iterator[str]:
         """The edge, and one that is not seen, where the middle of a block lies between two nodes."""
         drawn = {"label": label([f"  {link.label}  "])} if link.label else {}
         if link.taken:
@@ -146,7 +155,7 @@ class _Text:
         elif self.flow.by_name[link.target].shape == "meet":
             drawn["arrowhead"] = "none"
         tails, heads = self.rims[link.source].last, self.rims[link.target].first
-        yield f"{quoted(tails[0])} -> {quoted(heads[0])}{attributes(drawn | far)}"
+        yield f"{quoted(tails[0])} -> {quoted(heads[0])}{attributes(drawn | far | known)}"
         if (tails[0], heads[0]) != (tails[-1], heads[-1]):
             yield f"{quoted(tails[-1])} -> {quoted(heads[-1])}{attributes({'style': 'invis'} | far)}"
 

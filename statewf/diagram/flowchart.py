@@ -19,6 +19,7 @@ from statewf.diagram.labels import fold, fold_name, visible
 from statewf.diagram.mermaid import WIDTH, class_lines, escaped, rows
 
 _SHAPES: dict[Shape, tuple[str, str]] = {
+    "folded": ("[[", "]]"),
     "function": ("(", ")"),
     "human-task": ("[\\", "/]"),
     "wait": ("{{", "}}"),

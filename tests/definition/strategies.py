@@ -78,7 +78,13 @@ names = opaque(
         st.sampled_from([name for name in AWKWARD if not name.startswith("$")]),
         st.from_regex(r"[a-z]{1,8}(-[a-z]{1,4})?", fullmatch=True),
         st.text(unicode, min_size=1, max_size=12).filter(
-            lambda text: text.isprintable() and bool(text.strip()) and text[0] != "$" and "/" not in text
+            lambda text: (
+                text.isprintable()
+                and bool(text.strip())
+                and text[0] != "$"
+                and "/" not in text
+                and text not in (".", "..")
+            )
         ),
     )
 )

@@ -81,6 +81,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: StateMachine("m", "a", {}), "no-states"),
     (lambda: StateMachine("", "a", {"a": State()}), "bad-name"),
     (lambda: Transition("x\x00"), "bad-name"),
+    (lambda: StateMachine("..", "a", {"a": State()}), "bad-name"),
     (lambda: Function("h", [1]), "wrong-type"),  # type: ignore[arg-type]
     (lambda: Emit("E", {1: 2}), "not-json"),
     (lambda: Emit("E", float("nan")), "not-finite"),

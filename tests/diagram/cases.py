@@ -142,7 +142,12 @@ HOSTILE = (
 )
 words = st.sampled_from(HOSTILE) | st.text(min_size=1, max_size=12).filter(
     lambda text: (
-        text.isprintable() and bool(text.strip()) and text[0] != "$" and "/" not in text and text != "workflow"
+        text.isprintable()
+        and bool(text.strip())
+        and text[0] != "$"
+        and "/" not in text
+        and text not in (".", "..")
+        and text != "workflow"
     )
 )
 
