@@ -302,13 +302,16 @@ def cancel_verb(
 @handlers_option
 @click.option("--until-idle", is_flag=True, help="Stop when nothing is left to perform and no timer is due.")
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), help="Serve an HTTP API there; 0: at any port that is free."
+    "--port",
+    type=click.IntRange(0, 65_535),
+    help="Serve a console and an HTTP API there; 0: at any port that is free.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="With --port: which address is listened at.")
 @click.option(
     "--allow-host", "allowed", multiple=True, metavar="NAME", help="A name under which it is asked for, too."
 )
 @click.option("--token-file", type=click.Path(), metavar="PATH", help="Let in only who brings what stands there.")
+@click.option("--otel", is_flag=True, help="Send spans of what instances do to an OpenTelemetry collector.")
 @db_option
 def serve_verb(
     handlers: str | None,
@@ -317,27 +320,35 @@ def serve_verb(
     host: str,
     allowed: tuple[str, ...],
     token_file: str | None,
+    otel: bool,
     db: str,
 ) -> None:
     """Own a store: perform what is open, fire timers, go on after a crash. Ends on SIGINT or SIGTERM.
 
-    With --port it has an HTTP API, too. Beyond this machine whoever asks has to bring a token, which STATEWF_TOKEN or
+    With --port it has a console for people and an HTTP API for programs, too. Beyond this machine whoever asks has to bring a token, which STATEWF_TOKEN or
     --token-file says.
     """
     if not handlers:
         raise click.UsageError("serve needs --handlers: it is there to perform.")
     import anyio
 
-    from statewf.cli.owner import executor, owned, until_stopped
+    from statewf.cli.owner import executor, owned, together, until_stopped
     from statewf.cli.session import all_steps
+    from statewf.cli.traces import traced
     from statewf.cli.web import Web
 
     web = Web.of(port, host, allowed, token_file)
 
     async def own() -> None:
-        shown = partial(all_steps, db)
-        opened = executor(db, handlers, web.observing(shown), resume=True, metrics=web.meter)
-        async with opened as owner, web.served(owner), anyio.create_task_group() as group:
+        with traced(wanted=otel) as spans:
+            told = together(partial(all_steps, db), web.kept, *([] if spans is None else [spans]))
+            async with executor(db, handlers, told, resume=True, metrics=web.meter) as owner:
+                if spans is not None:
+                    spans.store = owner.store
+                await serve(owner)
+
+    async def serve(owner: Executor) -> None:
+        async with web.served(owner), anyio.create_task_group() as group:
             group.start_soon(_say_who_serves, owner, db)
             if until_idle:
                 await owner.idle()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from statewf.machine.snapshot import Snapshot, Step
     from statewf.runtime import Executor
     from statewf.runtime.handlers import Handler
+    from statewf.runtime.house import Observer
     from statewf.runtime.metrics import Metrics
 
 T = TypeVar("T")
@@ -36,7 +37,7 @@ ENGINE = "temporalio"  # whose log is told, too
 async def executor(
     db: str,
     handlers: str | None,
-    observe: Callable[[Machine, Step], None] | None = None,
+    observe: Observer | None = None,
     *,
     resume: bool = False,
     metrics: Metrics | None = None,
@@ -204,6 +205,16 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
             yield from _leaves(inner)
     else:
         yield error
+
+
+def together(*observers: Observer) -> Observer:
+    """Who tells each of these every step."""
+
+    def told(machine: Machine, step: Step) -> None:
+        for observer in observers:
+            observer(machine, step)
+
+    return told
 
 
 async def until_stopped() -> None:

@@ -6,7 +6,7 @@ Nothing of it is loaded before it is asked for. Below: `web`. Above: `drive`.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from statewf.web.feed import Feed
 
 TOKEN = "STATEWF_TOKEN"  # noqa: S105  # the name of a variable
-LIBRARIES = ("litestar", "uvicorn")
+LIBRARIES = ("litestar", "uvicorn", "jinja2")
 
 
 @attrs.define
@@ -51,17 +51,10 @@ class Web:
             )
         return cls(port, host, allowed, _token(token_file), None if port is None else Meter())
 
-    def observing(self, show: Callable[[Machine, Step], None]) -> Callable[[Machine, Step], None]:
-        """Who is told every step: whoever shows it, and who streams it."""
-        if self.port is None:
-            return show
-
-        def both(machine: Machine, step: Step) -> None:
-            if self._feed is not None:
-                self._feed.nudge()
-            show(machine, step)
-
-        return both
+    def kept(self, _machine: Machine, _step: Step) -> None:
+        """A step was kept: whoever streams it looks for it."""
+        if self._feed is not None:
+            self._feed.nudge()
 
     @asynccontextmanager
     async def served(self, executor: Executor) -> AsyncIterator[None]:
@@ -74,11 +67,11 @@ class Web:
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] not in LIBRARIES:
                 raise
-            raise StatewfError("an HTTP API needs a library: pip install 'statewf[web]'") from None
+            raise StatewfError("a console and an HTTP API need libraries: pip install 'statewf[web]'") from None
         inner = served(executor, self.meter, host=self.host, port=self.port, allowed=self.allowed, token=self.token)
         async with inner as (address, feed):
             self._feed = feed
-            click.echo(f"HTTP API at {address}/api/openapi.json", err=True)
+            click.echo(f"console at {address}, HTTP API at {address}/api/openapi.json", err=True)
             yield
 
 
@@ -90,8 +83,13 @@ def _is_given(context: click.Context, name: str) -> bool:
 
 def _token(file: str | None) -> str | None:
     if file is None:
-        return os.environ.get(TOKEN) or None
-    try:
-        return Path(file).read_text().strip() or None
-    except (OSError, UnicodeDecodeError) as error:
-        raise StatewfError(f"the token cannot be read from {file}: {error}") from None
+        found, place = os.environ.get(TOKEN), TOKEN
+    else:
+        place = file
+        try:
+            found = Path(file).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise StatewfError(f"the token cannot be read from {file}: {error}") from None
+    if found == "":
+        raise StatewfError(f"{place} is empty: whoever wants no token says none")
+    return found

@@ -1,7 +1,8 @@
 """What is kept, as it is kept: one look into the store for everybody who follows.
 
 Each follower has a place of its own and takes what comes after that when it has time: who is slow holds up nobody, and costs no
-memory. The newest steps are at hand; older ones are read again.
+memory. The newest steps are at hand; older ones are read again. While nobody follows nobody looks, and somebody does not look all the
+time: a thread that reads takes time from who writes.
 
 Below: `reader`. Above: `service`.
 """
@@ -21,39 +22,47 @@ log = Log("statewf.web")
 
 AT_HAND = 2_000  # steps that are kept in memory for all followers
 AT_ONCE = 500  # steps that are read at a time
+PAUSE = 0.05  # seconds between two looks, at least
 LOOK = 0.25  # seconds between two looks whether another process has written
 
 
 class Feed:
-    """The steps of all instances, in the order in which they were kept, from when `run` began."""
+    """The steps of all instances, in the order in which they were kept; `run` looks for them."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._ring: deque[Kept] = deque(maxlen=AT_HAND)
         self._last = 0
+        self._waiting = 0
+        self._closed = False
         self._nudged = asyncio.Event()
         self._news = asyncio.Event()
 
-    @property
-    def last(self) -> int:
-        """The place of the last step that is known."""
-        return self._last
+    async def last(self) -> int:
+        """The place of the step that was kept last. Raises StoreError."""
+        return await self._reader.ask(lambda store: store.last())
+
+    def close(self) -> None:
+        """Nobody follows any more: whoever does is told so."""
+        self._closed = True
+        self._news.set()
 
     def nudge(self) -> None:
-        """Something was kept here: look at once."""
-        self._nudged.set()
+        """Something was kept here: look soon."""
+        if self._waiting:
+            self._nudged.set()
 
     async def run(self) -> None:
         """Look, again and again, until it is cancelled. A store that cannot be read just now is looked at later."""
-        begun = False
         while True:
             try:
-                if not begun:
-                    self._last = await self._reader.ask(lambda store: store.last())
-                    begun = True
-                await self._look()
+                if self._waiting:
+                    await self._look()
             except StoreError as error:
                 log.warning("the store cannot be followed just now: %s", error)
+            except Exception:
+                log.exception("the store cannot be followed")  # and is tried again: whoever follows waits for it
+            await asyncio.sleep(PAUSE)
             try:
                 await asyncio.wait_for(self._nudged.wait(), LOOK)
             except TimeoutError:
@@ -68,9 +77,18 @@ class Feed:
             self._news = asyncio.Event()
 
     async def after(self, place: int) -> Sequence[Kept]:
-        """Some steps that were kept after that one, at least one: this waits for it."""
-        while self._last <= place:
-            await self._news.wait()
+        """Some steps that were kept after that one, at least one: this waits for it. None at the end."""
+        if self._last < place:
+            self._last = place  # what came before nobody waits for
+            self._ring.clear()
+        self._waiting += 1
+        try:
+            while self._last <= place and not self._closed:
+                await self._news.wait()
+        finally:
+            self._waiting -= 1
+        if self._closed:
+            return []
         if self._ring and self._ring[0].place <= place + 1:
             return [kept for kept in self._ring if kept.place > place][:AT_ONCE]
         found = await self._reader.ask(lambda store: store.since(place, AT_ONCE))

@@ -36,6 +36,8 @@ STATUS: Mapping[type[StatewfError], int] = {
     errors.StoreError: 500,
     StatewfError: 400,
 }
+LOOK_UP = "GET /api/openapi.json says what there is, and what is expected"
+FROM_US = "a program sends no Origin, nor Sec-Fetch-Site; a page of this service sends its own"
 HINTS: Mapping[type[StatewfError], str] = {
     errors.KeyConflict: "give each event a key of its own, and the same key only to the same event again",
     errors.RequestConflict: "give each request a requestId of its own, and the same one only to the same inputs again",
@@ -45,6 +47,9 @@ HINTS: Mapping[type[StatewfError], str] = {
     Unknown: "ask again with the same key or requestId: that is never done twice",
     errors.StoreBusy: "ask again in a moment",
     errors.Closed: "ask again in a moment",
+    errors.Archived: "its file, which `statewf archive` wrote, has all of it",
+    errors.StoreError: "statewf verify tells what is wrong with a store",
+    StatewfError: LOOK_UP,
 }
 
 
@@ -55,7 +60,7 @@ class Problem:
     status: int
     code: str
     detail: str
-    hint: str | None = None
+    hint: str
     more: Mapping[str, Any] = attrs.field(factory=dict)
 
     @property
@@ -88,18 +93,24 @@ def problem_of(error: Exception) -> Problem:
         case EventRejected():
             told = {"event": error.event, "disposition": "rejected", "reason": error.reason}
             lists = {"allowed": list(error.allowed), "faults": list(error.faults)}
-            hint = f"it accepts {', '.join(error.allowed)} now" if error.allowed else None
+            accepts = ", ".join(error.allowed)
+            hint = f"it accepts {accepts} now" if accepts else "it takes nothing any more, or waits for an answer"
             return Problem(409, "rejected", str(error), hint, {**told, **lists})
         case InputError():
             first = error.diagnostics[0]
-            return Problem(422, _kebab(error), str(error), first.hint, _mistakes(error.diagnostics))
+            return Problem(422, _kebab(error), str(error), first.hint or LOOK_UP, _mistakes(error.diagnostics))
         case StatewfError():
             kind = next(kind for kind in STATUS if isinstance(error, kind))
-            return Problem(STATUS[kind], _kebab(error), str(error), HINTS.get(kind))
+            return Problem(STATUS[kind], _kebab(error), str(error), HINTS.get(kind, LOOK_UP))
         case ValidationException():
             return _invalid(error)
         case HTTPException():
-            return Problem(error.status_code, _code(error.status_code), error.detail or _phrase(error.status_code))
+            detail = error.detail or _phrase(error.status_code)
+            return Problem(error.status_code, _code(error.status_code), detail, LOOK_UP)
+        case RecursionError():
+            return Problem(
+                400, "too-deep", "what was sent is nested too deeply", "a hundred levels are enough for anybody"
+            )
         case _:
             hint = "it is a bug; the log of the service tells more"
             return Problem(500, "internal-error", "something went wrong that nobody foresaw", hint)
@@ -109,12 +120,17 @@ def _invalid(error: ValidationException) -> Problem:
     """What does not fit the OpenAPI document."""
     extra = error.extra if isinstance(error.extra, list) else []
     found = [
-        Diagnostic("invalid", str(one.get("message", "")), _place(str(one.get("key", ""))))
+        Diagnostic("invalid", _said(str(one.get("message", ""))), _place(str(one.get("key", ""))))
         for one in extra
         if isinstance(one, dict)
     ]
     told = "; ".join(f"{one.path}: {one.message}" for one in found) or error.detail
-    return Problem(400, "invalid", told, "GET /api/openapi.json says what is expected", _mistakes(found))
+    return Problem(400, "invalid", told, LOOK_UP, _mistakes(found))
+
+
+def _said(message: str) -> str:
+    """What is told of it: of a body that is not there the library tells the name that the routes give it."""
+    return "a body is missing" if message == "'data'" else message
 
 
 def _place(key: str) -> str:

@@ -1,44 +1,55 @@
-"""A store, its executor, and all that looks at them beside it: what routes are given.
+"""A store, its executor, and all that looks at them beside it: what routes and pages are given.
 
-Below: `reader`, `feed`, `shelf`; the runtime. Above: the routes.
+Below: `reader`, `feed`, `shelf`; the runtime. Above: the API, the console.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import attrs
 
 from statewf.errors import Archived, StatewfError, UnknownInstance, UnknownMachine
 from statewf.history import Card, MachineRecord, Store
-from statewf.history.port import Count
+from statewf.history.travel import Traveller
+from statewf.machine.fsm import Machine
+from statewf.machine.record import Receipt
+from statewf.machine.snapshot import Step
 from statewf.runtime import Executor
 from statewf.runtime.metrics import Meter
+from statewf.web.counts import Counts
 from statewf.web.feed import Feed
 from statewf.web.reader import Reader
 from statewf.web.shelf import Shelf
 
-OLD = 20  # times as long as it took to count may pass until it is counted anew
+if TYPE_CHECKING:
+    from statewf.forecast.remaining import Estimate
 
+T = TypeVar("T")
 
-@attrs.define
-class _Counted:
-    """How many instances were where, until when (seconds, on a clock that does not jump) that is good enough."""
+Travel: TypeAlias = tuple[Card, Machine, tuple[Step, ...]]
 
-    counts: list[Count]
-    until: float
+REMEMBERED = 20_000  # steps of instances that were looked at last
+LARGEST = 100  # regions of a machine of whose instances it is reckoned how long they still take
 
 
 @attrs.define(eq=False)
 class Service:
-    """All that routes ask. `reader` is open, `feed` runs, and so does the executor."""
+    """All that routes ask. Both readers are open, one for what may take long; `feed` runs, and so does the executor."""
 
     executor: Executor
     reader: Reader
     feed: Feed
     meter: Meter
-    shelf: Shelf = attrs.field(factory=Shelf)
-    _counted: _Counted | None = None
+    patient: Reader
+    shelf: Shelf
+    counts: Counts
+    _travels: OrderedDict[str, Travel] = attrs.field(factory=OrderedDict)
 
     async def record(self, name: str) -> MachineRecord:
         """The machine that was deployed under that name. Raises UnknownMachine."""
@@ -49,19 +60,63 @@ class Service:
 
     async def card(self, instance: str) -> Card:
         """What is known of an instance. Raises UnknownInstance, Archived."""
-        found = await self.reader.ask(lambda store: store.card(instance) or _gone(store, instance))
-        if isinstance(found, StatewfError):
-            raise found
-        return found
+        return _there(await self.reader.ask(lambda store: store.card(instance) or _gone(store, instance)))
 
-    async def census(self) -> list[Count]:
-        """How many instances are where, or were a moment ago: counting many takes time."""
-        began = time.monotonic()
-        if self._counted is None or began > self._counted.until:
-            counts = await self.reader.ask(lambda store: store.census())
-            ended = time.monotonic()
-            self._counted = _Counted(counts, ended + OLD * (ended - began))
-        return self._counted.counts
+    async def given(self, instance: str, give: Callable[[Executor], Awaitable[Receipt]]) -> Receipt:
+        """What an instance made of what it was given. Raises what the executor does, and Archived."""
+        try:
+            return await give(self.executor)
+        except UnknownInstance:
+            await self.card(instance)  # which knows more of what is not there any more
+            raise
+
+    async def travelled(self, instance: str) -> tuple[Card, Machine, tuple[Step, ...]]:
+        """An instance with its machine and all its steps. Raises UnknownInstance, Archived."""
+        card = await self.card(instance)
+        known = self._travels.get(instance)
+        if known is None or known[0].seq < card.seq:
+
+            def travel(store: Store) -> Travel | StatewfError:
+                card, traveller = store.card(instance), Traveller(store)
+                if card is None:
+                    return _gone(store, instance)
+                return card, traveller.machine(card), tuple(traveller.steps(card))
+
+            known = self._travels[instance] = _there(await self.patient.ask(travel))
+        self._travels.move_to_end(instance)
+        while len(self._travels) > 1 and sum(len(steps) for _, _, steps in self._travels.values()) > REMEMBERED:
+            self._travels.popitem(last=False)
+        return known
+
+    async def estimate(self, machine: Machine, steps: tuple[Step, ...]) -> Estimate | None:
+        """How long an instance still takes, by what others took; None: nobody can tell, or it has ended."""
+        from statewf.forecast.remaining import begun
+
+        snapshot = steps[-1].after
+        if snapshot.ended or len(machine.regions) > LARGEST:
+            return None
+        remaining, now = await self.shelf.remaining(machine), time.time_ns() // 1_000_000
+        return await asyncio.to_thread(lambda: remaining.now(snapshot, now, begun(machine, steps)))
+
+
+@asynccontextmanager
+async def opened(executor: Executor, meter: Meter) -> AsyncIterator[Service]:
+    """A service of an executor that is open, for as long as a block lasts."""
+    async with Reader(executor.store) as reader, Reader(executor.store) as patient:
+        feed = Feed(reader)
+        following = asyncio.create_task(feed.run())
+        try:
+            yield Service(executor, reader, feed, meter, patient, Shelf(patient), Counts(reader, patient))
+        finally:
+            following.cancel()
+            with suppress(asyncio.CancelledError):
+                await following
+
+
+def _there(found: T | StatewfError) -> T:
+    if isinstance(found, StatewfError):
+        raise found
+    return found
 
 
 def _gone(store: Store, instance: str) -> StatewfError:

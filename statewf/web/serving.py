@@ -18,15 +18,14 @@ from statewf.runtime import Executor
 from statewf.runtime.metrics import Meter
 from statewf.web.app import application
 from statewf.web.feed import Feed
-from statewf.web.reader import Reader
-from statewf.web.service import Service
+from statewf.web.service import opened
 
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 ANY = ("0.0.0.0", "::", "[::]")  # noqa: S104  # names of it: only who says so listens there
 HTTP = 80  # the port that nobody names
 LEAST_TOKEN = 16  # characters
 BACKLOG = 2_048  # connections that wait to be accepted
-LEAVING = 2  # seconds that requests under way have at the end; streams never end by themselves
+LEAVING = 2  # seconds that requests under way have at the end
 
 
 @asynccontextmanager
@@ -46,6 +45,8 @@ async def served(
     """
     if token is not None and len(token) < LEAST_TOKEN:
         raise StatewfError(f"a token has {LEAST_TOKEN} characters at least: others are guessed")
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise StatewfError("a token has letters, digits and signs of ASCII: no header holds others")
     if token is None and not is_local(host):
         raise StatewfError(
             f"whoever reaches {host} could do everything here: a service beyond this machine needs a token"
@@ -55,9 +56,8 @@ async def served(
     named = f"[{host}]" if ":" in host and not host.startswith("[") else host
     names = [*LOCAL, *([] if host in ANY else [named]), *allowed]
     hosts = [*(f"{name}:{found}" for name in names), *(names if found == HTTP else allowed)]
-    async with Reader(executor.store) as reader:
-        feed = Feed(reader)
-        app = application(Service(executor, reader, feed, meter), hosts, token)
+    async with opened(executor, meter) as service:
+        app = application(service, hosts, token)
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -68,16 +68,13 @@ async def served(
         )
         server = uvicorn.Server(config)
         server.capture_signals = nullcontext  # type: ignore[assignment]  # who runs us says when it ends
-        following = asyncio.create_task(feed.run())
         serving = asyncio.create_task(server.serve([listening]))
         try:
-            yield f"http://{named}:{found}", feed
+            yield f"http://{[*allowed, *LOCAL][0] if host in ANY else named}:{found}", service.feed
         finally:
+            service.feed.close()  # whoever follows goes, and comes to whoever serves next
             server.should_exit = True
             await serving
-            following.cancel()
-            with suppress(asyncio.CancelledError):
-                await following
 
 
 def is_local(host: str) -> bool:
@@ -96,4 +93,7 @@ def _listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise StatewfError(f"{host}:{port} cannot be listened at: {error.strerror or error}") from None
     found.setblocking(False)
+    # An answer is sent as head and body. Without this the body waits for word of the head, 40 ms; asyncio sees to it for sockets
+    # of its own making only. Connections inherit it.
+    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return found

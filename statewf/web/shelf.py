@@ -1,56 +1,147 @@
-"""What there is to know of machines and takes time to find out: each found out once, beside the event loop.
+"""What takes time to find out: each found out once, beside the event loop, and at hand from then on.
 
-Below: compiler, checker, diagram. Above: `service`.
+Of two who ask for the same at once, the second waits for the first. What is found in the store gets stale, and is looked for again.
+Below: compiler, checker, diagram, forecast, `reader`. Above: `service`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, TypeVar, cast
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from math import inf
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import attrs
 
 from statewf.checker import Report, check
 from statewf.compiler.kept import compile_kept
-from statewf.diagram import Format, draw
+from statewf.diagram import Format, draw, text
+from statewf.diagram.flow import Flow
+from statewf.diagram.picture import Picture
 from statewf.history import MachineRecord
 from statewf.machine.fsm import Machine
+from statewf.web.plate import Plate
+from statewf.web.reader import Reader
+
+if TYPE_CHECKING:  # whoever only sends events needs no forecasts
+    from statewf.forecast import Forecast
+    from statewf.forecast.remaining import Remaining
+    from statewf.forecast.stats import Stats
+    from statewf.forecast.survey import Survey
 
 T = TypeVar("T")
 
 MOST = 200  # answers that are kept
 LIMIT = 20_000  # configurations that a check looks at: somebody waits for it
+RUNS = 2_000  # lives that are drawn for a forecast, likewise
+LOOKED_AT = 300  # instances from which it is learnt how others go
+FRESH = 60  # seconds until what was learnt of them is stale
 
 
 class Shelf:
-    """Answers, by what was asked; of two who ask for the same at once, the second waits for the first."""
+    """Answers, by what was asked. `reader` looks into the store, where that may take long."""
 
-    def __init__(self) -> None:
-        self._answers: OrderedDict[Hashable, asyncio.Task[Any]] = OrderedDict()
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._answers: OrderedDict[Hashable, _Answer] = OrderedDict()
+
+    # --- for good
 
     async def machine(self, record: MachineRecord) -> Machine:
         """The machine of a record. Raises InputError, if an earlier version kept what is none any more."""
-        return await self._found(("machine", record.digest), lambda: compile_kept(record.definition).machine)
+        return await self.made(("machine", record.digest), lambda: compile_kept(record.definition).machine)
 
     async def report(self, record: MachineRecord) -> Report:
         """What a check says of it."""
         machine = await self.machine(record)
-        return await self._found(("report", record.digest), lambda: check(machine, limit=LIMIT))
+        return await self.made(("report", record.digest), lambda: check(machine, limit=LIMIT))
 
     async def picture(self, record: MachineRecord, form: Format) -> str:
         """Its picture. Raises StatewfError if there is no Graphviz for an SVG."""
         machine = await self.machine(record)
-        return await self._found(("picture", record.digest, form), lambda: draw(machine, form))
+        return await self.made(("picture", record.digest, form), lambda: draw(machine, form))
 
-    async def drawn(self, draw: Callable[[], str]) -> str:
-        """A picture that nobody else asks for. Raises StatewfError if there is no Graphviz for an SVG."""
-        return await asyncio.to_thread(draw)
+    async def plate(self, drawing: Picture | Flow) -> Plate:
+        """A picture without any instance, to be marked. Raises StatewfError if there is no Graphviz."""
+        return await self.made(drawing, lambda: Plate(text(drawing, "svg")))
 
-    async def _found(self, asked: Hashable, work: Callable[[], T]) -> T:
-        task = self._answers.get(asked)
-        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
-            task = self._answers[asked] = asyncio.create_task(asyncio.to_thread(work))
+    async def made(self, asked: Hashable, work: Callable[[], T], fresh: float = inf) -> T:
+        """Whatever `work` makes in a thread, by a name that says all of what it depends on; made anew after so many seconds.
+
+        Raises what `work` does.
+        """
+        return await self._found(asked, lambda: asyncio.to_thread(work), fresh)
+
+    # --- of its instances, for a while
+
+    async def survey(self, name: str) -> Survey:
+        """What the newest instances of machines of that name went through."""
+        from statewf.forecast.observe import observed
+
+        return await self._found(
+            ("survey", name), lambda: self._reader.ask(lambda store: observed(store, name, LOOKED_AT)), FRESH
+        )
+
+    async def stats(self, name: str) -> Stats:
+        """The same as figures."""
+        from statewf.forecast.stats import stats
+
+        survey = await self.survey(name)
+        return await self.made(("stats", name), lambda: stats(name, survey), FRESH)
+
+    async def forecast(self, record: MachineRecord) -> Forecast:
+        """What will become of an instance, by what others went through."""
+        from statewf.forecast import forecast
+        from statewf.forecast.learn import learned
+
+        machine, survey = await self.machine(record), await self.survey(record.name)
+        return await self.made(
+            ("forecast", record.digest), lambda: forecast(machine, learned(machine, survey), runs=RUNS), FRESH
+        )
+
+    async def remaining(self, machine: Machine) -> Remaining:
+        """How long instances still take, by what others took."""
+        from statewf.forecast.learn import learned
+        from statewf.forecast.remaining import Remaining
+
+        survey = await self.survey(machine.name)
+        return await self.made(
+            ("remaining", machine.digest), lambda: Remaining(machine, learned(machine, survey)), FRESH
+        )
+
+    # --- keeping it
+
+    async def _found(self, asked: Hashable, work: Callable[[], Coroutine[Any, Any, T]], fresh: float = inf) -> T:
+        known = self._answers.get(asked)
+        if known is None or known.is_of_no_use(fresh):
+            known = self._answers[asked] = _Answer(asyncio.create_task(work()), time.monotonic())
             if len(self._answers) > MOST:
                 self._answers.popitem(last=False)
         self._answers.move_to_end(asked)
-        return await cast("Awaitable[T]", asyncio.shield(task))
+        return await cast("Awaitable[T]", asyncio.shield(known.task))
+
+
+@attrs.frozen(eq=False)
+class _Answer:
+    """What is found out, and since when (seconds, on a clock that does not jump)."""
+
+    task: asyncio.Task[Any]
+    since: float
+
+    def is_of_no_use(self, fresh: float) -> bool:
+        """Whether it is too old, or went wrong: then it is tried again."""
+        if not self.task.done():
+            return False
+        return time.monotonic() > self.since + fresh or self.task.cancelled() or self.task.exception() is not None
+
+
+async def within(seconds: float, found: Coroutine[Any, Any, T]) -> T | None:
+    """What is found by then; else None, and it is looked for all the same: whoever asks again finds it."""
+    task = asyncio.ensure_future(found)
+    done, _ = await asyncio.wait({task}, timeout=seconds)
+    if done:
+        return task.result()
+    task.add_done_callback(lambda late: late.cancelled() or late.exception())  # nobody is there to hear of it
+    return None

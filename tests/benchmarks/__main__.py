@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-NAMES = ("check", "dag", "durable", "history", "http", "latency", "parked", "simulate", "step", "temporal")
+NAMES = ("check", "dag", "durable", "history", "http", "latency", "pages", "parked", "simulate", "step", "temporal")
 
 
 def main() -> None:

@@ -157,3 +157,19 @@ def test_nothing_of_it_is_loaded_where_nobody_asks() -> None:
     code = "import sys, statewf.cli.main, statewf.cli.drive; print([m for m in sys.modules if 'litestar' in m or 'uvicorn' in m])"
     said = ended(process(entry=[sys.executable, "-c", code]))
     assert (said.code, said.out) == (0, "[]\n")
+
+
+def test_an_empty_token_is_none(cli: Cli, handlers: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli("start", "door.yaml")
+    (tmp_path / "token").write_text("\n")
+    refused = cli("serve", "--handlers", handlers(""), "--port", "0", "--token-file", str(tmp_path / "token"))
+    assert refused.code == 2
+    assert "is empty" in refused.err
+    monkeypatch.setenv("STATEWF_TOKEN", "")
+    refused = cli("serve", "--handlers", handlers(""), "--port", "0")
+    assert refused.code == 2
+    assert "STATEWF_TOKEN is empty" in refused.err
+    monkeypatch.setenv("STATEWF_TOKEN", "ä-token-of-thirty-two-characters")
+    refused = cli("serve", "--handlers", handlers(""), "--port", "0")
+    assert refused.code == 2
+    assert "ASCII" in refused.err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,8 +17,8 @@ from statewf.runtime import Executor
 from statewf.runtime.metrics import Meter
 from statewf.web.app import application
 from statewf.web.feed import Feed
-from statewf.web.reader import Reader
 from statewf.web.service import Service
+from statewf.web.service import opened as of_executor
 
 HOST = "test"
 DOOR = """
@@ -46,8 +45,8 @@ def handlers() -> dict[str, Callable[..., Any]]:
 
 
 @asynccontextmanager
-async def service(store: Store | Path | None = None, **more: Any) -> AsyncIterator[Service]:
-    """A service of a store, with two machines deployed."""
+async def service(store: Store | Path | None = None, *, keeps: bool = False, **more: Any) -> AsyncIterator[Service]:
+    """A service of a store, with two machines deployed; one that only `keeps` has no handlers, and asks for none."""
     meter = Meter()
     feeds: list[Feed] = []
 
@@ -55,17 +54,13 @@ async def service(store: Store | Path | None = None, **more: Any) -> AsyncIterat
         for feed in feeds:
             feed.nudge()
 
-    opened = Executor(Memory() if store is None else store, {**handlers(), **more}, metrics=meter, observe=nudge)
-    async with opened as executor, Reader(executor.store) as reader:
-        feed = Feed(reader)
-        feeds.append(feed)
-        following = asyncio.create_task(feed.run())
+    answering = None if keeps else {**handlers(), **more}
+    opened = Executor(Memory() if store is None else store, answering, metrics=meter, observe=nudge)
+    async with opened as executor, of_executor(executor, meter) as found:
+        feeds.append(found.feed)
         for text in (DOOR, CLAIM):
             await executor.deploy(wf.compile(wf.loads(text)))
-        try:
-            yield Service(executor, reader, feed, meter)
-        finally:
-            following.cancel()
+        yield found
 
 
 @asynccontextmanager

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 
+import statewf as wf
 from statewf.web.service import Service
 from tests.web.support import DOOR
 
@@ -251,3 +254,47 @@ async def test_it_says_that_it_lives_and_what_it_counts(http: httpx.AsyncClient)
     assert '# TYPE statewf_steps_total counter\nstatewf_steps_total{machine="door"} 2\n' in told
     assert "# TYPE statewf_commit_seconds histogram\n" in told
     assert 'statewf_commit_seconds_bucket{le="+Inf"} ' in told
+
+
+async def test_what_is_nested_too_deeply_is_told(http: httpx.AsyncClient) -> None:
+    for body in (b"[" * 1_000_000, b'{"machine": "door", "inputs": ' + b'{"a":' * 5_000 + b"1" + b"}" * 5_001):
+        answer = await http.post("/api/instances", content=body, headers={"content-type": "application/json"})
+        assert answer.status_code in (400, 422)
+        assert answer.json()["hint"]
+    assert problem(await http.post("/api/instances"), 400, "invalid")["detail"] == "$: a body is missing"
+
+
+async def test_names_may_have_any_letters(served: Service, http: httpx.AsyncClient) -> None:
+    for name in ("日本", "ü x", "a?b#c%d"):
+        await served.executor.deploy(wf.compile(wf.loads(DOOR.replace("name: door", f"name: {json.dumps(name)}"))))
+        answer = await http.post("/api/instances", json={"machine": name, "requestId": "R"})
+        assert answer.status_code == 201
+        found = await http.get(answer.headers["location"])
+        assert found.json()["machine"] == name
+        assert (await http.get(f"/api/machines/{quote(name, safe='')}")).json()["name"] == name
+
+
+async def test_forecast_and_statistics(served: Service, http: httpx.AsyncClient) -> None:
+    door = await served.executor.start("door")
+    await door.send("LOCK", {"code": 42})
+    stats = (await http.get("/api/machines/door/stats")).json()
+    assert (stats["machine"], stats["instances"]) == ("door", 1)
+    forecast = (await http.get("/api/machines/door/forecast")).json()
+    assert forecast["machine"] == "door"
+    assert sum(end["probability"] for end in forecast["ends"]) == pytest.approx(1)
+    for what in ("stats", "forecast"):
+        problem(await http.get(f"/api/machines/nothing/{what}"), 404, "unknown-machine")
+
+
+async def test_how_long_it_still_takes_is_told_who_asks(served: Service, http: httpx.AsyncClient) -> None:
+    done = await served.executor.start("claim", {"boss": "bo"})
+    assert "estimatedTimeRemaining" not in (await http.get(f"/api/instances/{done.id}")).json()
+    asked = (await http.get(f"/api/instances/{done.id}?estimate=true")).json()
+    assert asked["estimatedTimeRemaining"] is None  # nobody has decided any claim yet
+
+
+async def test_a_body_knows_its_members(http: httpx.AsyncClient) -> None:
+    for path in ("/api/openapi.json", "/api/openapi"):
+        document = (await http.get(path)).json()
+        for name, schema in document["components"]["schemas"].items():
+            assert (schema.get("additionalProperties") is False) == name.endswith("Body"), name

@@ -53,7 +53,10 @@ async def test_a_page_of_somebody_else_changes_nothing(served: Service, headers:
         body = {"machine": "door"}
         problem(await http.post("/api/instances", json=body, headers=headers), 403, "foreign-origin")
         assert (await http.get("/api/instances")).json()["instances"] == []
-        assert (await http.get("/api/instances", headers=headers)).status_code == 200  # whose answer it cannot read
+        read = await http.get("/api/instances", headers=headers)  # whose answer it could not read
+        assert read.status_code == (403 if headers.get("sec-fetch-site") in ("cross-site", "same-site") else 200)
+        led = await http.get("/api/instances", headers={**headers, "sec-fetch-mode": "navigate"})
+        assert led.status_code == 200  # by a link
 
 
 @pytest.mark.parametrize(
@@ -105,3 +108,24 @@ async def test_a_query_without_end_is_refused(served: Service) -> None:
     async with client(served) as http:
         problem(await http.get("/api/instances", params={"text": "x" * 9_000}), 414, "long-query")
         problem(await http.get("/api/instances", params={"text": "x" * 300}), 400, "invalid")
+
+
+async def test_cookies_of_others_are_of_no_matter(served: Service) -> None:
+    async with client(served, TOKEN) as http:
+        form = {"token": TOKEN, "next": "/"}
+        entered = await http.post("/login", data=form, headers={"sec-fetch-site": "same-origin"})
+        session = entered.headers["set-cookie"].partition(";")[0]
+        http.cookies.clear()
+        for others in ('foo={"a": 1}', "a b=c", "a@b=1", 'q="unterminated', "statewf=old", "x=\xe9"):
+            for cookie in (f"{others}; {session}", f"{session}; {others}"):
+                answer = await http.get("/api/machines", headers=[(b"cookie", cookie.encode())])
+                assert answer.status_code == 200, cookie
+        assert (await http.get("/api/machines", headers={"cookie": f"{session}x"})).status_code == 401
+
+
+async def test_a_head_is_told_as_much_as_a_get(served: Service) -> None:
+    async with client(served) as http:
+        for path in ("/", "/health", "/api/machines", "/assets/console.js"):
+            head, body = await http.head(path), await http.get(path)
+            assert (head.status_code, head.headers) == (body.status_code, body.headers)
+        assert (await http.head("/api/stream")).status_code == 405  # it has no end

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -97,3 +98,24 @@ def test_every_route_says_what_it_does_and_how_it_fails(address: str) -> None:
             if method == "post":
                 (body,) = operation["requestBody"]["content"].values()
                 assert body["schema"]["examples"], where
+
+
+def test_every_example_is_what_it_is_an_example_of(address: str) -> None:
+    document = httpx.get(f"{address}/api/openapi.json").json()
+    seen = 0
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            bodies = [(None, operation["requestBody"])] if "requestBody" in operation else []
+            for status, answer in [*bodies, *operation["responses"].items()]:
+                for media, content in answer.get("content", {}).items():
+                    if "json" not in media:
+                        continue
+                    where = f"{method} {path} {status}"
+                    shown = [one["value"] for one in content.get("examples", {}).values()]
+                    shown += content["schema"].get("examples", [])
+                    assert shown, where
+                    schema = {**content["schema"], "components": document["components"]}
+                    for value in shown:
+                        jsonschema_rs.validate(schema, value)
+                        seen += 1
+    assert seen > 100

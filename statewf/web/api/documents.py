@@ -136,7 +136,7 @@ class StepDocument(TypedDict):
 class InstanceDocument(InstanceItem):
     """All there is to say of where an instance is. Of a workflow also its steps, tasks and results.
 
-    `estimatedTimeRemaining` is in milliseconds; null if nobody can tell.
+    `estimatedTimeRemaining` is there if it was asked for: milliseconds, null if nobody can tell.
     """
 
     states: list[str]
@@ -146,20 +146,13 @@ class InstanceDocument(InstanceItem):
     calls: list[CallDocument]
     waiting: list[str]
     deferred: list[str]
+    estimatedTimeRemaining: NotRequired[int | None]
     steps: NotRequired[list[StepDocument]]
     tasks: NotRequired[list[TaskDocument]]
     results: NotRequired[dict[str, Any]]
     completedSteps: NotRequired[list[str]]
     failedSteps: NotRequired[list[str]]
     compensations: NotRequired[list[Any]]
-
-
-class Change(TypedDict):
-    """What a step changed in a region: from which local state to which."""
-
-    region: str
-    to: str
-    attempt: int
 
 
 class Row(TypedDict):
@@ -223,7 +216,7 @@ class ProblemDocument(TypedDict):
     status: int
     detail: str
     code: str
-    hint: str | None
+    hint: str
     errors: NotRequired[list[Mistake]]
     event: NotRequired[str]
     disposition: NotRequired[str]

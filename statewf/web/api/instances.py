@@ -5,6 +5,7 @@ Above: `app`. Below: `service`, `documents`.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from itertools import islice
 from typing import Annotated, Any, Literal
@@ -18,13 +19,13 @@ from statewf.diagram import drawing, text
 from statewf.errors import StatewfError
 from statewf.history import Card
 from statewf.history.documents import answered, listed, shown
-from statewf.history.port import Store, Wanted
-from statewf.history.travel import Traveller
+from statewf.history.port import Wanted
 from statewf.machine.fsm import Machine
 from statewf.machine.record import Receipt, state_of
-from statewf.machine.snapshot import Snapshot, Step, allowed
+from statewf.machine.snapshot import Snapshot, allowed
 from statewf.pricing import bill, usage_of
-from statewf.web.api.answers import problems
+from statewf.web.api import examples
+from statewf.web.api.answers import gives, problems
 from statewf.web.api.documents import (
     Answer,
     CancelBody,
@@ -36,22 +37,32 @@ from statewf.web.api.documents import (
 )
 from statewf.web.api.given import Given
 from statewf.web.api.machines import MEDIA
+from statewf.web.paths import path
 from statewf.web.service import Service
 
 Id = Annotated[str, Parameter(description="The id of an instance.", examples=[Example(value="order-5d2c8a1b9e07")])]
 Moment = Annotated[int | None, Parameter(ge=0, le=2**53, description="Milliseconds since the epoch.")]
 STATUS = {"accepted": 201, "deferred": 202, "ignored": 200, "duplicate": 208}
 GIVEN = {
-    200: ResponseSpec(Answer, description="ignored: nothing changed, as the machine says"),
-    201: ResponseSpec(Answer, description="accepted: a step was made of it, and kept"),
-    202: ResponseSpec(Answer, description="deferred: it is kept, and offered again after each change of state"),
-    208: ResponseSpec(
-        Answer, description="duplicate: the same key was used for the same before; what was told then"
+    200: gives(Answer, "ignored: nothing changed, as the machine says", examples.answer("ignored")),
+    201: gives(Answer, "accepted: a step was made of it, and kept", examples.answer("accepted")),
+    202: gives(
+        Answer, "deferred: it is kept, and offered again after each change of state", examples.answer("deferred")
+    ),
+    208: gives(
+        Answer,
+        "duplicate: the same key was used for the same before; what was told then",
+        examples.answer("duplicate"),
     ),
 }
 
 
-@get("/api/instances", tags=["instances"], responses=problems(), summary="Find instances")
+@get(
+    "/api/instances",
+    tags=["instances"],
+    responses={200: gives(InstancePage, "those that were found", examples.INSTANCES), **problems()},
+    summary="Find instances",
+)
 async def instances(
     service: Given,
     machine: Annotated[str | None, Parameter(description="Of machines of that name.")] = None,
@@ -81,8 +92,12 @@ async def instances(
     "/api/instances",
     tags=["instances"],
     responses={
-        200: ResponseSpec(InstanceDocument, description="there is one of that request, and this is it"),
-        201: ResponseSpec(InstanceDocument, description="it was started"),
+        200: gives(InstanceDocument, "there is one of that request, and this is it", examples.INSTANCE_WHOLE),
+        201: gives(
+            InstanceDocument,
+            "it was started, by this request or another one at the same time",
+            examples.INSTANCE_WHOLE,
+        ),
         **problems(404, 409, 410, 413, 422, 504),
     },
     summary="Start an instance",
@@ -106,21 +121,37 @@ async def start(
     found = _document(card, handle.machine, handle.snapshot)
     was_there = isinstance(before, Card) and before.id == handle.id
     return Response(
-        found, status_code=200 if was_there else 201, headers={"location": f"/api/instances/{handle.id}"}
+        found, status_code=200 if was_there else 201, headers={"location": path("api", "instances", handle.id)}
     )
 
 
-@get("/api/instances/{instance:str}", tags=["instances"], responses=problems(404, 410), summary="An instance")
-async def instance(instance: Id, service: Given) -> InstanceDocument:
+@get(
+    "/api/instances/{instance:str}",
+    tags=["instances"],
+    responses={200: gives(InstanceDocument, "the instance", examples.INSTANCE_WHOLE), **problems(404, 410)},
+    summary="An instance",
+)
+async def instance(
+    instance: Id,
+    service: Given,
+    estimate: Annotated[
+        bool, Parameter(description="Whether to reckon how long it still takes, which takes time.")
+    ] = False,
+) -> InstanceDocument:
     """Where an instance is, and what it may do next."""
     card = await service.card(instance)
-    return _document(card, service.executor.machine_of(instance), service.executor.snapshot(instance))
+    found = _document(card, service.executor.machine_of(instance), service.executor.snapshot(instance))
+    if estimate:
+        _, machine, steps = await service.travelled(instance)
+        left = await service.estimate(machine, steps)
+        found["estimatedTimeRemaining"] = None if left is None else left.mean
+    return found
 
 
 @get(
     "/api/instances/{instance:str}/history",
     tags=["instances"],
-    responses=problems(404, 410),
+    responses={200: gives(HistoryPage, "some of its rows", examples.HISTORY), **problems(404, 410)},
     summary="What happened to an instance",
 )
 async def history(
@@ -138,12 +169,12 @@ async def history(
 @get(
     "/api/instances/{instance:str}/cost",
     tags=["instances"],
-    responses=problems(404, 410),
+    responses={200: gives(dict[str, Any], "the bill", examples.COST), **problems(404, 410)},
     summary="The bill of an instance",
 )
 async def cost(instance: Id, service: Given) -> dict[str, Any]:
     """The bill of an instance, line by line; before its end, what it would be by now."""
-    machine, steps = await _travelled(service, instance)
+    _, machine, steps = await service.travelled(instance)
     made = bill(usage_of(machine, steps), at=time.time_ns() // 1_000_000)
     if made is None:
         raise StatewfError(f"{machine.name} costs nothing: its definition has no pricing, or none that holds today")
@@ -167,8 +198,8 @@ async def picture(
     ] = "svg",
 ) -> Response[bytes]:
     """The picture of its machine, with where the instance is and the way that it came."""
-    machine, steps = await _travelled(service, instance)
-    drawn = await service.shelf.drawn(lambda: text(drawing(machine, steps=steps), form))
+    _, machine, steps = await service.travelled(instance)
+    drawn = await asyncio.to_thread(lambda: text(drawing(machine, steps=steps), form))
     return Response(drawn.encode(), media_type=MEDIA[form])
 
 
@@ -186,23 +217,25 @@ async def send(
     service: Given,
 ) -> Response[Answer]:
     """Send a named event, and hear what became of it when that is kept. While an action of the instance runs, this waits."""
-    await service.card(instance)
-    receipt = await service.executor.send(instance, data.event, data.data, key=data.key)
+    receipt = await service.given(instance, lambda it: it.send(instance, data.event, data.data, key=data.key))
     return _answer(service, instance, receipt)
 
 
 @post(
     "/api/instances/{instance:str}/cancel",
     tags=["instances"],
-    responses={201: ResponseSpec(Answer, description="it ends"), **problems(404, 409, 410, 413, 504)},
+    responses={
+        201: gives(Answer, "it ends", examples.answer("accepted", event="$cancel", state="$cancelled", allowed=[])),
+        **problems(404, 409, 410, 413, 504),
+    },
     summary="Cancel an instance",
 )
 async def cancel(
     instance: Id, data: Annotated[CancelBody, Body(examples=[Example(value={"now": False})])], service: Given
 ) -> Response[Answer]:
     """End an instance, at once: this waits for no action. A workflow undoes what it did, unless `now`."""
-    await service.card(instance)
-    return _answer(service, instance, await service.executor.cancel(instance, now=data.now))
+    receipt = await service.given(instance, lambda it: it.cancel(instance, now=data.now))
+    return _answer(service, instance, receipt)
 
 
 def _document(card: Any, machine: Machine, snapshot: Snapshot) -> InstanceDocument:
@@ -215,14 +248,3 @@ def _answer(service: Service, instance: str, receipt: Receipt) -> Response[Answe
     machine, snapshot = service.executor.machine_of(instance), service.executor.snapshot(instance)
     told: Any = answered(instance, receipt, state_of(snapshot), allowed(machine, snapshot))
     return Response(told, status_code=STATUS[receipt.disposition])
-
-
-async def _travelled(service: Service, instance: str) -> tuple[Machine, tuple[Step, ...]]:
-    """The machine of an instance, and all its steps."""
-    card = await service.card(instance)
-
-    def travel(store: Store) -> tuple[Machine, tuple[Step, ...]]:
-        traveller = Traveller(store)
-        return traveller.machine(card), tuple(traveller.steps(card))
-
-    return await service.reader.ask(travel)

@@ -17,7 +17,8 @@ from statewf.definition.model import Workflow
 from statewf.files import loads
 from statewf.history.port import Count
 from statewf.machine.fsm import Machine
-from statewf.web.api.answers import problems
+from statewf.web.api import examples
+from statewf.web.api.answers import gives, problems
 from statewf.web.api.documents import Counted, DefinitionBody, MachineDocument, MachineItem
 from statewf.web.api.given import Given
 
@@ -26,25 +27,37 @@ MEDIA = {"svg": "image/svg+xml", "mermaid": "text/plain", "dot": "text/plain"}
 DOOR = "name: door\ninitialState: shut\nstates: { shut: { on: { OPEN: open } }, open: { terminal: true } }\n"
 
 
-@get("/api/machines", tags=["machines"], responses=problems(), summary="Which machines are deployed")
+@get(
+    "/api/machines",
+    tags=["machines"],
+    responses={200: gives(list[MachineItem], "the machines", [examples.MACHINE]), **problems()},
+    summary="Which machines are deployed",
+)
 async def machines(service: Given) -> list[MachineItem]:
     """The machines that are deployed, in the order of their names, and how many instances of each are where."""
     names = await service.reader.ask(lambda store: store.names())
-    census = await service.census()
+    census = await service.counts.census()
     return [_item(name, (await service.record(name)).digest, census) for name in names]
 
 
-@get("/api/machines/{name:str}", tags=["machines"], responses=problems(404), summary="A machine")
+@get(
+    "/api/machines/{name:str}",
+    tags=["machines"],
+    responses={200: gives(MachineDocument, "the machine", examples.MACHINE_WHOLE), **problems(404)},
+    summary="A machine",
+)
 async def machine(name: Name, service: Given) -> MachineDocument:
     """A machine as it was deployed last under that name, whole."""
     record = await service.record(name)
-    return _whole(record.digest, await service.shelf.machine(record), record.definition, await service.census())
+    return _whole(
+        record.digest, await service.shelf.machine(record), record.definition, await service.counts.census()
+    )
 
 
 @post(
     "/api/machines",
     tags=["machines"],
-    responses={201: ResponseSpec(MachineDocument, description="it is deployed"), **problems(413, 422, 504)},
+    responses={201: gives(MachineDocument, "it is deployed", examples.MACHINE_WHOLE), **problems(413, 422, 504)},
     summary="Deploy a machine",
 )
 async def deploy(
@@ -53,13 +66,41 @@ async def deploy(
     """Deploy a definition under its name. Handlers are names in it, and never code: the service has them, or refuses it."""
     deployed = await service.executor.deploy(loads(data.text))
     record = await service.record(deployed.name)
-    return _whole(record.digest, deployed, record.definition, await service.census())
+    return _whole(record.digest, deployed, record.definition, await service.counts.census())
 
 
-@get("/api/machines/{name:str}/check", tags=["machines"], responses=problems(404), summary="What a check says")
+@get(
+    "/api/machines/{name:str}/check",
+    tags=["machines"],
+    responses={200: gives(dict[str, Any], "what was found", examples.CHECK), **problems(404)},
+    summary="What a check says",
+)
 async def check(name: Name, service: Given) -> dict[str, Any]:
     """What `statewf check --json` says of a machine: findings, properties and their verdicts."""
     return (await service.shelf.report(await service.record(name))).document()
+
+
+@get(
+    "/api/machines/{name:str}/stats",
+    tags=["machines"],
+    responses={200: gives(dict[str, Any], "the figures", examples.STATS), **problems(404)},
+    summary="How instances went",
+)
+async def stats(name: Name, service: Given) -> dict[str, Any]:
+    """What `statewf stats --json` says of a machine, of its newest instances: how often, how long. It is a minute old at most."""
+    await service.record(name)
+    return (await service.shelf.stats(name)).document()
+
+
+@get(
+    "/api/machines/{name:str}/forecast",
+    tags=["machines"],
+    responses={200: gives(dict[str, Any], "the forecast", examples.FORECAST), **problems(404)},
+    summary="What is to be expected of an instance",
+)
+async def forecast(name: Name, service: Given) -> dict[str, Any]:
+    """What `statewf forecast --from-history --json` says of a machine: ends, durations, prices, by what its newest instances went through."""
+    return (await service.shelf.forecast(await service.record(name))).document()
 
 
 @get(

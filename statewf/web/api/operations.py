@@ -8,13 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request, Response, get
-from litestar.openapi.datastructures import ResponseSpec
 
 from statewf.errors import StoreError
-from statewf.web.api.answers import problems
+from statewf.runtime.logs import Log
+from statewf.web.api import examples
+from statewf.web.api.answers import gives, problems
 from statewf.web.api.documents import Counted, Health
 from statewf.web.api.given import Given
 from statewf.web.metrics import exposition
+
+log = Log("statewf.web")
 
 METRICS = "text/plain; version=0.0.4"
 
@@ -25,7 +28,12 @@ async def document(request: Request[Any, Any, Any]) -> dict[str, Any]:
     return request.app.openapi_schema.to_schema()
 
 
-@get("/health", tags=["operations"], summary="Whether the service lives")
+@get(
+    "/health",
+    tags=["operations"],
+    responses={200: gives(Health, "it lives", examples.HEALTH)},
+    summary="Whether the service lives",
+)
 async def health(service: Given) -> Health:
     """It lives, or nothing would answer."""
     return {"status": "ok", "owns": service.executor.owns, "owner": service.executor.owner}
@@ -34,7 +42,10 @@ async def health(service: Given) -> Health:
 @get(
     "/ready",
     tags=["operations"],
-    responses={503: ResponseSpec(Health, description="the store cannot be read")},
+    responses={
+        200: gives(Health, "it can", examples.HEALTH),
+        503: gives(Health, "it cannot", {"status": "the store cannot be read", "owns": False, "owner": ""}),
+    },
     summary="Whether the service can do its work",
 )
 async def ready(service: Given) -> Response[Health]:
@@ -42,15 +53,21 @@ async def ready(service: Given) -> Response[Health]:
     try:
         await service.reader.ask(lambda store: store.last())
     except StoreError as error:
-        return Response({"status": str(error), "owns": False, "owner": ""}, status_code=503)
+        log.error("it is not ready: %s", error)  # whoever asks has shown no token
+        return Response({"status": "the store cannot be read", "owns": False, "owner": ""}, status_code=503)
     return Response({"status": "ok", "owns": service.executor.owns, "owner": service.executor.owner})
 
 
-@get("/api/stats", tags=["operations"], responses=problems(), summary="How many instances are where")
+@get(
+    "/api/stats",
+    tags=["operations"],
+    responses={200: gives(dict[str, list[Counted]], "how many, by machine", examples.COUNTS), **problems()},
+    summary="How many instances are where",
+)
 async def stats(service: Given) -> dict[str, list[Counted]]:
     """How many instances are where, by machine."""
     found: dict[str, list[Counted]] = {}
-    for count in await service.census():
+    for count in await service.counts.census():
         counted: Counted = {"state": count.state, "outcome": count.ended or None, "instances": count.number}
         found.setdefault(count.name, []).append(counted)
     return found

@@ -47,12 +47,13 @@ async def stream(
     machine: Annotated[str | None, Parameter(description="Only of machines of that name.")] = None,
 ) -> Stream:
     """The steps of all instances, in the order in which they are kept: from now on, or after the one that was seen last."""
-    place = service.feed.last if last is None else min(int(last), service.feed.last)
+    newest = await service.feed.last()
+    seen = newest if last is None else min(int(last), newest)
 
     async def events() -> AsyncIterator[bytes]:
-        nonlocal place
-        if service.feed.last - place > LOGGED:
-            place = service.feed.last
+        place = seen
+        if newest - seen > LOGGED:
+            place = newest
             yield f"id: {place}\nevent: reset\ndata: {{}}\n\n".encode()
         yield _hello(place)
         async for kept in _following(service, place):
@@ -73,10 +74,10 @@ async def stream(
 async def stream_of_one(instance: Id, service: Given, last: Last = None) -> Stream:
     """The steps of one instance: those that there are after the one that was seen last, and then as they are kept."""
     card = await service.card(instance)
-    place = service.feed.last
+    place = await service.feed.last()
 
     async def events() -> AsyncIterator[bytes]:
-        seq = card.seq if last is None else int(last)
+        seq = card.seq if last is None else min(int(last), card.seq)
         yield _hello(seq)
         missed = await service.reader.ask(partial(_rows, instance, seq))
         for row in missed:
@@ -97,13 +98,15 @@ def _rows(instance: str, after: int, store: Store) -> list[dict[str, Any]]:
 
 
 async def _following(service: Service, place: int) -> AsyncIterator[Kept | None]:
-    """What is kept after that place; None now and then, when nothing is."""
+    """What is kept after that place, to the end of the service; None now and then, when nothing is."""
     while True:
         try:
             found = await asyncio.wait_for(service.feed.after(place), ALIVE)
         except TimeoutError:
             yield None
             continue
+        if not found:
+            return
         for kept in found:
             place = kept.place
             yield kept

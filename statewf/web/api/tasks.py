@@ -8,21 +8,26 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Response, get, post
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import Body, Parameter, QueryParameter
 
 from statewf.history.documents import answered, task_document
 from statewf.machine.record import state_of
 from statewf.machine.snapshot import allowed
-from statewf.web.api.answers import problems
+from statewf.web.api import examples
+from statewf.web.api.answers import gives, problems
 from statewf.web.api.documents import Answer, DecisionBody, TaskDocument
 from statewf.web.api.given import Given
 
 Part = Annotated[str, Parameter(description="A task's id is instance/step/visit.", examples=[Example(value="1")])]
 
 
-@get("/api/tasks", tags=["tasks"], responses=problems(), summary="What waits for people")
+@get(
+    "/api/tasks",
+    tags=["tasks"],
+    responses={200: gives(list[TaskDocument], "the tasks", [examples.TASK]), **problems()},
+    summary="What waits for people",
+)
 async def tasks(
     service: Given,
     instance: Annotated[str | None, Parameter(description="Only those of this instance.")] = None,
@@ -42,7 +47,12 @@ async def tasks(
 @post(
     "/api/tasks/{instance:str}/{step:str}/{visit:str}",
     tags=["tasks"],
-    responses={201: ResponseSpec(Answer, description="it is decided"), **problems(404, 409, 413, 422, 504)},
+    responses={
+        201: gives(
+            Answer, "it is decided", examples.answer("accepted", event="$decided", state="running", allowed=[])
+        ),
+        **problems(404, 409, 413, 422, 504),
+    },
     summary="Decide a task",
 )
 async def decide(
