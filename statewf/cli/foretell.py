@@ -22,6 +22,7 @@ from statewf.cli.common import (
     queue_option,
 )
 from statewf.cli.tables import lasting, paragraph, table, width
+from statewf.values.shares import percent
 
 if TYPE_CHECKING:
     from statewf.cli.surveys import Source
@@ -153,7 +154,7 @@ def _tell(found: Forecast) -> None:
 
 def _heading(found: Outlook) -> None:
     how = "exact" if found.method == "exact" else f"{found.runs:,} lives, seed {found.seed}"
-    click.echo(f"{click.style(found.machine, bold=True)}: {_percent(found.success)} end well ({how})")
+    click.echo(f"{click.style(found.machine, bold=True)}: {percent(found.success)} end well ({how})")
 
 
 def _ends(found: Outlook) -> None:
@@ -161,7 +162,7 @@ def _ends(found: Outlook) -> None:
     rows = []
     for end in found.ends:
         margin = found.margin(end.probability)
-        likely = _percent(end.probability) + (f" ±{100 * margin:.2g}" if margin else "")
+        likely = percent(end.probability) + (f" ±{100 * margin:.2g}" if margin else "")
         rows.append([end.state, end.outcome, likely, *_times_of(end.duration)])
     if len(found.ends) > 1:
         rows.append(["all that end", "", "", *_times_of(found.duration)])
@@ -224,7 +225,7 @@ def _bars(found: Outlook) -> None:
     most = max(each.share for each in bins)
     for name, each in zip(names, bins, strict=True):
         drawn = _bar(each.share / most)
-        click.echo(f"{name:>{wide}}  {click.style(drawn, fg='cyan')} {_percent(each.share)}")
+        click.echo(f"{name:>{wide}}  {click.style(drawn, fg='cyan')} {percent(each.share)}")
 
 
 def _bar(share: float) -> str:
@@ -243,7 +244,7 @@ def _times(found: Outlook) -> None:
 
 def _failures(found: Outlook) -> None:
     """Where failures come from."""
-    told = [f"{end} from {at} {_percent(share)}" for (end, at), share in list(found.blame.items())[:FEW]]
+    told = [f"{end} from {at} {percent(share)}" for (end, at), share in list(found.blame.items())[:FEW]]
     if told:
         _paragraph(f"fails: {', '.join(told)}")
 
@@ -263,13 +264,3 @@ def _seen(known: Assumptions) -> None:
 def _paragraph(text: str) -> None:
     click.echo()
     paragraph(text, width())
-
-
-def _percent(share: float) -> str:
-    """A probability for people: never 0 or 100 % of what is not."""
-    hundredths = 100 * share
-    if 0 < hundredths < 0.01:
-        return "< 0.01 %"
-    if 99.99 < hundredths < 100 - 1e-7:
-        return "> 99.99 %"
-    return f"{hundredths:.4g} %"

@@ -7,7 +7,7 @@ Above: `app`. Below: `service`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -24,9 +24,8 @@ from statewf.web.api.instances import Id
 from statewf.web.service import Service
 
 MEDIA_TYPE = "text/event-stream"
-ALIVE = (
-    15.0  # seconds of silence after which a comment says that the stream is there: what lies between would cut it
-)
+SILENCE = 15.0  # seconds, after which a comment says that the stream is there: what lies between would cut it
+ALIVE = b": alive\n\n"
 STREAMED = ResponseSpec(
     str, description="server-sent events, without end", media_type=MEDIA_TYPE, generate_examples=False
 )
@@ -56,11 +55,10 @@ async def stream(
             place = newest
             yield f"id: {place}\nevent: reset\ndata: {{}}\n\n".encode()
         yield _hello(place)
-        async for kept in _following(service, place):
-            if kept is None:
-                yield b": alive\n\n"
-            elif machine in (None, kept.name):
-                yield _event(kept.place, kept)
+        async for some in _following(service, place):
+            wanted = [_event(kept.place, kept) for kept in some if machine in (None, kept.name)]
+            if wanted or not some:
+                yield b"".join(wanted) or ALIVE
 
     return Stream(events(), media_type=MEDIA_TYPE)
 
@@ -83,12 +81,12 @@ async def stream_of_one(instance: Id, service: Given, last: Last = None) -> Stre
         for row in missed:
             seq = row["seq"]
             yield _event(seq, Kept(0, instance, card.name, row))
-        async for kept in _following(service, place):
-            if kept is None:
-                yield b": alive\n\n"
-            elif kept.instance == instance and kept.row["seq"] > seq:
-                seq = kept.row["seq"]
-                yield _event(seq, kept)
+        async for some in _following(service, place):
+            wanted = [kept for kept in some if kept.instance == instance and kept.row["seq"] > seq]
+            if wanted:
+                seq = wanted[-1].row["seq"]
+            if wanted or not some:
+                yield b"".join(_event(kept.row["seq"], kept) for kept in wanted) or ALIVE
 
     return Stream(events(), media_type=MEDIA_TYPE)
 
@@ -97,19 +95,18 @@ def _rows(instance: str, after: int, store: Store) -> list[dict[str, Any]]:
     return list(store.rows(instance, after))
 
 
-async def _following(service: Service, place: int) -> AsyncIterator[Kept | None]:
-    """What is kept after that place, to the end of the service; None now and then, when nothing is."""
+async def _following(service: Service, place: int) -> AsyncIterator[Sequence[Kept]]:
+    """What is kept after that place, to the end of the service; nothing now and then, when nothing is."""
     while True:
         try:
-            found = await asyncio.wait_for(service.feed.after(place), ALIVE)
+            found = await asyncio.wait_for(service.feed.after(place), SILENCE)
         except TimeoutError:
-            yield None
+            yield ()
             continue
         if not found:
             return
-        for kept in found:
-            place = kept.place
-            yield kept
+        place = found[-1].place
+        yield found
 
 
 def _hello(last: int) -> bytes:

@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from statewf.diagram.colours import INK, TAKEN, TONES
+from statewf.values.shares import percent
 from statewf.web.console import words
 from statewf.web.paths import path, query, quoted
 
@@ -75,7 +76,7 @@ class Console:
             words.moment,
             words.iso,
             words.away,
-            words.percent,
+            percent,
             words.pretty,
             words.short,
             words.timer,

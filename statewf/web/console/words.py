@@ -55,16 +55,6 @@ def timer(name: str) -> str:
     return f"{known[kind]} {of}" if kind in known and of else name
 
 
-def percent(share: float) -> str:
-    """A probability: never 0 or 100 % of what is not."""
-    hundredths = 100 * share
-    if 0 < hundredths < 0.01:
-        return "< 0.01 %"
-    if 99.99 < hundredths < 100 - 1e-7:
-        return "> 99.99 %"
-    return f"{hundredths:.4g} %"
-
-
 def pretty(value: Any) -> str:
     """JSON in lines."""
     return json.dumps(value, indent=2, ensure_ascii=False)

@@ -106,7 +106,9 @@ async def eyes() -> AsyncIterator[Eyes]:
     if CHROMIUM is None:
         pytest.skip("there is no browser: apt install chromium")
     async with asyncio.timeout(PATIENCE), async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
         looking = Eyes(browser)
         yield looking
         await browser.close()

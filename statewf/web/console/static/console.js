@@ -3,9 +3,10 @@
 "use strict";
 
 const PAUSE = 150; // ms that steps are gathered before a page is fetched anew
+const APART = 500; // ms between two times, at least: on a busy store something happens always
 const AGAIN = 1000; // ms until a page is fetched anew that is not complete; each time twice as many
 const LONGEST = 16000;
-const state = { source: null, timer: null, busy: false, more: false, again: AGAIN };
+const state = { source: null, timer: null, busy: false, more: false, again: AGAIN, last: 0 };
 
 // --- putting what differs in its place
 
@@ -70,6 +71,7 @@ async function refresh() {
     return;
   }
   state.busy = true;
+  state.last = Date.now();
   try {
     const answer = await fetch(document.body.dataset.here || location.href, { headers: { accept: "text/html" }, credentials: "same-origin" });
     if (answer.redirected) return location.reload(); // one has to log in again
@@ -90,7 +92,7 @@ async function refresh() {
 }
 
 function soon(ms = PAUSE) {
-  if (state.timer === null) state.timer = setTimeout(refresh, ms);
+  if (state.timer === null) state.timer = setTimeout(refresh, Math.max(ms, state.last + APART - Date.now()));
 }
 
 // --- following
