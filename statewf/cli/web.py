@@ -49,7 +49,9 @@ class Web:
             raise click.UsageError(
                 f"--{given[0].replace('allowed', 'allow-host').replace('_', '-')} goes with --port."
             )
-        return cls(port, host, allowed, _token(token_file), None if port is None else Meter())
+        if port is None:
+            return cls(port, host, allowed, None, None)
+        return cls(port, host, allowed, _token(token_file), Meter())
 
     def kept(self, _machine: Machine, _step: Step) -> None:
         """A step was kept: whoever streams it looks for it."""
@@ -84,6 +86,7 @@ def _is_given(context: click.Context, name: str) -> bool:
 def _token(file: str | None) -> str | None:
     if file is None:
         found, place = os.environ.get(TOKEN), TOKEN
+        found = found if found is None else found.strip()
     else:
         place = file
         try:

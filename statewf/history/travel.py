@@ -6,13 +6,14 @@ Below: `port`; the compiler, for a store keeps definitions, not tables. Above: w
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from statewf.compiler.kept import compile_kept
 from statewf.errors import InputError, StoreError
 from statewf.history.port import Card, Store
 from statewf.machine.fsm import Machine
 from statewf.machine.replay import replay
-from statewf.machine.snapshot import Step, blank
+from statewf.machine.snapshot import Snapshot, Step, blank
 
 
 class Traveller:
@@ -39,11 +40,12 @@ class Traveller:
             self._machines[card.machine] = found
         return found
 
-    def steps(self, card: Card) -> Iterator[Step]:
-        """All steps of an instance, from its start. Raises StoreError, also in the middle."""
+    def steps(self, card: Card, since: Snapshot | None = None) -> Iterator[Step]:
+        """All steps of an instance, from its start, or those `since` then. Raises StoreError, also in the middle."""
         machine = self.machine(card)
         try:
-            yield from replay(machine, self._store.events(card.id), blank(machine, card.id))
+            before = blank(machine, card.id) if since is None else since
+            yield from replay(machine, islice(self._store.events(card.id), before.seq, None), before)
         except (InputError, ValueError) as error:
             raise StoreError(
                 f"{self._called} is damaged: the history of {card.id} cannot be read: {error}"

@@ -63,8 +63,11 @@ class Counts:
 
     async def _counted(self, what: Hashable, reader: Reader, count: Callable[[Store], T]) -> T:
         task = self._tasks.get(what)
-        if task is None or (task.done() and (_failed(task) or await self._is_old(task.result()))):
-            task = self._tasks[what] = asyncio.create_task(self._count(reader, count))
+        if task is not None and task.done() and not _failed(task) and not await self._is_old(task.result()):
+            return task.result().counts  # type: ignore[no-any-return]  # by its name it is what was asked for
+        if self._tasks.get(what) is task and (task is None or task.done()):  # nobody was quicker
+            self._tasks[what] = asyncio.create_task(self._count(reader, count))
+        task = self._tasks[what]
         found = await cast("Awaitable[_Found]", asyncio.shield(task))
         return found.counts  # type: ignore[no-any-return]  # by its name it is what was asked for
 

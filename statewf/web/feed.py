@@ -75,6 +75,8 @@ class Feed:
             self._last = found[-1].place
             self._news.set()
             self._news = asyncio.Event()
+            if len(found) < AT_ONCE:
+                return
 
     async def after(self, place: int) -> Sequence[Kept]:
         """Some steps that were kept after that one, at least one: this waits for it. None at the end."""

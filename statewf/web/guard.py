@@ -133,7 +133,9 @@ def _is_foreign(headers: dict[str, str], host: str) -> bool:
 
 
 async def _lead_to_login(scope: Any, send: Any) -> None:
-    asked = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
+    asked = scope["raw_path"].decode("latin-1")  # in which names are still quoted
+    if scope["query_string"]:
+        asked += f"?{scope['query_string'].decode('latin-1')}"
     location = f"/login?next={quote(asked, safe='/')}"
     await send({"type": "http.response.start", "status": 303, "headers": [(b"location", location.encode())]})
     await send({"type": "http.response.body", "body": b""})

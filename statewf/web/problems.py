@@ -55,13 +55,14 @@ HINTS: Mapping[type[StatewfError], str] = {
 
 @attrs.frozen
 class Problem:
-    """A status, and all that is told with it; `more` are members of its own."""
+    """A status, and all that is told with it; `more` are members of its own, `beside` further headers."""
 
     status: int
     code: str
     detail: str
     hint: str
     more: Mapping[str, Any] = attrs.field(factory=dict)
+    beside: Mapping[str, str] = attrs.field(factory=dict)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -84,7 +85,8 @@ class Problem:
     @property
     def headers(self) -> dict[str, str]:
         """What is said beside it."""
-        return {"retry-after": str(SOON)} if self.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+        soon = {"retry-after": str(SOON)} if self.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+        return {**soon, **self.beside}
 
 
 def problem_of(error: Exception) -> Problem:
@@ -106,7 +108,8 @@ def problem_of(error: Exception) -> Problem:
             return _invalid(error)
         case HTTPException():
             detail = error.detail or _phrase(error.status_code)
-            return Problem(error.status_code, _code(error.status_code), detail, LOOK_UP)
+            beside = dict(error.headers or {})  # which methods there are, say
+            return Problem(error.status_code, _code(error.status_code), detail, LOOK_UP, {}, beside)
         case RecursionError():
             return Problem(
                 400, "too-deep", "what was sent is nested too deeply", "a hundred levels are enough for anybody"

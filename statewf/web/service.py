@@ -40,7 +40,7 @@ LARGEST = 100  # regions of a machine of whose instances it is reckoned how long
 
 @attrs.define(eq=False)
 class Service:
-    """All that routes ask. Both readers are open, one for what may take long; `feed` runs, and so does the executor."""
+    """All that routes ask. The readers are open, `patient` for what may take long; `feed` runs, and so does the executor."""
 
     executor: Executor
     reader: Reader
@@ -50,6 +50,7 @@ class Service:
     shelf: Shelf
     counts: Counts
     _travels: OrderedDict[str, Travel] = attrs.field(factory=OrderedDict)
+    _travelling: asyncio.Lock = attrs.field(factory=asyncio.Lock)
 
     async def record(self, name: str) -> MachineRecord:
         """The machine that was deployed under that name. Raises UnknownMachine."""
@@ -73,16 +74,12 @@ class Service:
     async def travelled(self, instance: str) -> tuple[Card, Machine, tuple[Step, ...]]:
         """An instance with its machine and all its steps. Raises UnknownInstance, Archived."""
         card = await self.card(instance)
-        known = self._travels.get(instance)
-        if known is None or known[0].seq < card.seq:
-
-            def travel(store: Store) -> Travel | StatewfError:
-                card, traveller = store.card(instance), Traveller(store)
-                if card is None:
-                    return _gone(store, instance)
-                return card, traveller.machine(card), tuple(traveller.steps(card))
-
-            known = self._travels[instance] = _there(await self.patient.ask(travel))
+        async with self._travelling:  # of two who look at one, the second finds what the first has found
+            known = self._travels.get(instance)
+            if known is None or known[0].seq < card.seq:
+                steps = () if known is None else known[2]
+                known = _there(await self.patient.ask(lambda store: _travel(store, instance, steps)))
+                self._travels[instance] = known
         self._travels.move_to_end(instance)
         while len(self._travels) > 1 and sum(len(steps) for _, _, steps in self._travels.values()) > REMEMBERED:
             self._travels.popitem(last=False)
@@ -95,22 +92,32 @@ class Service:
         snapshot = steps[-1].after
         if snapshot.ended or len(machine.regions) > LARGEST:
             return None
-        remaining, now = await self.shelf.remaining(machine), time.time_ns() // 1_000_000
-        return await asyncio.to_thread(lambda: remaining.now(snapshot, now, begun(machine, steps)))
+        known, now = await self.shelf.remaining(machine), time.time_ns() // 1_000_000
+        return await asyncio.to_thread(lambda: known.now(snapshot, now, begun(machine, steps)))
 
 
 @asynccontextmanager
 async def opened(executor: Executor, meter: Meter) -> AsyncIterator[Service]:
     """A service of an executor that is open, for as long as a block lasts."""
-    async with Reader(executor.store) as reader, Reader(executor.store) as patient:
-        feed = Feed(reader)
+    readers = (Reader(executor.store) for _ in range(3))
+    async with next(readers) as reader, next(readers) as patient, next(readers) as surveyor:
+        feed, shelf = Feed(reader), Shelf(surveyor)
         following = asyncio.create_task(feed.run())
         try:
-            yield Service(executor, reader, feed, meter, patient, Shelf(patient), Counts(reader, patient))
+            yield Service(executor, reader, feed, meter, patient, shelf, Counts(reader, surveyor))
         finally:
+            shelf.close()
             following.cancel()
             with suppress(asyncio.CancelledError):
                 await following
+
+
+def _travel(store: Store, instance: str, known: tuple[Step, ...]) -> Travel | StatewfError:
+    """An instance with all its steps, of which some are known."""
+    card, traveller = store.card(instance), Traveller(store)
+    if card is None:
+        return _gone(store, instance)
+    return card, traveller.machine(card), (*known, *traveller.steps(card, known[-1].after if known else None))
 
 
 def _there(found: T | StatewfError) -> T:

@@ -10,8 +10,10 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from concurrent.futures import ThreadPoolExecutor
 from math import inf
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import attrs
 
@@ -22,18 +24,20 @@ from statewf.diagram.flow import Flow
 from statewf.diagram.picture import Picture
 from statewf.history import MachineRecord
 from statewf.machine.fsm import Machine
+from statewf.machine.snapshot import Snapshot
 from statewf.web.plate import Plate
 from statewf.web.reader import Reader
 
 if TYPE_CHECKING:  # whoever only sends events needs no forecasts
     from statewf.forecast import Forecast
-    from statewf.forecast.remaining import Remaining
+    from statewf.forecast.remaining import Begun, Estimate, Remaining
     from statewf.forecast.stats import Stats
     from statewf.forecast.survey import Survey
 
 T = TypeVar("T")
 
 MOST = 200  # answers that are kept
+WORKERS = 2  # threads that find them out
 LIMIT = 20_000  # configurations that a check looks at: somebody waits for it
 RUNS = 2_000  # lives that are drawn for a forecast, likewise
 LOOKED_AT = 300  # instances from which it is learnt how others go
@@ -46,6 +50,11 @@ class Shelf:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._answers: OrderedDict[Hashable, _Answer] = OrderedDict()
+        self._pool = ThreadPoolExecutor(WORKERS, "statewf-shelf")  # whoever renders a page does not wait for these
+
+    def close(self) -> None:
+        """Nobody asks any more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     # --- for good
 
@@ -72,7 +81,11 @@ class Shelf:
 
         Raises what `work` does.
         """
-        return await self._found(asked, lambda: asyncio.to_thread(work), fresh)
+
+        async def in_thread() -> T:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+        return await self._found(asked, in_thread, fresh)
 
     # --- of its instances, for a while
 
@@ -101,40 +114,78 @@ class Shelf:
             ("forecast", record.digest), lambda: forecast(machine, learned(machine, survey), runs=RUNS), FRESH
         )
 
-    async def remaining(self, machine: Machine) -> Remaining:
+    async def remaining(self, machine: Machine) -> Estimates:
         """How long instances still take, by what others took."""
         from statewf.forecast.learn import learned
         from statewf.forecast.remaining import Remaining
 
         survey = await self.survey(machine.name)
-        return await self.made(
-            ("remaining", machine.digest), lambda: Remaining(machine, learned(machine, survey)), FRESH
-        )
+
+        def make() -> Estimates:
+            return Estimates(Remaining(machine, learned(machine, survey)))
+
+        return await self.made(("remaining", machine.digest), make, FRESH)
 
     # --- keeping it
 
     async def _found(self, asked: Hashable, work: Callable[[], Coroutine[Any, Any, T]], fresh: float = inf) -> T:
         known = self._answers.get(asked)
-        if known is None or known.is_of_no_use(fresh):
-            known = self._answers[asked] = _Answer(asyncio.create_task(work()), time.monotonic())
-            if len(self._answers) > MOST:
-                self._answers.popitem(last=False)
+        if known is None or known.failed:
+            known = self._answers[asked] = _Answer.begun(work())
+        elif known.is_older(fresh):
+            known = self._answers[asked] = _Answer.begun(work(), known.task)
         self._answers.move_to_end(asked)
-        return await cast("Awaitable[T]", asyncio.shield(known.task))
+        if len(self._answers) > MOST:
+            self._answers.popitem(last=False)
+        return await cast("Awaitable[T]", asyncio.shield(known.best))
+
+
+@attrs.define(eq=False)
+class _Answer:
+    """What is found out, since when (seconds, on a clock that does not jump), and what was known before."""
+
+    task: asyncio.Task[Any]
+    before: asyncio.Task[Any] | None = None
+    since: float | None = None
+
+    @classmethod
+    def begun(cls, work: Coroutine[Any, Any, Any], before: asyncio.Task[Any] | None = None) -> Self:
+        """Begin to find it out."""
+        made = cls(asyncio.create_task(work), before)
+        made.task.add_done_callback(made._ended)
+        return made
+
+    def _ended(self, _: asyncio.Task[Any]) -> None:
+        self.since = time.monotonic()
+        if not self.failed:
+            self.before = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it went wrong: then it is tried again."""
+        return self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
+
+    def is_older(self, seconds: float) -> bool:
+        """Whether it was found out so long ago."""
+        return self.since is not None and time.monotonic() > self.since + seconds
+
+    @property
+    def best(self) -> asyncio.Task[Any]:
+        """What there is of it: what was known before is better than nothing."""
+        return self.before if self.before is not None and not self.task.done() else self.task
 
 
 @attrs.frozen(eq=False)
-class _Answer:
-    """What is found out, and since when (seconds, on a clock that does not jump)."""
+class Estimates:
+    """How long instances still take. What it stands on changes as it is asked, so that one thread at a time asks."""
 
-    task: asyncio.Task[Any]
-    since: float
+    _remaining: Remaining
+    _lock: Lock = attrs.field(factory=Lock)
 
-    def is_of_no_use(self, fresh: float) -> bool:
-        """Whether it is too old, or went wrong: then it is tried again."""
-        if not self.task.done():
-            return False
-        return time.monotonic() > self.since + fresh or self.task.cancelled() or self.task.exception() is not None
+    def now(self, snapshot: Snapshot, at: int, begun: Begun) -> Estimate | None:
+        """For one that is there at that time (ms), where this began then. None: nobody can tell."""
+        with self._lock:
+            return self._remaining.now(snapshot, at, begun)
 
 
 async def within(seconds: float, found: Coroutine[Any, Any, T]) -> T | None:

@@ -248,7 +248,7 @@ async def test_what_is_not_there_is_told_so(http: httpx.AsyncClient) -> None:
 async def test_it_says_that_it_lives_and_what_it_counts(http: httpx.AsyncClient) -> None:
     door = await started(http, "door")
     await sent(http, door, "OPEN")
-    assert (await http.get("/health")).json() == {"status": "ok", "owns": True, "owner": "this process"}
+    assert (await http.get("/health")).json() == {"status": "ok", "owns": True}
     assert (await http.get("/ready")).status_code == 200
     told = (await http.get("/metrics")).text
     assert '# TYPE statewf_steps_total counter\nstatewf_steps_total{machine="door"} 2\n' in told
@@ -298,3 +298,9 @@ async def test_a_body_knows_its_members(http: httpx.AsyncClient) -> None:
         document = (await http.get(path)).json()
         for name, schema in document["components"]["schemas"].items():
             assert (schema.get("additionalProperties") is False) == name.endswith("Body"), name
+
+
+async def test_which_methods_there_are_is_told(http: httpx.AsyncClient) -> None:
+    answer = await http.delete("/api/machines")
+    problem(answer, 405, "method-not-allowed")
+    assert set(answer.headers["allow"].replace(" ", "").split(",")) >= {"GET", "POST"}

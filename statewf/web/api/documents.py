@@ -188,11 +188,10 @@ class Answer(TypedDict):
 
 
 class Health(TypedDict):
-    """`status` is `ok`, or why not."""
+    """`status` is `ok`, or why not; `owns`: this process owns the store, and performs. Else it asks the one that does."""
 
     status: str
     owns: bool
-    owner: str
 
 
 class Mistake(TypedDict):

@@ -103,7 +103,7 @@ TASK = {
     "details": {"about": "the claim"},
     "dueAt": 1_764_662_400_000,
 }
-HEALTH = {"status": "ok", "owns": True, "owner": "this process"}
+HEALTH = {"status": "ok", "owns": True}
 COUNTS = {"order": _COUNTED}
 
 

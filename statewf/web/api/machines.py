@@ -5,6 +5,7 @@ Above: `app`. Below: `service`, `documents`.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.params import Body, Parameter, QueryParameter
 
+from statewf.compiler import compile_definition
 from statewf.definition.model import Workflow
 from statewf.files import loads
 from statewf.history.port import Count
@@ -64,7 +66,8 @@ async def deploy(
     data: Annotated[DefinitionBody, Body(examples=[Example(value={"text": DOOR})])], service: Given
 ) -> MachineDocument:
     """Deploy a definition under its name. Handlers are names in it, and never code: the service has them, or refuses it."""
-    deployed = await service.executor.deploy(loads(data.text))
+    compiled = await asyncio.to_thread(lambda: compile_definition(loads(data.text)))
+    deployed = await service.executor.deploy(compiled)
     record = await service.record(deployed.name)
     return _whole(record.digest, deployed, record.definition, await service.counts.census())
 

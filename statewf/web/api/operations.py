@@ -36,7 +36,7 @@ async def document(request: Request[Any, Any, Any]) -> dict[str, Any]:
 )
 async def health(service: Given) -> Health:
     """It lives, or nothing would answer."""
-    return {"status": "ok", "owns": service.executor.owns, "owner": service.executor.owner}
+    return {"status": "ok", "owns": service.executor.owns}
 
 
 @get(
@@ -44,7 +44,7 @@ async def health(service: Given) -> Health:
     tags=["operations"],
     responses={
         200: gives(Health, "it can", examples.HEALTH),
-        503: gives(Health, "it cannot", {"status": "the store cannot be read", "owns": False, "owner": ""}),
+        503: gives(Health, "it cannot", {"status": "the store cannot be read", "owns": False}),
     },
     summary="Whether the service can do its work",
 )
@@ -54,8 +54,8 @@ async def ready(service: Given) -> Response[Health]:
         await service.reader.ask(lambda store: store.last())
     except StoreError as error:
         log.error("it is not ready: %s", error)  # whoever asks has shown no token
-        return Response({"status": "the store cannot be read", "owns": False, "owner": ""}, status_code=503)
-    return Response({"status": "ok", "owns": service.executor.owns, "owner": service.executor.owner})
+        return Response({"status": "the store cannot be read", "owns": False}, status_code=503)
+    return Response({"status": "ok", "owns": service.executor.owns})
 
 
 @get(

@@ -7,8 +7,9 @@ Above: `app`. Below: `service`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Annotated, Any
 
 from litestar import get
@@ -26,6 +27,8 @@ from statewf.web.service import Service
 MEDIA_TYPE = "text/event-stream"
 SILENCE = 15.0  # seconds, after which a comment says that the stream is there: what lies between would cut it
 ALIVE = b": alive\n\n"
+AT_ONCE = 500  # rows of a history that are read at a time
+LARGE = 65_536  # bytes of events, from which on they are sent
 STREAMED = ResponseSpec(
     str, description="server-sent events, without end", media_type=MEDIA_TYPE, generate_examples=False
 )
@@ -53,12 +56,16 @@ async def stream(
         place = seen
         if newest - seen > LOGGED:
             place = newest
-            yield f"id: {place}\nevent: reset\ndata: {{}}\n\n".encode()
+            yield _reset(place)
         yield _hello(place)
         async for some in _following(service, place):
-            wanted = [_event(kept.place, kept) for kept in some if machine in (None, kept.name)]
-            if wanted or not some:
-                yield b"".join(wanted) or ALIVE
+            if some and some[0].place - place > 1 and await service.feed.last() - place > LOGGED:
+                yield _reset(some[0].place - 1)  # whoever reads so slowly misses what was forgotten meanwhile
+            place = some[-1].place if some else place
+            for piece in _pieces(_event(kept.place, kept) for kept in some if machine in (None, kept.name)):
+                yield piece
+            if not some:
+                yield ALIVE
 
     return Stream(events(), media_type=MEDIA_TYPE)
 
@@ -77,22 +84,24 @@ async def stream_of_one(instance: Id, service: Given, last: Last = None) -> Stre
     async def events() -> AsyncIterator[bytes]:
         seq = card.seq if last is None else min(int(last), card.seq)
         yield _hello(seq)
-        missed = await service.reader.ask(partial(_rows, instance, seq))
-        for row in missed:
-            seq = row["seq"]
-            yield _event(seq, Kept(0, instance, card.name, row))
+        while missed := await service.reader.ask(partial(_rows, instance, seq)):
+            seq = missed[-1]["seq"]
+            for piece in _pieces(_event(row["seq"], Kept(0, instance, card.name, row)) for row in missed):
+                yield piece
         async for some in _following(service, place):
             wanted = [kept for kept in some if kept.instance == instance and kept.row["seq"] > seq]
             if wanted:
                 seq = wanted[-1].row["seq"]
-            if wanted or not some:
-                yield b"".join(_event(kept.row["seq"], kept) for kept in wanted) or ALIVE
+            for piece in _pieces(_event(kept.row["seq"], kept) for kept in wanted):
+                yield piece
+            if not some:
+                yield ALIVE
 
     return Stream(events(), media_type=MEDIA_TYPE)
 
 
 def _rows(instance: str, after: int, store: Store) -> list[dict[str, Any]]:
-    return list(store.rows(instance, after))
+    return list(islice(store.rows(instance, after), AT_ONCE))
 
 
 async def _following(service: Service, place: int) -> AsyncIterator[Sequence[Kept]]:
@@ -112,6 +121,25 @@ async def _following(service: Service, place: int) -> AsyncIterator[Sequence[Kep
 def _hello(last: int) -> bytes:
     """What comes first: where to go on, should the stream break before anything happens."""
     return f"retry: 1000\nid: {last}\nevent: ready\ndata: {{}}\n\n".encode()
+
+
+def _reset(place: int) -> bytes:
+    """So much is forgotten that whoever follows has to look anew."""
+    return f"id: {place}\nevent: reset\ndata: {{}}\n\n".encode()
+
+
+def _pieces(events: Iterable[bytes]) -> Iterator[bytes]:
+    """The same in pieces that are worth sending, and not too large to be held."""
+    piece: list[bytes] = []
+    size = 0
+    for event in events:
+        piece.append(event)
+        size += len(event)
+        if size >= LARGE:
+            yield b"".join(piece)
+            piece, size = [], 0
+    if piece:
+        yield b"".join(piece)
 
 
 def _event(number: int, kept: Kept) -> bytes:

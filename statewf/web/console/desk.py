@@ -57,8 +57,9 @@ class Desk:
     def _made(self, template: str, given: Mapping[str, Any]) -> Response[str]:
         text = self.console.page(template, {"locked": self.lock is not None, **given})
         problem: Problem | None = given["problem"]
-        status = 200 if problem is None else problem.status
-        return Response(text, status_code=status, media_type=MediaType.HTML)
+        if problem is None:
+            return Response(text, media_type=MediaType.HTML)
+        return Response(text, status_code=problem.status, media_type=MediaType.HTML, headers=problem.headers)
 
 
 Given = NamedDependency[Desk]

@@ -40,7 +40,7 @@ async def decide(
     """Decide a task, and go back to where that was asked for."""
     given = await fields(request, *FIELDS)
     task = f"{instance}/{step}/{visit}"
-    decision = given["word"] or given["decision"]
+    decision = given["decision"] or given["word"]  # the word has a button of its own, which says nothing else
     try:
         result = from_json(given["result"], "the result") if given["result"] else None
         await desk.service.executor.complete(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import attrs
@@ -33,7 +33,11 @@ from statewf.web.console.typed import fields, from_json
 from statewf.web.console.words import present
 from statewf.web.paths import path, query
 from statewf.web.problems import Problem, problem_of
+from statewf.web.service import Service
 from statewf.web.shelf import within
+
+if TYPE_CHECKING:
+    from statewf.forecast.remaining import Estimate
 
 AROUND = 50  # rows of the history to both sides of where one looks
 PATIENCE = 0.5  # seconds that a page waits to be told how long an instance still takes
@@ -122,7 +126,7 @@ async def _page(
         f"where {instance} is in the picture of {machine.name}",
         {},
     )
-    estimate = None if place.pinned else await within(PATIENCE, service.estimate(machine, every))
+    estimate = None if place.pinned else await _estimate(service, machine, every)
     content = {
         "told": told if told in ("deferred", "ignored", "duplicate") else None,
         "given": given or {},
@@ -146,6 +150,14 @@ async def _page(
     return await desk.page(
         "instance.html", instance, content, place="instances", here=address, stream=stream, problem=problem
     )
+
+
+async def _estimate(service: Service, machine: Machine, steps: tuple[Step, ...]) -> Estimate | None:
+    """How long it still takes, if that is known by now."""
+    try:
+        return await within(PATIENCE, service.estimate(machine, steps))
+    except StatewfError:
+        return None  # the page is of use without it
 
 
 def _bill(machine: Machine, steps: Sequence[Step], at: int) -> Bill | None:

@@ -48,8 +48,9 @@ async def leave(request: Request[Any, Any, Any]) -> Response[Any]:
 
 
 def _cookie(request: Request[Any, Any, Any], value: str, seconds: int | None = None) -> Cookie:
-    secure = request.url.scheme == "https"
-    name = cookie_of(request.headers.get("host", ""))
+    headers = request.headers  # behind a proxy the browser alone knows how it came
+    secure = request.url.scheme == "https" or headers.get("origin", "").startswith("https://")
+    name = cookie_of(headers.get("host", ""))
     return Cookie(key=name, value=value, max_age=seconds, httponly=True, samesite="strict", secure=secure)
 
 

@@ -121,7 +121,7 @@ async def _found_out(service: Service, record: MachineRecord) -> dict[str, Any]:
 async def _badges(service: Service, machine: Machine, census: list[Count]) -> dict[str, list[Badge]]:
     """How many instances are in each state, or at each step."""
     if len(machine.regions) > 1:
-        at = dict(await service.counts.busy(machine.name))
+        at = dict(await within(PATIENCE, service.counts.busy(machine.name)) or {})
         running = path("instances") + query(machine=machine.name, outcome="running")
         links = dict.fromkeys(at, running)
     else:

@@ -178,9 +178,9 @@ def choices(driver: Driver) -> Iterator[Choice]:
     for event in driver.allowed:
         made = step(machine, snapshot, Event(event, EMPTY, now))
         yield _choice(Move("send", event), event, made)
-    for call in driver.calls:
+    first = {call.handler: call for call in reversed(driver.calls)}  # which is the one that an answer is for
+    for handler, call in reversed(first.items()):
         if call.owner != ACTION:
-            handler = call.handler
             returned = step(machine, snapshot, Returned(call.id, EMPTY, now))
             yield _choice(Move("answer", handler), f"{handler} answers", returned)
             failed = step(machine, snapshot, Failed(call.id, ERROR, "", now, retryable=True))

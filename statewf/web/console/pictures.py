@@ -25,7 +25,7 @@ MANY = 60  # states or steps, from which on boxes are shut unless somebody is in
 TALL = 900  # points, from which on it is not read any more when one sees all of it
 OBVIOUS = ("running", "skipped", "failed", "cancelled", "assigned", "compensated")  # which a colour tells
 PATIENCE = 1.0  # seconds that a page waits for its picture
-NONE, ALL = "none", "all"  # of the boxes
+NONE, ALL = "$none", "$all"  # of the boxes, which have no such names; after `ALL` come those that are open
 
 Link = Callable[[Sequence[str]], str]  # a page like this one, with those boxes shut
 
@@ -98,7 +98,9 @@ def _on_plate(
 
 def _shut(drawing: Picture | Flow, sizes: Mapping[str, int], fold: Sequence[str]) -> set[str]:
     if fold:
-        return set() if NONE in fold else set(sizes) if ALL in fold else set(fold) & set(sizes)
+        if fold[0] == ALL:
+            return set(sizes) - set(fold)
+        return set(fold) & set(sizes)
     drawn = things(drawing)
     if len(drawn) <= MANY:
         return set()
@@ -117,9 +119,15 @@ def _corners(composed: _Composed, badges: Mapping[str, Iterable[Badge]], link: L
         if known_as in notes:
             here.append(Badge(notes[known_as], "note"))
         if one.name in composed.sizes:
-            others = sorted(shut ^ {one.name})
             word, title = ("+", "open") if one.name in shut else ("-", "shut")
-            here.append(Badge(word, "fold", link(others or [NONE]), title=f"{title} {one.name}"))
+            here.append(Badge(word, "fold", link(_fold(composed, one.name)), title=f"{title} {one.name}"))
         if here:
             found[known_as] = here
     return found
+
+
+def _fold(composed: _Composed, turned: str) -> list[str]:
+    """What is shut when that box is turned, told by the shut ones or by the open ones, whichever are fewer: it stands in an address."""
+    shut = composed.shut ^ {turned}
+    open_ones = composed.sizes.keys() - shut
+    return [ALL, *sorted(open_ones)] if len(open_ones) < len(shut) else sorted(shut) or [NONE]

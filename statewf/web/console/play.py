@@ -95,9 +95,16 @@ async def _page(
         {},
     )
     known = await shelf.made(("asked", machine.digest), lambda: asked(machine))
+    content = await asyncio.to_thread(_content, machine, here, game)
+    given = {**content, "asked": known.inputs, "picture": picture}
+    return await desk.page("simulate.html", f"Simulate {here.name}", given, place="machines", problem=problem)
+
+
+def _content(machine: Machine, here: _Here, game: Game) -> dict[str, Any]:
+    """What the page says of a game; links that are too long for an address are left out."""
+    driver = game.driver
     possible = [(choice, here.link([*here.moves, choice.move.text])) for choice in choices(driver)]
-    rows = [thaw(row(step)) for step in reversed(driver.history[-MOST_ROWS:])]
-    given = {
+    return {
         "machine": machine,
         "inputs": here.inputs,
         "texts": here.moves,
@@ -108,8 +115,5 @@ async def _page(
         "too_long": any(len(link) > LONGEST_QUERY for _, link in possible),
         "driver": driver,
         "timers": due(machine, driver.snapshot),
-        "rows": rows,
-        "asked": known.inputs,
-        "picture": picture,
+        "rows": [thaw(row(step)) for step in reversed(driver.history[-MOST_ROWS:])],
     }
-    return await desk.page("simulate.html", f"Simulate {here.name}", given, place="machines", problem=problem)

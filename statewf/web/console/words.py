@@ -32,7 +32,7 @@ def lasting(ms: float) -> str:
 
 
 def moment(at: int) -> str:
-    """A time of the wall clock; of virtual time, which begins at 0, how long after that it is."""
+    """A time of the wall clock."""
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 

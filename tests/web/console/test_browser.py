@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.web.console.conftest import Eyes, console
 
@@ -149,6 +149,36 @@ async def test_one_goes_back_and_forth_in_a_history(eyes: Eyes, tmp_path: Path) 
         await page.wait_for_url("**?at=2")
         await page.get_by_role("link", name="now").click()
         await expect(page.locator(".steps b")).to_have_text("step 4 of 4")
+
+
+async def test_the_past_stays_what_it_was(eyes: Eyes, tmp_path: Path) -> None:
+    async with console(eyes, tmp_path / "s.db") as there:
+        door = await there.executor.start("door")
+        await door.send("OPEN")
+        page = await there.open(f"/instances/{door.id}?at=1")
+        await expect(page.locator("#live")).to_have_text("live")
+        await door.send("SHUT")
+        await expect(page.locator(".steps b")).to_have_text("step 1 of 3")
+        await expect(page.locator("h1")).to_contain_text("shut")
+        await expect(page.locator(box(page, "open"))).to_have_class("node tone-normal")
+
+
+async def test_a_page_that_could_not_be_fetched_is_fetched_later(eyes: Eyes, tmp_path: Path) -> None:
+    async with console(eyes, tmp_path / "s.db") as there:
+        door = await there.executor.start("door")
+        page = await there.open(f"/instances/{door.id}")
+        await expect(page.locator("#live")).to_have_text("live")
+        failed = []
+
+        async def fail_once(route: Route) -> None:
+            failed.append(route)
+            await (route.fulfill(status=503) if len(failed) == 1 else route.continue_())
+
+        await page.route(f"**/instances/{door.id}", fail_once)
+        await door.send("OPEN")
+        await expect(page.locator("h1")).to_contain_text("open")
+        assert len(failed) >= 2
+        eyes.wrong.clear()  # the browser complained of the first
 
 
 async def test_instances_are_found(eyes: Eyes, tmp_path: Path) -> None:

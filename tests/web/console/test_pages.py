@@ -93,7 +93,7 @@ async def test_names_and_data_stay_text_on_every_page(kept: tuple[Service, httpx
         pages = [
             "/",
             f"/machines/{name}",
-            f"/machines/{name}?fold=all",
+            f"/machines/{name}?fold=$all",
             f"/machines/{name}/simulate?m=send%2F{quoted(event)}&inputs={quoted(json.dumps(evil))}",
             f"/instances/{here}",
             f"/instances/{here}?at=1",
@@ -159,6 +159,16 @@ async def test_a_task_decided_twice_is_decided_once(served: Service, http: httpx
     assert second.status_code == 409
     assert "rejected" in second.text
     assert claim.results["approve"]["result"] == {"sum": 3}
+
+
+async def test_the_button_that_is_pressed_decides(served: Service, http: httpx.AsyncClient) -> None:
+    for form, decision in (
+        ({"decision": "approved", "word": "maybe"}, "approved"),
+        ({"decision": "", "word": "maybe"}, "maybe"),
+    ):
+        claim = await asked(served, "bo")
+        await http.post(f"/tasks/{claim.tasks()[0].id}", data=form, headers=FROM_US)
+        assert list(served.executor.store.rows(claim.id))[-1]["data"]["decision"] == decision
 
 
 async def test_an_instance_is_cancelled(served: Service, http: httpx.AsyncClient) -> None:
@@ -228,15 +238,22 @@ async def test_a_picture_has_boxes_that_open_and_shut(kept: tuple[Service, httpx
         {"id": f"b{n}", "type": "parallel", "steps": [{"id": f"b{n}-{k}"} for k in range(20)]} for n in range(25)
     ]
     await served.executor.deploy(wf.compile(wf.loads(json.dumps({"name": "large", "steps": steps}))))
-    shut = await http.get("/machines/large", headers=HTML)
+    shut = await drawn(http, "/machines/large")
     assert texts(shut).count("20 steps") == 25
     assert "b3-7" not in texts(shut)
     open_b3 = next(a["href"] for tag, a in read(shut).found if tag == "a" and opens(a["href"], 3))
-    one = await http.get(str(open_b3), headers=HTML)
+    one = await drawn(http, str(open_b3))
     assert texts(one).count("20 steps") == 24
     assert "b3-7" in texts(one)
-    every = await http.get("/machines/large?fold=none", headers=HTML)
+    every = await drawn(http, "/machines/large?fold=$none")
     assert "b24-19" in texts(every)
+
+
+async def drawn(http: httpx.AsyncClient, path: str) -> httpx.Response:
+    """A page with its picture, which may take a moment."""
+    while "is being drawn" in (page := await http.get(path, headers=HTML)).text:
+        pass
+    return page
 
 
 def texts(page: httpx.Response) -> list[str]:
@@ -249,8 +266,7 @@ def texts(page: httpx.Response) -> list[str]:
 
 def opens(link: Any, number: int) -> bool:
     """Whether a link shuts all boxes but that one."""
-    shut = httpx.URL(str(link)).params.get_list("fold")
-    return len(shut) == 24 and f"b{number}" not in shut
+    return httpx.URL(str(link)).params.get_list("fold") == ["$all", f"b{number}"]
 
 
 async def test_what_no_form_of_ours_sends_is_told(served: Service, http: httpx.AsyncClient) -> None:
@@ -338,6 +354,19 @@ async def test_the_way_in_leads_to_no_other_site(served: Service) -> None:
         for cookie in ("statewf=", f"statewf={token}", "statewf=é", 'statewf="', "; ; ="):
             page = await http.get("/", headers=[(b"accept", b"text/html"), (b"cookie", cookie.encode())])
             assert page.status_code == 303, cookie
+
+
+async def test_the_way_back_is_the_way_one_came(served: Service) -> None:
+    async with client(served, token="a token of thirty-two characters") as http:
+        page = await http.get("/machines/a%3Fb%23c?fold=%24all&fold=x%20y", headers=HTML)
+        login = await http.get(page.headers["location"], headers=HTML)
+        links = [a["href"] for tag, a in read(login).found if tag == "a"]
+        assert "/machines/a%3Fb%23c?fold=%24all&fold=x%20y" in links
+        headers = {**HTML, "origin": "https://test"}
+        for origin, secure in (("https://test", True), ("http://test", False)):
+            given = {"token": "a token of thirty-two characters"}
+            entered = await http.post("/login", data=given, headers={**headers, "origin": origin})
+            assert ("secure" in entered.headers["set-cookie"].lower()) == secure
 
 
 async def test_files_are_asked_for_by_name_alone(http: httpx.AsyncClient) -> None:

@@ -6,7 +6,7 @@ const PAUSE = 150; // ms that steps are gathered before a page is fetched anew
 const APART = 500; // ms between two times, at least: on a busy store something happens always
 const AGAIN = 1000; // ms until a page is fetched anew that is not complete; each time twice as many
 const LONGEST = 16000;
-const state = { source: null, timer: null, busy: false, more: false, again: AGAIN, last: 0 };
+const state = { source: null, timer: null, busy: false, more: false, again: AGAIN, last: 0, begun: false, shown: null };
 
 // --- putting what differs in its place
 
@@ -75,14 +75,12 @@ async function refresh() {
   try {
     const answer = await fetch(document.body.dataset.here || location.href, { headers: { accept: "text/html" }, credentials: "same-origin" });
     if (answer.redirected) return location.reload(); // one has to log in again
+    if (!answer.ok) throw new Error(answer.statusText);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const main = page.getElementById("main");
-    if (answer.ok && main) {
-      renew(document.getElementById("main"), main);
-      ready();
-    }
+    renew(document.getElementById("main"), page.getElementById("main"));
+    ready();
   } catch {
-    // the service is away: the stream says when it is back
+    later(); // the service is away, or cannot just now
   }
   state.busy = false;
   if (state.more) {
@@ -93,6 +91,11 @@ async function refresh() {
 
 function soon(ms = PAUSE) {
   if (state.timer === null) state.timer = setTimeout(refresh, Math.max(ms, state.last + APART - Date.now()));
+}
+
+function later() {
+  soon(state.again);
+  state.again = Math.min(2 * state.again, LONGEST);
 }
 
 // --- following
@@ -107,16 +110,20 @@ function told(live) {
 function follow() {
   const path = document.body.dataset.stream;
   if (!path || state.source || document.hidden) return;
-  let begun = false;
   state.source = new EventSource(path);
   state.source.addEventListener("ready", () => {
     told(true);
-    if (begun) soon(0); // it was away: who knows what happened meanwhile
-    begun = true;
+    if (state.begun) soon(0); // it was away: who knows what happened meanwhile
+    state.begun = true;
   });
   state.source.addEventListener("step", () => soon());
   state.source.addEventListener("reset", () => soon(0));
-  state.source.addEventListener("error", () => told(false));
+  state.source.addEventListener("error", () => {
+    told(false);
+    if (state.source.readyState !== EventSource.CLOSED) return; // the browser tries again
+    leave();
+    setTimeout(follow, AGAIN);
+  });
 }
 
 function leave() {
@@ -139,7 +146,8 @@ addEventListener("pageshow", (event) => {
 function show() {
   const sheet = document.querySelector(".sheet");
   const here = sheet?.querySelector(".node.active");
-  if (!here) return;
+  if (!here || here.id === state.shown) return; // one may look at something else
+  state.shown = here.id;
   const [frame, box] = [sheet.getBoundingClientRect(), here.getBoundingClientRect()];
   if (box.top < frame.top || box.bottom > frame.bottom) sheet.scrollTop += box.top - frame.top - frame.height / 2;
   if (box.left < frame.left || box.right > frame.right) sheet.scrollLeft += box.left - frame.left - frame.width / 2;
@@ -181,12 +189,8 @@ function ready() {
   for (const element of document.querySelectorAll("time[data-at]")) put(element, clock(Number(element.dataset.at)));
   tick();
   show();
-  if (document.querySelector("[data-again]")) {
-    soon(state.again);
-    state.again = Math.min(2 * state.again, LONGEST);
-  } else {
-    state.again = AGAIN;
-  }
+  if (document.querySelector("[data-again]")) later();
+  else state.again = AGAIN;
 }
 
 // --- keys, and forms that are sent once
