@@ -6,7 +6,6 @@ Below: `reader`, `feed`, `shelf`; the runtime. Above: the API, the console.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -87,13 +86,9 @@ class Service:
 
     async def estimate(self, machine: Machine, steps: tuple[Step, ...]) -> Estimate | None:
         """How long an instance still takes, by what others took; None: nobody can tell, or it has ended."""
-        from statewf.forecast.remaining import begun
-
-        snapshot = steps[-1].after
-        if snapshot.ended or len(machine.regions) > LARGEST:
+        if steps[-1].after.ended or len(machine.regions) > LARGEST:
             return None
-        known, now = await self.shelf.remaining(machine), time.time_ns() // 1_000_000
-        return await asyncio.to_thread(lambda: known.now(snapshot, now, begun(machine, steps)))
+        return await self.shelf.estimate(machine, steps)
 
 
 @asynccontextmanager

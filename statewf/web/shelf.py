@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import inf
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import attrs
@@ -24,13 +23,13 @@ from statewf.diagram.flow import Flow
 from statewf.diagram.picture import Picture
 from statewf.history import MachineRecord
 from statewf.machine.fsm import Machine
-from statewf.machine.snapshot import Snapshot
+from statewf.machine.snapshot import Step
 from statewf.web.plate import Plate
 from statewf.web.reader import Reader
 
 if TYPE_CHECKING:  # whoever only sends events needs no forecasts
     from statewf.forecast import Forecast
-    from statewf.forecast.remaining import Begun, Estimate, Remaining
+    from statewf.forecast.remaining import Estimate, Remaining
     from statewf.forecast.stats import Stats
     from statewf.forecast.survey import Survey
 
@@ -38,6 +37,8 @@ T = TypeVar("T")
 
 MOST = 200  # answers that are kept
 WORKERS = 2  # threads that find them out
+MOST_ASKING = 8  # who wait for an estimate
+LONGEST = 2.0  # seconds that one may take: lives of a machine that need not end are long
 LIMIT = 20_000  # configurations that a check looks at: somebody waits for it
 RUNS = 2_000  # lives that are drawn for a forecast, likewise
 LOOKED_AT = 300  # instances from which it is learnt how others go
@@ -51,10 +52,15 @@ class Shelf:
         self._reader = reader
         self._answers: OrderedDict[Hashable, _Answer] = OrderedDict()
         self._pool = ThreadPoolExecutor(WORKERS, "statewf-shelf")  # whoever renders a page does not wait for these
+        self._drawing = ThreadPoolExecutor(1, "statewf-estimates")  # of one chain only one thread may draw lives
+        self._asking = 0
+        self._closed = False
 
     def close(self) -> None:
         """Nobody asks any more."""
+        self._closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._drawing.shutdown(wait=False, cancel_futures=True)
 
     # --- for good
 
@@ -114,17 +120,45 @@ class Shelf:
             ("forecast", record.digest), lambda: forecast(machine, learned(machine, survey), runs=RUNS), FRESH
         )
 
-    async def remaining(self, machine: Machine) -> Estimates:
-        """How long instances still take, by what others took."""
+    async def estimate(self, machine: Machine, steps: Sequence[Step]) -> Estimate | None:
+        """How long an instance still takes, by what others took; None: nobody can tell, or too many ask at once."""
+        from statewf.forecast.remaining import begun
+
+        if self._asking >= MOST_ASKING:
+            return None
+        after = steps[-1].after
+        self._asking += 1
+        try:
+            remaining, at = await self._remaining(machine), time.time_ns() // 1_000_000
+
+            def draw() -> Estimate | None:
+                return self._drawn(remaining.drawing(after, at, begun(machine, steps)))
+
+            async def in_thread() -> Estimate | None:
+                return await asyncio.get_running_loop().run_in_executor(self._drawing, draw)
+
+            return await self._found(("estimate", after.instance, after.seq), in_thread, FRESH)
+        finally:
+            self._asking -= 1
+
+    def _drawn(self, drawing: Generator[None, None, Estimate | None]) -> Estimate | None:
+        """What comes of it, if that comes soon."""
+        until = time.monotonic() + LONGEST
+        while not self._closed and time.monotonic() < until:
+            try:
+                next(drawing)
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return]  # what a generator returns has no type there
+        return None
+
+    async def _remaining(self, machine: Machine) -> Remaining:
         from statewf.forecast.learn import learned
         from statewf.forecast.remaining import Remaining
 
         survey = await self.survey(machine.name)
-
-        def make() -> Estimates:
-            return Estimates(Remaining(machine, learned(machine, survey)))
-
-        return await self.made(("remaining", machine.digest), make, FRESH)
+        return await self.made(
+            ("remaining", machine.digest), lambda: Remaining(machine, learned(machine, survey)), FRESH
+        )
 
     # --- keeping it
 
@@ -173,19 +207,6 @@ class _Answer:
     def best(self) -> asyncio.Task[Any]:
         """What there is of it: what was known before is better than nothing."""
         return self.before if self.before is not None and not self.task.done() else self.task
-
-
-@attrs.frozen(eq=False)
-class Estimates:
-    """How long instances still take. What it stands on changes as it is asked, so that one thread at a time asks."""
-
-    _remaining: Remaining
-    _lock: Lock = attrs.field(factory=Lock)
-
-    def now(self, snapshot: Snapshot, at: int, begun: Begun) -> Estimate | None:
-        """For one that is there at that time (ms), where this began then. None: nobody can tell."""
-        with self._lock:
-            return self._remaining.now(snapshot, at, begun)
 
 
 async def within(seconds: float, found: Coroutine[Any, Any, T]) -> T | None:
