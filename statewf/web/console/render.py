@@ -86,11 +86,12 @@ class Console:
         made.globals.update(
             path=path, query=query, changed=words.changed, zip=zip, version=version("statewf"), print=print_of
         )
-        self._environment = made
+        # Compiled here, in 0.2 s: else whoever comes first waits for it, and so does each event that is sent meanwhile.
+        self._templates = {name: made.get_template(name) for name in made.list_templates(["html"])}
 
     def page(self, template: str, given: Mapping[str, Any]) -> str:
         """A page of that template."""
-        return self._environment.get_template(template).render(given)
+        return self._templates[template].render(given)
 
 
 def drawn(svg: str) -> Markup:
